@@ -1,0 +1,3 @@
+//! Jindou, the browser client for WuKongIM.
+
+pub mod wire;

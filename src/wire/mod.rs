@@ -1,0 +1,1 @@
+//! WKProto, the binary protocol of WuKongIM: bytes to packets and back.
