@@ -1,3 +1,4 @@
 //! Jindou, the browser client for WuKongIM.
 
+pub mod id;
 pub mod wire;
