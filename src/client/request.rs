@@ -1,0 +1,420 @@
+//! What the core asks the business server, typed; and how each request looks over HTTP (path, JSON body, JSON answer).
+//! An application may answer any of them itself: the same JSON goes to its function and comes back.
+
+use serde::{Deserialize, Serialize};
+
+use crate::channel::{Channel, ClientMsgNo, Uid};
+use crate::error::DenyReason;
+use crate::id::{MessageId, MessageSeq};
+use crate::rows::{Copy, Mark, Role};
+use crate::time::Wall;
+
+use super::interface::{FetchFailure, Target};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// The application's token, asked anew at each connection; answered by the shell.
+    Token,
+    /// Addresses of WebSocket gateways; answered by the shell from the application's option, or by the business server.
+    Gateway,
+    Policy,
+    /// Whether WuKongIM knows this device as online.
+    Online,
+    History(History),
+    Conversations(Conversations),
+    Read(Read),
+    Commands(Commands),
+    CommandsAck(CommandsAck),
+    Marks(Marks),
+    Recall(Act),
+    Restore(Act),
+    Reedit(Act),
+    Lookup(Lookup),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Response {
+    Token(String),
+    Gateway(Vec<String>),
+    Policy(Policy),
+    Online(Option<bool>),
+    History(HistoryPage),
+    Conversations(Vec<Conversation>),
+    Done,
+    Commands(Vec<Message>),
+    Marks(Vec<ChannelMarks>),
+    Mark(FedMark),
+    Content(Vec<u8>),
+    Found(Vec<Message>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pull {
+    /// (end, start], or the newest where both are 0.
+    Older,
+    /// [start, end), without an end where it is 0.
+    Newer,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct History {
+    #[serde(flatten)]
+    pub channel: Channel,
+    pub start: MessageSeq,
+    pub end: MessageSeq,
+    pub limit: usize,
+    pub pull: Pull,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cursor {
+    #[serde(flatten)]
+    pub channel: Channel,
+    pub message_seq: MessageSeq,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Conversations {
+    pub cursors: Vec<Cursor>,
+    pub recents: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Read {
+    #[serde(flatten)]
+    pub channel: Channel,
+    pub message_seq: MessageSeq,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Commands {
+    pub limit: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommandsAck {
+    pub message_seq: MessageSeq,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MarksOf {
+    #[serde(flatten)]
+    pub channel: Channel,
+    pub since: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Marks {
+    pub channels: Vec<MarksOf>,
+    pub limit: usize,
+}
+
+/// Recall, restore or re-edit this message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Act {
+    #[serde(flatten)]
+    pub channel: Channel,
+    #[serde(flatten)]
+    pub target: Target,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lookup {
+    #[serde(flatten)]
+    pub channel: Channel,
+    pub client_msg_nos: Vec<ClientMsgNo>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Policy {
+    pub server_time: Option<Wall>,
+    /// Milliseconds; none is no limit.
+    pub recall_window: Option<i64>,
+    pub restore_window: Option<i64>,
+    pub roles: Vec<ChannelRole>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ChannelRole {
+    #[serde(flatten)]
+    pub channel: Channel,
+    pub role: Role,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryPage {
+    pub messages: Vec<Message>,
+    #[serde(default)]
+    pub more: bool,
+    #[serde(default)]
+    pub marks_version: u64,
+}
+
+/// A message as the business server gives it.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Message {
+    pub message_id: MessageId,
+    #[serde(default)]
+    pub message_seq: MessageSeq,
+    #[serde(default)]
+    pub client_msg_no: ClientMsgNo,
+    #[serde(default)]
+    pub from_uid: Uid,
+    #[serde(default)]
+    pub timestamp: i64,
+    /// Absent when recalled.
+    #[serde(default, deserialize_with = "base64_bytes")]
+    pub payload: Option<Vec<u8>>,
+    #[serde(default)]
+    pub setting: u8,
+    #[serde(default)]
+    pub expire: u32,
+    #[serde(default)]
+    pub no_persist: bool,
+    #[serde(default)]
+    pub red_dot: bool,
+    #[serde(default)]
+    pub sync_once: bool,
+    #[serde(default)]
+    pub mark: Option<FedMark>,
+    /// Of commands only.
+    #[serde(default)]
+    pub channel_id: Option<String>,
+    #[serde(default)]
+    pub channel_type: Option<u8>,
+}
+
+impl core::fmt::Debug for Message {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Message({:?}, {:?})", self.message_id, self.message_seq)
+    }
+}
+
+/// A mark of the feed, with the content that a restore gives back.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub struct FedMark {
+    #[serde(flatten)]
+    pub mark: Mark,
+    #[serde(default, deserialize_with = "base64_bytes")]
+    pub payload: Option<Vec<u8>>,
+}
+
+impl core::fmt::Debug for FedMark {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "FedMark({:?})", self.mark)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Conversation {
+    #[serde(flatten)]
+    pub channel: Channel,
+    #[serde(default)]
+    pub unread: u64,
+    #[serde(default)]
+    pub read_to: MessageSeq,
+    #[serde(default)]
+    pub last_message_seq: MessageSeq,
+    #[serde(default)]
+    pub timestamp: i64,
+    #[serde(default)]
+    pub marks_version: u64,
+    #[serde(default)]
+    pub recents: Vec<Message>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ChannelMarks {
+    #[serde(flatten)]
+    pub channel: Channel,
+    pub version: u64,
+    #[serde(default)]
+    pub more: bool,
+    #[serde(default)]
+    pub marks: Vec<FedMark>,
+}
+
+/// How a request is made over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    pub method: &'static str,
+    /// Below the business server's address.
+    pub path: &'static str,
+    /// JSON; none for GET.
+    pub body: Option<String>,
+}
+
+impl Request {
+    /// The name under which an application may answer it itself.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Request::Token => "token",
+            Request::Gateway => "gateway",
+            Request::Policy => "policy",
+            Request::Online => "online",
+            Request::History(_) => "history",
+            Request::Conversations(_) => "conversations",
+            Request::Read(_) => "read",
+            Request::Commands(_) => "commands",
+            Request::CommandsAck(_) => "commandsAck",
+            Request::Marks(_) => "marks",
+            Request::Recall(_) => "recall",
+            Request::Restore(_) => "restore",
+            Request::Reedit(_) => "reedit",
+            Request::Lookup(_) => "lookup",
+        }
+    }
+
+    /// `None` for the token, which is the application's alone.
+    pub fn http(&self) -> Option<Http> {
+        fn post<T: Serialize>(path: &'static str, body: &T) -> Option<Http> {
+            // These types have string keys and no fallible serializer, so there is always a text.
+            let body = serde_json::to_string(body).unwrap_or_default();
+            Some(Http { method: "POST", path, body: Some(body) })
+        }
+        let get = |path| Some(Http { method: "GET", path, body: None });
+        match self {
+            Request::Token => None,
+            Request::Gateway => get("/v1/gateway"),
+            Request::Policy => get("/v1/policy"),
+            Request::Online => get("/v1/online"),
+            Request::History(body) => post("/v1/history", body),
+            Request::Conversations(body) => post("/v1/conversations", body),
+            Request::Read(body) => post("/v1/read", body),
+            Request::Commands(body) => post("/v1/commands", body),
+            Request::CommandsAck(body) => post("/v1/commands/ack", body),
+            Request::Marks(body) => post("/v1/marks", body),
+            Request::Recall(body) => post("/v1/recall", body),
+            Request::Restore(body) => post("/v1/restore", body),
+            Request::Reedit(body) => post("/v1/reedit", body),
+            Request::Lookup(body) => post("/v1/lookup", body),
+        }
+    }
+
+    /// Reads the JSON of a successful answer; `bad-response` where it is not what was asked for.
+    pub fn read(&self, json: &[u8]) -> Result<Response, FetchFailure> {
+        fn of<T: for<'de> Deserialize<'de>>(json: &[u8]) -> Result<T, FetchFailure> {
+            serde_json::from_slice(json).map_err(|error| {
+                // The text of a serde error may quote the answer, so only its place is told.
+                let place = format!("unreadable at line {} column {}", error.line(), error.column());
+                FetchFailure::new("bad-response", place, true)
+            })
+        }
+        #[derive(Deserialize)]
+        struct Addresses {
+            addresses: Vec<String>,
+        }
+        #[derive(Deserialize)]
+        struct Online {
+            online: Option<bool>,
+        }
+        #[derive(Deserialize)]
+        struct Conversations {
+            conversations: Vec<Conversation>,
+        }
+        #[derive(Deserialize)]
+        struct Commands {
+            commands: Vec<Message>,
+        }
+        #[derive(Deserialize)]
+        struct Channels {
+            channels: Vec<ChannelMarks>,
+        }
+        #[derive(Deserialize)]
+        struct Marked {
+            mark: FedMark,
+        }
+        #[derive(Deserialize)]
+        struct Payload {
+            #[serde(default, deserialize_with = "base64_bytes")]
+            payload: Option<Vec<u8>>,
+        }
+        #[derive(Deserialize)]
+        struct Found {
+            found: Vec<Message>,
+        }
+        Ok(match self {
+            Request::Token => Response::Token(of::<String>(json)?),
+            Request::Gateway => Response::Gateway(of::<Addresses>(json)?.addresses),
+            Request::Policy => Response::Policy(of(json)?),
+            Request::Online => Response::Online(of::<Online>(json)?.online),
+            Request::History(_) => Response::History(of(json)?),
+            Request::Conversations(_) => Response::Conversations(of::<Conversations>(json)?.conversations),
+            Request::Read(_) | Request::CommandsAck(_) => Response::Done,
+            Request::Commands(_) => Response::Commands(of::<Commands>(json)?.commands),
+            Request::Marks(_) => Response::Marks(of::<Channels>(json)?.channels),
+            Request::Recall(_) | Request::Restore(_) => Response::Mark(of::<Marked>(json)?.mark),
+            Request::Reedit(_) => Response::Content(
+                of::<Payload>(json)?
+                    .payload
+                    .ok_or_else(|| FetchFailure::new("bad-response", "no payload in the answer", false))?,
+            ),
+            Request::Lookup(_) => Response::Found(of::<Found>(json)?.found),
+        })
+    }
+}
+
+/// Reads the business server's JSON error; whatever cannot be read is judged by the HTTP status alone.
+pub fn failure(status: u16, json: &[u8]) -> FetchFailure {
+    #[derive(Deserialize)]
+    struct Body {
+        code: String,
+        #[serde(default)]
+        message: String,
+        #[serde(default)]
+        retryable: bool,
+        #[serde(default)]
+        reason: Option<DenyReason>,
+        #[serde(default)]
+        deadline: Option<Wall>,
+    }
+    let later = status >= 500 || status == 408 || status == 429;
+    match serde_json::from_slice::<Body>(json) {
+        Ok(body) => FetchFailure {
+            code: body.code,
+            message: body.message,
+            retryable: body.retryable || later,
+            reason: body.reason,
+            deadline: body.deadline,
+        },
+        Err(_) => {
+            let code = match status {
+                401 => "unauthorized",
+                403 => "forbidden",
+                404 => "not-found",
+                429 => "rate-limited",
+                500.. => "unavailable",
+                _ => "invalid",
+            };
+            FetchFailure::new(code, format!("the business server answered {status}"), later)
+        }
+    }
+}
+
+fn base64_bytes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {
+    use base64::Engine;
+    let text: Option<String> = Option::deserialize(deserializer)?;
+    text.map(|text| base64::engine::general_purpose::STANDARD.decode(text).map_err(serde::de::Error::custom)).transpose()
+}
+
+impl Act {
+    pub fn new(channel: Channel, target: Target) -> Self {
+        Self { channel, target }
+    }
+}
+
+impl From<Copy> for Target {
+    fn from(copy: Copy) -> Self {
+        Target { message_id: Some(copy.message_id), message_seq: Some(copy.message_seq), ..Target::default() }
+    }
+}

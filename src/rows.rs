@@ -1,0 +1,413 @@
+//! What is kept, and the two ways to reach it: a `Batch` of changes, all or nothing, and a `Query`.
+//!
+//! A row is not a record: a store may pack many rows into one value, so nothing here speaks of keys in a database.
+//! The rules that a store must keep are in `store`, and its conformance suite shows them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::channel::{Channel, ClientMsgNo, Uid};
+use crate::id::{MessageId, MessageSeq};
+use crate::time::Wall;
+
+/// One tenure of the single writer; a batch of an older one is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Epoch(pub u64);
+
+/// A stored copy of a message. WuKongIM 2.x stores a resend again, so one message may have several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Copy {
+    pub message_id: MessageId,
+    pub message_seq: MessageSeq,
+}
+
+/// What a recall, a restore or a deletion made of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MarkState {
+    Recalled,
+    Restored,
+    Deleted,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    Author,
+    Member,
+    Admin,
+    Owner,
+    System,
+    #[serde(other)]
+    Other,
+}
+
+/// A fact about a message, kept whether or not the message has come. The business server's word (`version` grows by one per
+/// change in the channel), or, with `hint`, only a command's: that hides the message until the feed has been read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mark {
+    pub version: u64,
+    pub state: MarkState,
+    #[serde(default)]
+    pub client_msg_no: ClientMsgNo,
+    #[serde(default)]
+    pub copies: Vec<Copy>,
+    #[serde(default)]
+    pub author: Uid,
+    #[serde(default)]
+    pub operator: Uid,
+    pub role: Role,
+    /// When, on the server's clock.
+    pub at: Wall,
+    /// Until when its author may restore or edit it again, on the server's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Wall>,
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub hint: bool,
+}
+
+/// How a stored message is to be shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MessageState {
+    #[default]
+    Normal,
+    /// A command says that it was recalled, and the feed has not answered yet: not shown, but still there.
+    Hidden,
+    /// The content is gone; who, when and role stay.
+    Recalled,
+    Deleted,
+}
+
+/// One message of a timeline, placed by the seq of its first copy.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageRow {
+    pub channel: Channel,
+    pub message_seq: MessageSeq,
+    pub message_id: MessageId,
+    pub client_msg_no: ClientMsgNo,
+    pub from: Uid,
+    /// Seconds since 1970, by the server; the time of the push where it was pushed, so never an order.
+    pub timestamp: i64,
+    pub setting: u8,
+    pub expire: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// The plaintext as it was sent, usually JSON; empty once purged.
+    #[serde(with = "content")]
+    pub content: Vec<u8>,
+    #[serde(default)]
+    pub state: MessageState,
+    /// The mark that made the state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Mark>,
+    /// The copies beyond the first, in any order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<Copy>,
+    /// It stands in the channel's unread figure, so a recall takes it out again.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub counted: bool,
+    /// Stored on one node of a cluster and not yet by the others; it may be taken back.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub unconfirmed: bool,
+}
+
+impl MessageRow {
+    pub fn first_copy(&self) -> Copy {
+        Copy { message_id: self.message_id, message_seq: self.message_seq }
+    }
+
+    pub fn all_copies(&self) -> impl Iterator<Item = Copy> + '_ {
+        core::iter::once(self.first_copy()).chain(self.copies.iter().copied())
+    }
+}
+
+impl core::fmt::Debug for MessageRow {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("MessageRow")
+            .field("channel", &self.channel)
+            .field("message_seq", &self.message_seq)
+            .field("message_id", &self.message_id)
+            .field("state", &self.state)
+            .field("content", &crate::redact::Redacted(&self.content))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why an outbox row waits for a person, or what is known about its outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "state", content = "reasonCode")]
+pub enum OutboxState {
+    /// Not answered yet.
+    #[default]
+    Queued,
+    /// The server refused it for a reason that trying again does not cure; a person retries or drops it.
+    Parked(u8),
+    /// Its deadline, given by the application, has passed; a person retries or drops it.
+    Expired,
+}
+
+/// A message that we owe the server.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutboxRow {
+    pub client_msg_no: ClientMsgNo,
+    /// The order of sending, over all channels of this database.
+    pub ordinal: u64,
+    pub channel: Channel,
+    #[serde(with = "content")]
+    pub content: Vec<u8>,
+    pub created_at: Wall,
+    pub expire: u32,
+    /// The flag nibble and the setting byte of its SEND.
+    pub flags: u8,
+    pub setting: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    #[serde(flatten)]
+    pub state: OutboxState,
+    /// It was transmitted at least once and not refused, so the server may have it: asked before it is sent again.
+    pub in_doubt: bool,
+}
+
+impl core::fmt::Debug for OutboxRow {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("OutboxRow")
+            .field("ordinal", &self.ordinal)
+            .field("channel", &self.channel)
+            .field("state", &self.state)
+            .field("in_doubt", &self.in_doubt)
+            .field("content", &crate::redact::Redacted(&self.content))
+            .finish_non_exhaustive()
+    }
+}
+
+/// A run of seqs without a hole, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Range {
+    pub first: MessageSeq,
+    pub last: MessageSeq,
+}
+
+/// What a conversation list shows of the newest message.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Digest {
+    pub message_seq: MessageSeq,
+    pub message_id: MessageId,
+    pub client_msg_no: ClientMsgNo,
+    pub from: Uid,
+    pub timestamp: i64,
+    /// Empty once recalled.
+    #[serde(with = "content")]
+    pub content: Vec<u8>,
+    pub state: MessageState,
+    /// Who recalled it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<Uid>,
+}
+
+impl core::fmt::Debug for Digest {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Digest({:?})", self.message_seq)
+    }
+}
+
+/// A channel and its conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChannelRow {
+    pub channel: Channel,
+    /// Which seqs are here, ascending and disjoint, never adjacent.
+    pub ranges: Vec<Range>,
+    /// The newest seq that the server is known to have.
+    pub last_seq: MessageSeq,
+    pub read_to: MessageSeq,
+    pub unread: u64,
+    /// How far the feed of marks has been read.
+    pub marks_version: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Digest>,
+    /// Nothing lies before the first range: the server was asked.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub reached_start: bool,
+}
+
+impl ChannelRow {
+    pub fn new(channel: Channel) -> Self {
+        Self {
+            channel,
+            ranges: Vec::new(),
+            last_seq: MessageSeq(0),
+            read_to: MessageSeq(0),
+            unread: 0,
+            marks_version: 0,
+            last: None,
+            reached_start: false,
+        }
+    }
+}
+
+/// A message that could not be read; acked, so that it makes no loop, and kept, so that nothing is lost.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QuarantineRow {
+    pub message_id: MessageId,
+    pub message_seq: MessageSeq,
+    pub at: Wall,
+    pub why: String,
+    /// The payload as it was on the wire.
+    #[serde(with = "content")]
+    pub raw: Vec<u8>,
+}
+
+impl core::fmt::Debug for QuarantineRow {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "QuarantineRow({:?}, {})", self.message_id, self.why)
+    }
+}
+
+/// One line of the local audit, append-only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditRow {
+    /// Its order; unique in this database.
+    pub ordinal: u64,
+    pub at: Wall,
+    pub channel: Channel,
+    pub operator: Uid,
+    pub client_msg_no: ClientMsgNo,
+    pub copies: Vec<Copy>,
+    /// "recalled", "restored", "deleted", "hidden", "forged", "requested", "denied".
+    pub what: String,
+    /// "command", "feed", "history", "application".
+    pub by: String,
+}
+
+/// What one database knows beyond its rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Meta {
+    /// Stable for this database, so that a reconnect replaces our own old connection and nobody else's. Empty before the first start.
+    pub device_id: String,
+    /// The next outbox and audit ordinal.
+    pub next_ordinal: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Puts the message at (channel, message_seq), in place of what was there. Its dedup information is part of it.
+    Message(MessageRow),
+    /// Takes back every message of the channel from this seq on: the server gave these seqs to others.
+    ForgetFrom(Channel, MessageSeq),
+    Channel(ChannelRow),
+    Outbox(OutboxRow),
+    /// The message reached the server, or a person dropped it.
+    OutboxDone(ClientMsgNo),
+    Mark(Channel, Mark),
+    /// Takes back a hint that the feed did not confirm.
+    MarkGone(Channel, Mark),
+    /// A command, by its id: seen.
+    Command(MessageId, Wall),
+    /// Commands seen before this are forgotten.
+    CommandsBefore(Wall),
+    Quarantine(QuarantineRow),
+    Audit(AuditRow),
+    Meta(Meta),
+}
+
+/// All of it or nothing, in this order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    pub epoch: Epoch,
+    pub changes: Vec<Change>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// At the start: meta, outbox in order, every channel row, the commands seen.
+    Hydrate,
+    /// On a channel's first use: its dedup information and its marks.
+    Channel(Channel),
+    /// Newest first: messages with seq below `before` (all, if none), at most `limit`.
+    Page { channel: Channel, before: Option<MessageSeq>, limit: usize },
+    /// The messages placed at these seqs, ascending, as far as they are there.
+    Messages { channel: Channel, seqs: Vec<MessageSeq> },
+    /// The messages of the channel that quote one of these copies in their `reply`, ascending.
+    Quoting { channel: Channel, copies: Vec<Copy> },
+    /// The newest lines of the audit, newest first.
+    Audit { limit: usize },
+}
+
+/// The dedup information of one stored copy: `dedup::hash` of its sender and clientMsgNo, and where its message is placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seen {
+    pub hash: u64,
+    pub placed_at: MessageSeq,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Hydrated { meta: Meta, outbox: Vec<OutboxRow>, channels: Vec<ChannelRow>, commands: Vec<MessageId> },
+    /// `aliases`: copies that are not first: (the copy, where its message is placed).
+    Channel { seen: Vec<Seen>, aliases: Vec<(Copy, MessageSeq)>, marks: Vec<Mark> },
+    Messages(Vec<MessageRow>),
+    Audit(Vec<AuditRow>),
+}
+
+/// Bytes that are usually JSON text: stored as a string where they are UTF-8, so that a person can read the database, else as bytes.
+pub(crate) mod content {
+    use serde::de::{Error, SeqAccess, Visitor};
+    use serde::{Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        match core::str::from_utf8(bytes) {
+            Ok(text) => serializer.serialize_str(text),
+            Err(_) => serializer.serialize_bytes(bytes),
+        }
+    }
+
+    struct Bytes;
+
+    impl<'de> Visitor<'de> for Bytes {
+        type Value = Vec<u8>;
+
+        fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+            f.write_str("text or bytes")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Vec<u8>, E> {
+            Ok(text.as_bytes().to_vec())
+        }
+
+        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+            Ok(bytes.to_vec())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<u8>, A::Error> {
+            let mut bytes = Vec::new();
+            while let Some(byte) = items.next_element()? {
+                bytes.push(byte);
+            }
+            Ok(bytes)
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        deserializer.deserialize_any(Bytes)
+    }
+}
+
+/// The dedup key of (sender, clientMsgNo) within a channel, in 64 bits. A hit is only a hint: the rows are compared.
+pub fn seen_hash(from: &Uid, client_msg_no: &ClientMsgNo) -> u64 {
+    use md5::{Digest as _, Md5};
+    let mut digest = Md5::new();
+    digest.update((from.0.len() as u64).to_le_bytes());
+    digest.update(from.0.as_bytes());
+    digest.update(client_msg_no.0.as_bytes());
+    let [a, b, c, d, e, f, g, h, ..] = digest.finalize().0;
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}

@@ -1,0 +1,44 @@
+//! Time as an input: the core never reads a clock, it is told what time it is.
+
+use core::ops::Add;
+use serde::{Deserialize, Serialize};
+
+/// A span of milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Millis(pub u64);
+
+impl Millis {
+    pub const fn seconds(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+}
+
+/// Milliseconds of a clock that never goes back; deadlines live on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mono(pub u64);
+
+impl Mono {
+    /// How long ago `earlier` was; nothing if it lies ahead.
+    pub fn since(self, earlier: Mono) -> Millis {
+        Millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Millis> for Mono {
+    type Output = Mono;
+    fn add(self, span: Millis) -> Mono {
+        Mono(self.0.saturating_add(span.0))
+    }
+}
+
+/// Milliseconds since 1970 by some wall clock (whose, the field says); it may jump.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Wall(pub i64);
+
+/// Both clocks of the device at the moment of one input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    pub mono: Mono,
+    pub wall: Wall,
+}
