@@ -1,4 +1,31 @@
-//! Jindou, the browser client for WuKongIM.
+//! Jindou, the browser client for WuKongIM: a pure core, and a thin browser shell around it.
+//!
+//! # The contract
+//!
+//! Everything that decides is plain Rust without IO. Bytes, rows and time go in by [`client::Client::handle`], and what to do
+//! comes out of [`client::Client::poll_output`]. Whoever drives it (the browser shell, the simulator, a test) does this:
+//!
+//! 1. wait for one thing: a command, a socket, a finished batch, an answer, or the deadline;
+//! 2. [`handle`](client::Client::handle) it with the current [`time::Now`];
+//! 3. perform each [`poll_output`](client::Client::poll_output) in order until `None`;
+//! 4. set one timer for [`poll_timeout`](client::Client::poll_timeout);
+//! 5. go to 1.
+//!
+//! Nothing in the core awaits, reads a clock, rolls dice or touches JavaScript; a panic in it is a bug. So every race that a
+//! browser can produce can be produced natively, in virtual time, from a seed.
+//!
+//! What depends on a batch of rows (an ack, a promise, an event that says "received") stays inside the core until that batch
+//! is [`Stored`](client::Input::Stored). A batch that fails takes everything with it: the core reads the database anew, as
+//! after a reload, and catches up.
 
+pub mod channel;
+pub mod client;
+pub mod config;
+pub mod error;
 pub mod id;
+mod json;
+pub mod redact;
+pub mod rows;
+pub mod store;
+pub mod time;
 pub mod wire;

@@ -351,9 +351,18 @@ pub struct Seen {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    Hydrated { meta: Meta, outbox: Vec<OutboxRow>, channels: Vec<ChannelRow>, commands: Vec<MessageId> },
+    Hydrated {
+        meta: Meta,
+        outbox: Vec<OutboxRow>,
+        channels: Vec<ChannelRow>,
+        commands: Vec<MessageId>,
+    },
     /// `aliases`: copies that are not first: (the copy, where its message is placed).
-    Channel { seen: Vec<Seen>, aliases: Vec<(Copy, MessageSeq)>, marks: Vec<Mark> },
+    Channel {
+        seen: Vec<Seen>,
+        aliases: Vec<(Copy, MessageSeq)>,
+        marks: Vec<Mark>,
+    },
     Messages(Vec<MessageRow>),
     Audit(Vec<AuditRow>),
 }

@@ -111,7 +111,9 @@ pub enum Output {
     Settle(Ticket, Result<Reply, Error>),
     Event(Event),
     /// Everything is settled and stored: release the database and the lock; with `wipe`, delete the database first.
-    Finished { wipe: bool },
+    Finished {
+        wipe: bool,
+    },
 }
 
 /// What the application may say of one message.
@@ -135,22 +137,47 @@ pub enum Command {
     /// Stays offline until the next `Connect`.
     Disconnect,
     /// Settles when the server has it (`Sent`), refused it, or the deadline has passed (`Pending`).
-    Send { channel: Channel, client_msg_no: ClientMsgNo, content: Vec<u8>, options: SendOptions },
-    Messages { channel: Channel, before: Option<MessageSeq>, limit: usize },
+    Send {
+        channel: Channel,
+        client_msg_no: ClientMsgNo,
+        content: Vec<u8>,
+        options: SendOptions,
+    },
+    Messages {
+        channel: Channel,
+        before: Option<MessageSeq>,
+        limit: usize,
+    },
     Conversations,
-    MarkRead { channel: Channel, message_seq: MessageSeq },
-    Recall { channel: Channel, target: Target },
-    Restore { channel: Channel, target: Target },
+    MarkRead {
+        channel: Channel,
+        message_seq: MessageSeq,
+    },
+    Recall {
+        channel: Channel,
+        target: Target,
+    },
+    Restore {
+        channel: Channel,
+        target: Target,
+    },
     /// The content of one's own recalled message, for editing it again.
-    Reedit { channel: Channel, target: Target },
+    Reedit {
+        channel: Channel,
+        target: Target,
+    },
     Outbox,
     Retry(ClientMsgNo),
     Discard(ClientMsgNo),
-    Audit { limit: usize },
+    Audit {
+        limit: usize,
+    },
     /// The application no longer waits for this ticket.
     Abort(Ticket),
     /// Ends everything; what waits settles with `closed`. With `wipe` the database is deleted.
-    Close { wipe: bool },
+    Close {
+        wipe: bool,
+    },
 }
 
 /// A message by any of its names.
@@ -167,20 +194,37 @@ pub struct Target {
 pub enum Reply {
     Done,
     /// `message_seq` 0: not stored by the server, as asked. `unconfirmed`: one node of the cluster has it, the others not yet.
-    Sent { message: MessageView, unconfirmed: bool },
+    Sent {
+        message: MessageView,
+        unconfirmed: bool,
+    },
     /// The deadline passed; it stays in the outbox.
-    Pending { client_msg_no: ClientMsgNo },
+    Pending {
+        client_msg_no: ClientMsgNo,
+    },
     /// Ascending, what is not acknowledged yet at the end of the newest page. `complete`: no hole in it and nothing newer at the server;
     /// else a `history` event follows.
-    Messages { messages: Vec<MessageView>, reached_start: bool, complete: bool },
-    Conversations { conversations: Vec<ConversationView> },
-    Outbox { messages: Vec<MessageView> },
-    Message { message: MessageView },
+    Messages {
+        messages: Vec<MessageView>,
+        reached_start: bool,
+        complete: bool,
+    },
+    Conversations {
+        conversations: Vec<ConversationView>,
+    },
+    Outbox {
+        messages: Vec<MessageView>,
+    },
+    Message {
+        message: MessageView,
+    },
     Content {
         #[serde(with = "crate::rows::content")]
         content: Vec<u8>,
     },
-    Audit { lines: Vec<AuditRow> },
+    Audit {
+        lines: Vec<AuditRow>,
+    },
 }
 
 /// Where a message is on its way to the server.
@@ -277,38 +321,82 @@ pub enum ConnectionView {
         error: Option<Error>,
     },
     /// Final: logged in elsewhere.
-    Kicked { reason: String },
+    Kicked {
+        reason: String,
+    },
     /// Final: the token is refused.
-    Refused { error: Error },
+    Refused {
+        error: Error,
+    },
     Closed,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "type")]
 pub enum Event {
-    Connection { connection: ConnectionView },
+    Connection {
+        connection: ConnectionView,
+    },
     /// A message that was not shown before. `live`: pushed just now, not found while catching up.
-    Message { message: MessageView, live: bool },
+    Message {
+        message: MessageView,
+        live: bool,
+    },
     /// The same `key`, changed: sent, parked, recalled, restored, …
-    MessageChanged { message: MessageView },
+    MessageChanged {
+        message: MessageView,
+    },
     /// Gone for good: dropped from the outbox, or its place was given to others by the server.
-    MessageRemoved { channel: Channel, key: String },
-    Conversation { conversation: ConversationView },
+    MessageRemoved {
+        channel: Channel,
+        key: String,
+    },
+    Conversation {
+        conversation: ConversationView,
+    },
     /// Older or missing messages have come into the store; read the page again.
-    History { channel: Channel, reached_start: bool, complete: bool },
+    History {
+        channel: Channel,
+        reached_start: bool,
+        complete: bool,
+    },
     /// A recall, a restore or a deletion took effect.
-    Recall { channel: Channel, mark: Mark },
+    Recall {
+        channel: Channel,
+        mark: Mark,
+    },
     /// A command that is not ours: `content` is its JSON.
-    Command { channel: Channel, from: Uid, message_id: MessageId, #[serde(with = "crate::rows::content")] content: Vec<u8> },
+    Command {
+        channel: Channel,
+        from: Uid,
+        message_id: MessageId,
+        #[serde(with = "crate::rows::content")]
+        content: Vec<u8>,
+    },
     /// An EVENT packet: a piece of a stream of WuKongIM 2.2. `data` is its JSON.
-    Stream { id: String, kind: String, timestamp: i64, #[serde(with = "crate::rows::content")] data: Vec<u8> },
+    Stream {
+        id: String,
+        kind: String,
+        timestamp: i64,
+        #[serde(with = "crate::rows::content")]
+        data: Vec<u8>,
+    },
     /// Everything that the server had is here (`done`), or catching up has begun.
-    Sync { done: bool },
+    Sync {
+        done: bool,
+    },
     /// A message could not be read; it was kept aside and acked.
-    Quarantined { message_id: MessageId, why: String },
+    Quarantined {
+        message_id: MessageId,
+        why: String,
+    },
     /// Something failed that no call waits for.
-    Problem { error: Error },
-    Trace { line: Trace },
+    Problem {
+        error: Error,
+    },
+    Trace {
+        line: Trace,
+    },
 }
 
 /// One line for an inspector; no content, no token.
@@ -328,11 +416,25 @@ pub enum Trace {
         #[serde(skip_serializing_if = "Option::is_none")]
         reason_code: Option<u8>,
     },
-    Duplicate { client_msg_no: ClientMsgNo, message_id: MessageId },
-    Retry { client_msg_no: ClientMsgNo, attempt: u32 },
-    Gap { channel: Channel, first: MessageSeq, last: MessageSeq },
-    Stored { changes: usize },
-    Request { path: &'static str },
+    Duplicate {
+        client_msg_no: ClientMsgNo,
+        message_id: MessageId,
+    },
+    Retry {
+        client_msg_no: ClientMsgNo,
+        attempt: u32,
+    },
+    Gap {
+        channel: Channel,
+        first: MessageSeq,
+        last: MessageSeq,
+    },
+    Stored {
+        changes: usize,
+    },
+    Request {
+        path: &'static str,
+    },
 }
 
 impl From<OutboxState> for Delivery {

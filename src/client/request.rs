@@ -404,7 +404,8 @@ pub fn failure(status: u16, json: &[u8]) -> FetchFailure {
 fn base64_bytes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {
     use base64::Engine;
     let text: Option<String> = Option::deserialize(deserializer)?;
-    text.map(|text| base64::engine::general_purpose::STANDARD.decode(text).map_err(serde::de::Error::custom)).transpose()
+    text.map(|text| base64::engine::general_purpose::STANDARD.decode(text).map_err(serde::de::Error::custom))
+        .transpose()
 }
 
 impl Act {
