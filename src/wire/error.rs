@@ -68,3 +68,42 @@ impl fmt::Display for EncodeError {
 }
 
 impl std::error::Error for EncodeError {}
+
+/// A key that cannot be used, or a payload that is not what its sender sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CipherError {
+    /// The peer's public key is not base64.
+    KeyEncoding,
+    /// The peer's public key has not 32 bytes.
+    KeyLength { length: usize },
+    /// The peer's public key is of low order: everybody would know the shared secret.
+    KeyOfLowOrder,
+    /// The salt, which is the initial vector, has less than 16 bytes.
+    SaltTooShort { length: usize },
+    /// The msgKey is not that of the packet: something in it was changed.
+    MsgKeyMismatch,
+    /// The payload is not base64.
+    PayloadEncoding,
+    /// The ciphertext is empty or does not consist of whole blocks.
+    PayloadLength { length: usize },
+    /// The padding is not that of PKCS #7.
+    Padding,
+}
+
+impl fmt::Display for CipherError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::KeyEncoding => f.write_str("the public key is not base64"),
+            Self::KeyLength { length } => write!(f, "the public key has {length} bytes instead of 32"),
+            Self::KeyOfLowOrder => f.write_str("the public key is of low order"),
+            Self::SaltTooShort { length } => write!(f, "the salt has {length} bytes, less than 16"),
+            Self::MsgKeyMismatch => f.write_str("the msgKey does not belong to the packet"),
+            Self::PayloadEncoding => f.write_str("the payload is not base64"),
+            Self::PayloadLength { length } => write!(f, "the ciphertext has {length} bytes, no whole blocks"),
+            Self::Padding => f.write_str("the padding is wrong"),
+        }
+    }
+}
+
+impl std::error::Error for CipherError {}

@@ -10,17 +10,20 @@
 //!
 //! No input makes it panic. Unknown kinds, reasons and channel types are kept and may be skipped.
 
+pub mod cipher;
 mod codes;
 mod deframe;
 mod error;
+mod lanes;
 mod packet;
 mod read;
 mod text;
 mod write;
 
+pub use cipher::{Cipher, KeyPair};
 pub use codes::{Flags, PacketKind, ProtocolVersion, ReasonCode, Setting};
 pub use deframe::Deframer;
-pub use error::{DecodeError, EncodeError};
+pub use error::{CipherError, DecodeError, EncodeError};
 pub use packet::{
     Connack, Connect, Disconnect, Event, Packet, Recv, Recvack, Send, Sendack, Stream, Sub, Suback, Unknown,
 };
