@@ -139,15 +139,16 @@ impl core::fmt::Debug for MessageRow {
 
 /// Why an outbox row waits for a person, or what is known about its outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "state", content = "reasonCode")]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "state")]
 pub enum OutboxState {
     /// Not answered yet.
     #[default]
     Queued,
     /// The server refused it for a reason that trying again does not cure; a person retries or drops it.
-    Parked(u8),
-    /// Its deadline, given by the application, has passed; a person retries or drops it.
-    Expired,
+    Parked { reason_code: u8 },
+    /// One node of a cluster has it, the others not yet (facts: SENDACK 15 after 5 s). It stands in the timeline; looked at
+    /// again after 1, 5 and 15 minutes, and sent again if it was taken back.
+    Unconfirmed { message_id: MessageId, message_seq: MessageSeq, since: Wall, looks: u8 },
 }
 
 /// A message that we owe the server.
@@ -169,8 +170,6 @@ pub struct OutboxRow {
     pub topic: Option<String>,
     #[serde(flatten)]
     pub state: OutboxState,
-    /// It was transmitted at least once and not refused, so the server may have it: asked before it is sent again.
-    pub in_doubt: bool,
 }
 
 impl core::fmt::Debug for OutboxRow {
@@ -179,7 +178,6 @@ impl core::fmt::Debug for OutboxRow {
             .field("ordinal", &self.ordinal)
             .field("channel", &self.channel)
             .field("state", &self.state)
-            .field("in_doubt", &self.in_doubt)
             .field("content", &crate::redact::Redacted(&self.content))
             .finish_non_exhaustive()
     }
@@ -303,6 +301,8 @@ pub enum Change {
     Message(MessageRow),
     /// Takes back every message of the channel from this seq on: the server gave these seqs to others.
     ForgetFrom(Channel, MessageSeq),
+    /// Takes back the one message placed at this seq: an older copy of it was found, and it is placed there.
+    Forget(Channel, MessageSeq),
     Channel(ChannelRow),
     Outbox(OutboxRow),
     /// The message reached the server, or a person dropped it.

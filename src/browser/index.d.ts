@@ -52,7 +52,7 @@ export type KnownContent =
   | LocationContent | CardContent | FileContent | MergedContent;
 export type Content = KnownContent | CustomContent;
 
-export type Delivery = "queued" | "sent" | "unconfirmed" | "parked" | "expired";
+export type Delivery = "queued" | "sent" | "unconfirmed" | "parked";
 export type MessageState = "normal" | "hidden" | "recalled" | "deleted";
 export type Role = "author" | "member" | "admin" | "owner" | "system" | "other";
 

@@ -9,7 +9,31 @@ use crate::id::{MessageId, MessageSeq};
 use crate::rows::{Copy, Mark, Role};
 use crate::time::Wall;
 
-use super::interface::{FetchFailure, Target};
+/// Why a request got no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchFailure {
+    /// The business server's `code`, or "network", "timeout", "bad-response", "not-supported".
+    pub code: String,
+    pub message: String,
+    pub retryable: bool,
+    pub reason: Option<DenyReason>,
+    pub deadline: Option<Wall>,
+}
+
+impl FetchFailure {
+    pub fn new(code: &str, message: impl Into<String>, retryable: bool) -> Self {
+        Self { code: code.to_owned(), message: message.into(), retryable, reason: None, deadline: None }
+    }
+}
+
+/// A message by any of its names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Target {
+    pub client_msg_no: ClientMsgNo,
+    pub message_id: Option<MessageId>,
+    pub message_seq: Option<MessageSeq>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {

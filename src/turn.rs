@@ -1,0 +1,121 @@
+//! What one turn of the core collects: changes for the next batch, and what may leave only once that batch is stored.
+//! Every part appends to it; the client alone hands it out.
+
+use serde::Serialize;
+
+use crate::channel::ClientMsgNo;
+use crate::error::Error;
+use crate::event::{ConversationView, Event, MessageView, Trace};
+use crate::rows::{AuditRow, Change};
+use crate::time::Now;
+use crate::wire::Recvack;
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u64);
+    };
+}
+
+number! {
+    /// A call of the application that waits for its `Settle`.
+    Ticket
+}
+number! {
+    /// One WebSocket.
+    ConnectionId
+}
+number! {
+    BatchId
+}
+number! {
+    QueryId
+}
+number! {
+    RequestId
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "type")]
+pub enum Reply {
+    Done,
+    /// `message_seq` 0: not stored by the server, as asked. `unconfirmed`: one node of the cluster has it, the others not yet.
+    Sent {
+        message: MessageView,
+        unconfirmed: bool,
+    },
+    /// The deadline passed; it stays in the outbox.
+    Pending {
+        client_msg_no: ClientMsgNo,
+    },
+    /// Ascending, what is not acknowledged yet at the end of the newest page. `complete`: no hole in it and nothing newer at the server;
+    /// else a `history` event follows.
+    Messages {
+        messages: Vec<MessageView>,
+        reached_start: bool,
+        complete: bool,
+    },
+    Conversations {
+        conversations: Vec<ConversationView>,
+    },
+    Outbox {
+        messages: Vec<MessageView>,
+    },
+    Message {
+        message: MessageView,
+    },
+    Content {
+        #[serde(with = "crate::rows::content")]
+        content: Vec<u8>,
+    },
+    Audit {
+        lines: Vec<AuditRow>,
+    },
+}
+
+/// What leaves once the turn's changes are stored, in this order.
+#[derive(Debug)]
+pub enum After {
+    Ack(ConnectionId, Recvack),
+    Settle(Ticket, Result<Reply, Error>),
+    Event(Event),
+}
+
+#[derive(Debug)]
+pub struct Turn {
+    pub now: Now,
+    pub changes: Vec<Change>,
+    pub after: Vec<After>,
+    /// Whether an inspector listens.
+    pub trace: bool,
+}
+
+impl Turn {
+    pub fn new(now: Now, trace: bool) -> Self {
+        Self { now, changes: Vec::new(), after: Vec::new(), trace }
+    }
+
+    pub fn change(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    pub fn event(&mut self, event: Event) {
+        self.after.push(After::Event(event));
+    }
+
+    pub fn settle(&mut self, ticket: Ticket, outcome: Result<Reply, Error>) {
+        self.after.push(After::Settle(ticket, outcome));
+    }
+
+    pub fn ack(&mut self, connection: ConnectionId, ack: Recvack) {
+        self.after.push(After::Ack(connection, ack));
+    }
+
+    /// `line` is made only if somebody listens.
+    pub fn trace(&mut self, line: impl FnOnce() -> Trace) {
+        if self.trace {
+            self.after.push(After::Event(Event::Trace { line: line() }));
+        }
+    }
+}
