@@ -1,0 +1,105 @@
+//! What quotes a recalled message. `reply.payload` copies the quoted content, so a recall must reach it.
+//!
+//! Not for understanding contents: an unknown type passes through untouched, and so does what is no JSON.
+
+use serde_json::Value;
+
+use super::identity::MessageId;
+
+/// A quote in a quote in a quote: below this depth nobody reads, and serde_json has refused deeper JSON anyway.
+const MAX_DEPTH: usize = 64;
+
+/// The messages that a payload quotes.
+pub fn quoted(payload: &[u8]) -> Vec<MessageId> {
+    let mut found = Vec::new();
+    if let Some(mut value) = parse(payload) {
+        visit(&mut value, 0, &mut |id, _| found.push(id));
+    }
+    found
+}
+
+/// The payload without the content of withdrawn messages that it quotes, or None where there is nothing to purge.
+pub fn purge_quotes(payload: &[u8], withdrawn: &dyn Fn(MessageId) -> bool) -> Option<Vec<u8>> {
+    let mut value = parse(payload)?;
+    let mut purged = false;
+    visit(&mut value, 0, &mut |id, quote| {
+        if withdrawn(id) {
+            *quote = Value::Object(serde_json::Map::new());
+            purged = true;
+        }
+    });
+    if purged { serde_json::to_vec(&value).ok() } else { None }
+}
+
+fn parse(payload: &[u8]) -> Option<Value> {
+    // Most messages quote nothing, and their JSON need not be read. A key may be written with escapes.
+    let may_quote = |needle: &[u8]| payload.windows(needle.len()).any(|window| window == needle);
+    if !may_quote(b"reply") && !may_quote(b"\\u") {
+        return None;
+    }
+    serde_json::from_slice(payload).ok()
+}
+
+fn visit(content: &mut Value, depth: usize, on_quote: &mut dyn FnMut(MessageId, &mut Value)) {
+    let Some(reply) = content.get_mut("reply").filter(|_| depth < MAX_DEPTH) else { return };
+    let id = reply.get("message_id").and_then(message_id);
+    let Some(quote) = reply.get_mut("payload") else { return };
+    // What is quoted may itself quote; the outer purge takes the inner one away with it.
+    visit(quote, depth + 1, on_quote);
+    if let Some(id) = id {
+        on_quote(id, quote);
+    }
+}
+
+/// A decimal string; other clients write a number, which may have lost its last digits already.
+fn message_id(value: &Value) -> Option<MessageId> {
+    let text = value.as_str().map(str::to_owned).or_else(|| value.as_i64().map(|id| id.to_string()))?;
+    MessageId::try_from(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn purge(payload: &str, withdrawn: i64) -> Option<Value> {
+        purge_quotes(payload.as_bytes(), &|id| id == MessageId(withdrawn))
+            .map(|bytes| serde_json::from_slice(&bytes).expect("json"))
+    }
+
+    #[test]
+    fn a_quote_of_a_recalled_message_loses_its_content_and_keeps_who_was_quoted() {
+        let payload = r#"{"type":1,"content":"mine","reply":{"message_id":"7","from_uid":"a","payload":{"type":1,"content":"secret"}}}"#;
+        let purged = purge(payload, 7).expect("purged");
+        assert_eq!(purged["reply"], serde_json::json!({"message_id": "7", "from_uid": "a", "payload": {}}));
+        assert_eq!(purged["content"], "mine");
+        assert_eq!(purge(payload, 8), None);
+    }
+
+    #[test]
+    fn a_quote_in_a_quote_and_an_escaped_key_are_found() {
+        let nested =
+            r#"{"reply":{"message_id":"8","payload":{"content":"kept","reply":{"message_id":7,"payload":"secret"}}}}"#;
+        let purged = purge(nested, 7).expect("purged");
+        assert_eq!(purged["reply"]["payload"]["content"], "kept");
+        assert_eq!(purged["reply"]["payload"]["reply"]["payload"], serde_json::json!({}));
+        assert_eq!(quoted(nested.as_bytes()), [MessageId(7), MessageId(8)]);
+        let escaped = r#"{"repl\u0079":{"message_id":"7","payload":"secret"}}"#;
+        assert_eq!(purge(escaped, 7).expect("purged")["reply"]["payload"], serde_json::json!({}));
+    }
+
+    #[test]
+    fn what_is_no_json_or_has_a_hostile_reply_is_left_alone() {
+        for payload in [
+            "reply",
+            "[\"reply\"]",
+            r#"{"reply":3}"#,
+            r#"{"reply":{"message_id":{},"payload":1}}"#,
+            r#"{"reply":{"message_id":"7"}}"#,
+            r#"{"reply":[7]}"#,
+        ] {
+            assert_eq!(purge(payload, 7), None, "{payload}");
+        }
+        let deep = format!("{}1{}", "{\"reply\":{\"payload\":".repeat(5000), "}}".repeat(5000));
+        assert_eq!(purge(&deep, 7), None);
+    }
+}
