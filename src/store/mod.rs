@@ -6,11 +6,32 @@
 //!   answers and outcomes are reported in the order of the calls.
 //! * A batch whose epoch is below the newest epoch seen in the database changes nothing: `StoreFailure::Fenced`. A higher one is remembered.
 //! * `Change::Message` puts the row at (channel, message_seq). Together with the row the store keeps its dedup information, so that
-//!   `Query::Channel` can answer without reading the rows: for the row and for each of its copies `Seen { seen_hash(from, client_msg_no), placed_at }`
-//!   (none for an empty clientMsgNo), and for each copy beyond the first an alias.
-//! * `Change::ForgetFrom` takes rows, their dedup information, aliases and quotes away, at and above the seq. What a row was *aliased* by
-//!   goes with its row.
+//!   `Query::Channel` can answer without reading the rows: one `Seen { seen_hash(from, client_msg_no), placed_at }`, since all copies share
+//!   it (none for an empty clientMsgNo), and for each copy beyond the first an alias. `seen` is a hint: where another message has
+//!   taken a row's place, the old one's may still be there.
+//! * `Change::MessageGone` and `Change::ForgetFrom` take rows, their dedup information, aliases and quotes away, at, or at and above,
+//!   the seq. What a row was *aliased* by goes with its row.
 //! * `Query::Quoting` finds rows whose content is JSON with `reply.message_id` (string or number) naming one of the copies' ids.
-//! * `Change::Mark` replaces the mark of the same message: same clientMsgNo where that is not empty, else a copy in common.
+//! * `Change::Mark` replaces the mark of the same message: the same clientMsgNo where both have one, else a copy in common.
+//!   `Change::MarkGone` takes that mark away.
+//! * Of one command seen twice the later time counts. Rows with a key of their own (outbox by clientMsgNo, audit by ordinal,
+//!   quarantine by messageId) replace the one with the same key.
 //! * Durability: after success it survives the death of tab, browser and renderer; against loss of power it is as good as the
 //!   browser's relaxed commits.
+
+mod memory;
+mod quotes;
+pub mod suite;
+
+use crate::rows::Mark;
+
+pub use memory::MemoryStore;
+pub use quotes::quoted;
+
+/// Whether two marks speak of one message.
+pub fn same_message(one: &Mark, other: &Mark) -> bool {
+    if !one.client_msg_no.is_empty() && !other.client_msg_no.is_empty() {
+        return one.client_msg_no == other.client_msg_no;
+    }
+    one.copies.iter().any(|copy| other.copies.iter().any(|known| known.message_id == copy.message_id))
+}
