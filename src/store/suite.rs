@@ -479,7 +479,7 @@ fn mark(version: u64, client_msg_no: &str, copies: &[(i64, u64)]) -> Mark {
         operator: "operator".into(),
         role: Role::Admin,
         at: Wall(1_700_000_000_000),
-        deadline: (version % 2 == 0).then_some(Wall(1_700_000_120_000)),
+        deadline: version.is_multiple_of(2).then_some(Wall(1_700_000_120_000)),
         hint: false,
     }
 }
