@@ -299,8 +299,6 @@ pub struct Meta {
 pub enum Change {
     /// Puts the message at (channel, message_seq), in place of what was there. Its dedup information is part of it.
     Message(MessageRow),
-    /// Takes the message at this seq away, with its dedup information: an earlier copy of it was found and places it now.
-    MessageGone(Channel, MessageSeq),
     /// Takes back every message of the channel from this seq on: the server gave these seqs to others.
     ForgetFrom(Channel, MessageSeq),
     /// Takes back the one message placed at this seq: an older copy of it was found, and it is placed there.

@@ -120,7 +120,7 @@ impl MemoryStore {
                 let kept = Kept { row: row.clone(), hash, quotes: quoted(&row.content) };
                 self.timeline(&row.channel).rows.insert(row.message_seq, kept);
             }
-            Change::MessageGone(channel, seq) => {
+            Change::Forget(channel, seq) => {
                 self.timeline(channel).rows.remove(seq);
             }
             Change::ForgetFrom(channel, seq) => {

@@ -9,7 +9,7 @@
 //!   `Query::Channel` can answer without reading the rows: one `Seen { seen_hash(from, client_msg_no), placed_at }`, since all copies share
 //!   it (none for an empty clientMsgNo), and for each copy beyond the first an alias. `seen` is a hint: where another message has
 //!   taken a row's place, the old one's may still be there.
-//! * `Change::MessageGone` and `Change::ForgetFrom` take rows, their dedup information, aliases and quotes away, at, or at and above,
+//! * `Change::Forget` and `Change::ForgetFrom` take rows, their dedup information, aliases and quotes away, at, or at and above,
 //!   the seq. What a row was *aliased* by goes with its row.
 //! * `Query::Quoting` finds rows whose content is JSON with `reply.message_id` (string or number) naming one of the copies' ids.
 //! * `Change::Mark` replaces the mark of the same message: the same clientMsgNo where both have one, else a copy in common.

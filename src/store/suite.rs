@@ -201,11 +201,11 @@ pub fn cases() -> Vec<Case> {
                 copies: vec![message(7).first_copy()],
                 ..message(7)
             };
-            t.apply(vec![Change::MessageGone(group(), MessageSeq(7)), Change::Message(moved.clone())]);
+            t.apply(vec![Change::Forget(group(), MessageSeq(7)), Change::Message(moved.clone())]);
             t.ask(page(None, 9), rows(&[message(9), message(8), message(6), message(5), moved.clone()]));
             let left = [&moved, &message(5), &message(6), &message(8), &message(9)];
             t.ask(Query::Channel(group()), channel_answer(&left, &[(message(7).first_copy(), 3)], &[]));
-            t.apply(vec![Change::MessageGone(group(), MessageSeq(7_000))]);
+            t.apply(vec![Change::Forget(group(), MessageSeq(7_000))]);
             t.ask(Query::Channel(group()), channel_answer(&left, &[(message(7).first_copy(), 3)], &[]));
         }),
         case("dedup information of many batches is one set", |t| {
@@ -335,16 +335,16 @@ pub fn cases() -> Vec<Case> {
                 Change::Command(MessageId(i64::MAX), Wall(2_000)),
                 Change::Meta(meta.clone()),
             ]);
-            let parked = OutboxRow { state: OutboxState::Parked(5), in_doubt: true, ..outbox("a", 3) };
-            let expired = OutboxRow { state: OutboxState::Expired, topic: Some("t".into()), ..outbox("c", 2) };
-            t.apply(vec![Change::Outbox(parked.clone()), Change::Outbox(expired.clone())]);
+            let parked = OutboxRow { state: OutboxState::Parked { reason_code: 5 }, ..outbox("a", 3) };
+            let waiting = OutboxRow { state: unconfirmed(), topic: Some("t".into()), ..outbox("c", 2) };
+            t.apply(vec![Change::Outbox(parked.clone()), Change::Outbox(waiting.clone())]);
             t.reopen();
             let channels = vec![ChannelRow::new(Channel::person("you")), channel];
-            let owed = vec![outbox("b", 1), expired.clone(), parked];
+            let owed = vec![outbox("b", 1), waiting.clone(), parked];
             t.ask(Query::Hydrate, hydrated(meta.clone(), owed, channels.clone(), vec![-9, i64::MAX]));
             let next = Meta { next_ordinal: 5, ..meta };
             t.apply(vec![Change::OutboxDone("a".into()), Change::OutboxDone("b".into()), Change::Meta(next.clone())]);
-            t.ask(Query::Hydrate, hydrated(next, vec![expired], channels, vec![-9, i64::MAX]));
+            t.ask(Query::Hydrate, hydrated(next, vec![waiting], channels, vec![-9, i64::MAX]));
         }),
         case("commands of before a time are forgotten, the later sight counts", |t| {
             for (id, at) in [(1, 100), (2, 200), (3, 300), (1, 300), (3, 50)] {
@@ -496,7 +496,15 @@ fn outbox(client_msg_no: &str, ordinal: u64) -> OutboxRow {
         setting: 0b1000_0000,
         topic: None,
         state: OutboxState::Queued,
-        in_doubt: false,
+    }
+}
+
+fn unconfirmed() -> OutboxState {
+    OutboxState::Unconfirmed {
+        message_id: MessageId(i64::MAX),
+        message_seq: MessageSeq(1 << 53),
+        since: Wall(1_700_000_000_123),
+        looks: 2,
     }
 }
 
