@@ -1,4 +1,3 @@
-#![cfg(not(target_family = "wasm"))]
 //! The literal bytes of the protocol's description.
 
 use jindou::id::{MessageId, MessageSeq, person_channel_id};
