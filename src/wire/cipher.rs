@@ -141,7 +141,7 @@ struct Sealer {
 
 impl Sealer {
     fn encrypt(&self, plaintext: &[u8]) -> Vec<u8> {
-        cbc::Encryptor::inner_iv_init(self.aes.clone(), &self.iv.into()).encrypt_padded_vec::<Pkcs7>(plaintext)
+        cbc::Encryptor::inner_iv_init(&self.aes, &self.iv.into()).encrypt_padded_vec::<Pkcs7>(plaintext)
     }
 
     fn seal(&self, plaintext: &[u8]) -> Vec<u8> {
@@ -162,7 +162,7 @@ impl Sealer {
         if length == 0 || length % BLOCK != 0 {
             return Err(CipherError::PayloadLength { length });
         }
-        cbc::Decryptor::inner_iv_init(self.aes.clone(), &self.iv.into())
+        cbc::Decryptor::inner_iv_init(&self.aes, &self.iv.into())
             .decrypt_padded_vec::<Pkcs7>(&ciphertext)
             .map_err(|_| CipherError::Padding)
     }

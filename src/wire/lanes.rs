@@ -11,7 +11,7 @@ use aes::Aes128;
 use aes::cipher::{Array, BlockCipherEncrypt};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use cbc::cipher::{BlockModeDecrypt, InnerIvInit};
+use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, InnerIvInit};
 use md5::{Digest, Md5};
 
 use super::cipher::{BLOCK, covered_by_recv, hex, same};
@@ -47,7 +47,6 @@ fn verify(aes: &Aes128, iv: &[u8; BLOCK], recvs: &[Recv]) -> Vec<bool> {
     let mut genuine = vec![false; recvs.len()];
     let mut waiting = recvs.iter().enumerate();
     let mut lanes: [Lane<'_>; LANES] = Default::default();
-    // An idle lane computes garbage, which costs nothing.
     let mut heads = [aes::Block::default(); LANES];
     let mut encoded = Vec::new();
     loop {
@@ -58,24 +57,36 @@ fn verify(aes: &Aes128, iv: &[u8; BLOCK], recvs: &[Recv]) -> Vec<bool> {
             }
         }
         let Some(steps) = lanes.iter().filter_map(Lane::blocks_left).min() else { return genuine };
-        for _ in 0..steps {
-            for (lane, head) in lanes.iter_mut().zip(&mut heads) {
-                if let Some(block) = lane.block() {
-                    xor(&mut head.0, block);
-                }
+        if lanes.iter().filter(|lane| lane.packet.is_some()).count() == 1 {
+            // The last one has nobody to share a round with.
+            for (lane, head) in lanes.iter_mut().zip(&heads).filter(|(lane, _)| lane.packet.is_some()) {
+                lane.finish_alone(aes, head);
             }
-            aes.encrypt_blocks(&mut heads);
-            for (lane, head) in lanes.iter_mut().zip(&heads) {
-                if let Some(block) = lane.block() {
-                    *block = head.0;
-                    lane.done += BLOCK;
-                }
+        } else {
+            for _ in 0..steps {
+                side_by_side(aes, &mut lanes, &mut heads);
             }
         }
         for lane in lanes.iter_mut().filter(|lane| lane.blocks_left() == Some(0)) {
             if let Some((index, recv)) = lane.packet.take() {
                 genuine[index] = same(&msg_key(&lane.text, &mut encoded), recv.msg_key.as_bytes());
             }
+        }
+    }
+}
+
+/// One block of every lane. An idle lane computes garbage, which costs nothing.
+fn side_by_side(aes: &Aes128, lanes: &mut [Lane<'_>; LANES], heads: &mut [aes::Block; LANES]) {
+    for (lane, head) in lanes.iter_mut().zip(&mut *heads) {
+        if let Some(block) = lane.block() {
+            xor(&mut head.0, block);
+        }
+    }
+    aes.encrypt_blocks(heads);
+    for (lane, head) in lanes.iter_mut().zip(heads) {
+        if let Some(block) = lane.block() {
+            *block = head.0;
+            lane.done += BLOCK;
         }
     }
 }
@@ -96,6 +107,12 @@ impl<'a> Lane<'a> {
         self.text.resize(self.text.len() + padding, padding as u8);
         self.done = 0;
         self.packet = Some(packet);
+    }
+
+    fn finish_alone(&mut self, aes: &Aes128, head: &aes::Block) {
+        let (blocks, _) = Array::slice_as_chunks_mut(self.text.get_mut(self.done..).unwrap_or_default());
+        cbc::Encryptor::inner_iv_init(aes, head).encrypt_blocks(blocks);
+        self.done = self.text.len();
     }
 
     fn block(&mut self) -> Option<&mut [u8; BLOCK]> {
@@ -152,7 +169,7 @@ impl Group {
         // Whole rounds of parallel blocks: blocks of an incomplete one would be computed one by one.
         self.ciphertext.resize(self.ciphertext.len().next_multiple_of(LANES * BLOCK), 0);
         let (blocks, _) = Array::slice_as_chunks_mut(&mut self.ciphertext);
-        cbc::Decryptor::inner_iv_init(aes.clone(), &(*iv).into()).decrypt_blocks(blocks);
+        cbc::Decryptor::inner_iv_init(aes, &(*iv).into()).decrypt_blocks(blocks);
         let mut rest = self.ciphertext.as_mut_slice();
         let mut before = *iv;
         for member in self.members.drain(..) {
