@@ -1,0 +1,91 @@
+// Builds what runs: the npm package in pkg/, the page in www/dist, the two servers. Each is skipped when nothing changed.
+// As a program: `node scripts/build.mjs` builds the package alone, which is what `npm pack` publishes.
+//
+// pkg/ is cargo's wasm file, bound to JavaScript by wasm-bindgen and made small by wasm-opt, beside the hand-written JavaScript and types of
+// src/browser/. wasm-pack has no part in it: it writes a pkg/.gitignore that makes `npm pack` leave pkg/ out without a word.
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+
+import { files, fingerprint, whenChanged } from "./lib/fingerprint.mjs";
+import { Problem, command, isProgram, root, run, say, step, together } from "./lib/shell.mjs";
+import { crateVersion } from "./lib/versions.mjs";
+import { bindgen, compilers, npmPackages, packagePrograms, wasmTarget, wasmTargetAdded } from "./setup.mjs";
+
+export const pkg = join(root, "pkg");
+export const page = join(root, "www", "dist");
+const target = process.env.CARGO_TARGET_DIR || join(root, "target");
+
+/** Builds pkg/, with whatever set-up that needs. */
+export async function buildPackage() {
+  const cargo = await compilers();
+  // The tools and packages are wanted after cargo only, so they are made ready beside it.
+  const [wasmBindgen] = await together(bindgen(cargo), npmPackages(), wasmTargetAdded().then(() => compileWasm(cargo)));
+
+  const compiled = join(target, wasmTarget, "wasm", "jindou.wasm");
+  const script = files(join(root, "src", "browser")).filter((path) => /\.(js|d\.ts)$/.test(path));
+  const print = fingerprint([compiled, ...script, join(root, "scripts", "build.mjs")], crateVersion("wasm-bindgen"), packageVersion("binaryen"));
+  await whenChanged("package", print, [join(pkg, "jindou_bg.wasm")], () =>
+    step("Making the package of it", "", () => assemble(compiled, script, wasmBindgen)));
+}
+
+async function compileWasm(cargo) {
+  const args = ["build", "--package", "jindou", "--lib", "--profile", "wasm", "--target", wasmTarget];
+  await compile(cargo, args, "Compiling the client to WebAssembly", "The client does not compile to WebAssembly: see the lines above.");
+}
+
+async function assemble(compiled, script, wasmBindgen) {
+  // Built aside, so that a failure leaves the last good package as it is.
+  const fresh = join(root, "target", "jindou", "pkg");
+  rmSync(fresh, { recursive: true, force: true });
+  mkdirSync(fresh, { recursive: true });
+  await run(wasmBindgen, [compiled, "--target", "web", "--out-dir", fresh, "--out-name", "jindou", "--no-typescript", "--remove-producers-section"], {
+    otherwise: "wasm-bindgen could not bind the client to JavaScript: see the lines above.",
+  });
+  const wasm = join(fresh, "jindou_bg.wasm");
+  await run(packagePrograms().wasmOpt, ["-Os", wasm, "-o", wasm], { otherwise: "wasm-opt could not optimise the client: see the lines above." });
+  for (const path of script) cpSync(path, join(fresh, basename(path)));
+  rmSync(pkg, { recursive: true, force: true });
+  renameSync(fresh, pkg);
+}
+
+/** Builds www/dist from www/ and pkg/. */
+export async function buildPage() {
+  const sources = files(join(root, "www"), (path) => path === page);
+  const settings = ["webpack.config.js", "package-lock.json"].map((name) => join(root, name));
+  await whenChanged("page", fingerprint([...sources, ...settings, ...files(pkg)]), [join(page, "index.html")], () =>
+    step("Building the page", "", () =>
+      run(packagePrograms().webpack, ["--mode", "production"], { otherwise: "webpack could not build the page: see the lines above." })));
+}
+
+/** Builds both servers and answers where they are. `profile` is one of Cargo.toml's. */
+export async function buildServers(profile) {
+  const cargo = await compilers();
+  const args = ["build", "--package", "jindou-gateway", "--package", "jindou-business", "--bins", "--profile", profile];
+  await compile(cargo, args, "Compiling the servers", "The servers do not compile: see the lines above.");
+  const folder = join(target, profile === "dev" ? "debug" : profile);
+  const programs = { gateway: join(folder, "jindou-gateway"), business: join(folder, "jindou-business") };
+  for (const path of Object.values(programs)) if (!existsSync(path)) throw new Problem(`The build made no ${path}.`);
+  return programs;
+}
+
+// cargo alone knows whether it has something to do, so its line of progress is shown only once it begins to compile.
+async function compile(cargo, args, name, otherwise) {
+  const since = performance.now();
+  const slow = setTimeout(() => say(`· ${name} …`), 1500);
+  try {
+    await run(cargo, args, { otherwise });
+  } finally {
+    clearTimeout(slow);
+  }
+  const took = performance.now() - since;
+  if (took > 1500) say(`· ${name}: done in ${(took / 1000).toFixed(1)} s`);
+}
+
+const packageVersion = (name) => JSON.parse(readFileSync(join(root, "node_modules", name, "package.json"), "utf8")).version;
+
+if (isProgram(import.meta)) {
+  await command(async () => {
+    await buildPackage();
+    say("The package is in pkg/.");
+  });
+}

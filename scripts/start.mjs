@@ -1,0 +1,78 @@
+// `npm start`: everything that is needed to try Jindou out, and one URL.
+//
+//   PORT=8080          the page and the business server (default 5480, or a free one)
+//   GATEWAY_PORT=…     the gateway double's WebSocket, GATEWAY_API_PORT=… its HTTP API (default: free ones)
+//   WUKONGIM_API=http://…   the HTTP API of a real WuKongIM, used instead of the double
+//
+// Data is kept in .data/, for each WuKongIM its own, since the business server's records speak of that server's messages.
+import { join } from "node:path";
+
+import { buildPackage, buildPage, buildServers, page } from "./build.mjs";
+import { portIsFree, startBusiness, startGateway } from "./lib/servers.mjs";
+import { Problem, command, endAll, root, say, together } from "./lib/shell.mjs";
+import { compilers } from "./setup.mjs";
+
+// A browser keeps what it stores per origin, so a page that came back on another port would have forgotten everything.
+const usualPort = 5480;
+
+await command(async () => {
+  const real = realServer();
+  const port = (await chosenPort("PORT")) ?? ((await portIsFree(usualPort)) ? usualPort : 0);
+  const gatewayPorts = { ws: (await chosenPort("GATEWAY_PORT")) ?? 0, api: (await chosenPort("GATEWAY_API_PORT")) ?? 0 };
+  if (real) await answers(real);
+
+  await compilers();
+  const [programs] = await together(buildServers("quick"), buildPackage().then(buildPage));
+
+  let died;
+  const death = new Promise((_, reject) => { died = reject; });
+  const onExit = (sentence, lines) => died(new Problem(sentence, lines));
+
+  const running = (async () => {
+    const data = join(root, ".data");
+    const wukongim = real?.href.replace(/\/$/, "") ?? (await startGateway({ program: programs.gateway, data: join(data, "gateway"), ...gatewayPorts, onExit })).addresses.api;
+    const records = join(data, real ? `business-${real.host.replace(/[^\w.-]/g, "-")}` : "business");
+    return startBusiness({ program: programs.business, data: records, wukongim, page, port, onExit });
+  })();
+  const business = await Promise.race([running, death]);
+  say(`\nJindou is running: ${business.addresses.url}   (${real ? `with the WuKongIM at ${real.href}` : "with the gateway double"}; Ctrl-C ends it)`);
+
+  await Promise.race([death, interrupted()]);
+  await endAll();
+  return 0;
+});
+
+function realServer() {
+  const given = process.env.WUKONGIM_API;
+  if (!given) return undefined;
+  const url = URL.canParse(given) ? new URL(given) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol)) throw new Problem(`WUKONGIM_API is "${given}", which is no http:// or https:// address.`);
+  return url;
+}
+
+async function answers(url) {
+  try {
+    await fetch(new URL("/route", url), { signal: AbortSignal.timeout(5000) });
+  } catch (error) {
+    throw new Problem(`There is no answer from the WuKongIM at ${url.href} (${error.cause?.code ?? error.name}): is it running, and is this its HTTP API?`);
+  }
+}
+
+async function chosenPort(name) {
+  const given = process.env[name];
+  if (!given) return undefined;
+  const port = Number(given);
+  if (!Number.isInteger(port) || port < 0 || port > 65535) throw new Problem(`${name} is "${given}", which is no port.`);
+  if (port !== 0 && !(await portIsFree(port))) throw new Problem(`Port ${port} (${name}) is in use: please end what listens there, or choose another.`);
+  return port;
+}
+
+/** Settles when somebody wants the end: by Ctrl-C, by a signal, or by ending npm, which does not always pass that on. */
+function interrupted() {
+  return new Promise((settle) => {
+    for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.removeAllListeners(name).on(name, settle);
+    if (!process.env.npm_lifecycle_event) return;
+    const parent = process.ppid;
+    setInterval(() => process.ppid !== parent && settle(), 1000);
+  });
+}

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { root } from "../../scripts/lib/shell.mjs";
+
+const shell = JSON.stringify(join(root, "scripts", "lib", "shell.mjs"));
+const program = (body) => ["--input-type=module", "--eval", `import { Problem, command, launch, run, together } from ${shell};\n${body}`];
+
+const isAlive = (pid) => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+test("a problem is told in one sentence, after what the failing program printed, and fails the command", () => {
+  const body = `await command(() => run("sh", ["-c", "echo inner; exit 3"], { otherwise: "It did not work." }));`;
+  const { status, stderr } = spawnSync(process.execPath, program(body), { encoding: "utf8" });
+  assert.equal(status, 1);
+  assert.equal(stderr, "inner\n\nIt did not work.\n");
+});
+
+test("the first of several failures ends the other work", () => {
+  const body = `await command(() => together(run("sleep", ["60"]), run("false", [], { otherwise: "Broken." })));`;
+  const since = Date.now();
+  const { status, stderr } = spawnSync(process.execPath, program(body), { encoding: "utf8" });
+  assert.equal(status, 1);
+  assert.match(stderr, /\n\nBroken\.\n$/);
+  assert.ok(Date.now() - since < 20_000, "the other program was waited for");
+});
+
+test("an interrupted command ends its children and what they started", async () => {
+  const body = `await command(() => {
+    const child = launch("sh", ["-c", "sleep 60 & echo $! $$; wait"]);
+    child.stdout.pipe(process.stdout);
+    return new Promise(() => {});
+  });`;
+  const parent = spawn(process.execPath, program(body), { stdio: ["ignore", "pipe", "inherit"] });
+  const [line] = await once(parent.stdout, "data");
+  const pids = String(line).trim().split(" ").map(Number);
+  assert.ok(pids.every(isAlive));
+  parent.kill("SIGINT");
+  const [code] = await once(parent, "exit");
+  assert.equal(code, 130);
+  // A process that was killed takes a moment to be gone.
+  for (const until = Date.now() + 5000; pids.some(isAlive) && Date.now() < until; ) await new Promise((next) => setImmediate(next));
+  assert.ok(!pids.some(isAlive), "a child is still there");
+});
