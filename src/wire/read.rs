@@ -8,7 +8,7 @@ use super::{MAX_LENGTH_BYTES, MAX_REMAINING};
 use crate::id::{ChannelType, ClientSeq, DeviceFlag, MessageId, MessageSeq};
 
 /// What one look at a buffer gave.
-#[expect(clippy::large_enum_variant, reason = "taken apart at once; a box would be an allocation a packet")]
+#[allow(clippy::large_enum_variant, reason = "taken apart at once; a box would be an allocation a packet")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decoded {
     /// A packet, and how many bytes it took. What follows was not looked at.
