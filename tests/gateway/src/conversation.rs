@@ -54,10 +54,6 @@ impl Conversations {
         self.pending.entry(channel.clone()).or_insert(readers);
     }
 
-    pub(crate) fn has_pending(&self) -> bool {
-        !self.pending.is_empty()
-    }
-
     pub(crate) fn pending(&self) -> impl Iterator<Item = (&Channel, &BTreeMap<Uid, u64>)> {
         self.pending.iter()
     }

@@ -146,7 +146,7 @@ impl Node {
             number => ProtocolVersion(number.min(latest)),
         };
         let Some(socket) = self.sockets.get_mut(&conn) else { return };
-        socket.phase = Phase::Ready(Session {
+        socket.phase = Phase::Ready(Box::new(Session {
             uid: uid.clone(),
             flag: connect.device_flag,
             device_id: connect.device_id.clone(),
@@ -155,7 +155,7 @@ impl Node {
             cipher,
             registered: true,
             unacked: BTreeMap::new(),
-        });
+        }));
         self.online.entry(uid.clone()).or_default().insert(conn);
         self.set_idle(conn, self.config.idle.ready);
         let now = i64::try_from(self.now.0).unwrap_or(i64::MAX);

@@ -38,7 +38,7 @@ pub(crate) enum Phase {
     Greeting,
     /// CONNECT was refused in silence: the socket waits for its idle limit.
     Refused,
-    Ready(Session),
+    Ready(Box<Session>),
 }
 
 /// Who is at the other end.

@@ -2,7 +2,6 @@
 
 use crate::Trace;
 use crate::config::Generation;
-use crate::conversation::Conversation;
 use crate::directory::ListKind;
 use crate::fault::Forgotten;
 use crate::ids::{COMMAND_SUFFIX, Channel, ConnId, Uid};
@@ -190,10 +189,7 @@ impl Node {
             return;
         }
         for uid in self.audience(channel) {
-            if self.conversations.written(&uid, channel).is_none() {
-                let new = Conversation { updated_at: self.now, ..Conversation::default() };
-                self.write_conversation(&uid, channel, new);
-            }
+            self.begin_conversation(&uid, channel);
         }
     }
 

@@ -2,8 +2,14 @@
 //!
 //! Nobody is checked here beyond the manager token: whoever reaches this API is the business server.
 
+mod channel;
+mod command;
+mod conversation;
 mod form;
+mod history;
+mod message;
 mod user;
+mod v3;
 
 use crate::config::Generation;
 use crate::node::Node;
@@ -75,6 +81,10 @@ impl HttpResponse {
         HttpResponse::json(&json!({ "status": 200 }))
     }
 
+    fn data(data: &Value) -> HttpResponse {
+        HttpResponse::json(&json!({ "status": 200, "data": data }))
+    }
+
     /// HTTP 200 with another status in the body: how 2.x says "not found" and "banned".
     fn status(status: u16) -> HttpResponse {
         HttpResponse::json(&json!({ "status": status }))
@@ -82,6 +92,11 @@ impl HttpResponse {
 
     fn refuse(text: &str) -> HttpResponse {
         HttpResponse { status: 400, ..HttpResponse::json(&json!({ "msg": text, "status": 400 })) }
+    }
+
+    /// The other form of an error, in version 3.
+    fn error(status: u16, text: &str) -> HttpResponse {
+        HttpResponse { status, ..HttpResponse::json(&json!({ "error": text })) }
     }
 
     fn unknown() -> HttpResponse {
@@ -141,14 +156,38 @@ impl Node {
             ("GET", "/user/systemuids") => Ok(self.user_system_list()),
             ("GET", "/route") => self.route_address(request),
             ("POST", "/route/batch") => self.route_batch(request),
-            _ if self.config.generation == Generation::V3 => Ok(HttpResponse::unknown()),
+            ("POST", "/channel") => self.channel_create(request),
+            ("POST", "/channel/info") => self.channel_info(request),
+            ("POST", "/channel/delete") => self.channel_delete(request),
+            ("POST", "/channel/subscriber_add") => self.channel_subscriber_add(request),
+            ("POST", "/channel/subscriber_remove") => self.channel_subscriber_remove(request),
+            ("GET", "/channel/whitelist") => self.channel_whitelist(request),
+            ("POST", "/conversations/clearUnread") => self.conversations_clear_unread(request),
+            ("POST", "/conversations/setUnread") => self.conversations_set_unread(request),
+            ("POST", "/conversations/delete") => self.conversations_delete(request),
+            ("POST", path) if channel::list_call(path).is_some() => self.channel_list(request),
+            _ if self.config.generation == Generation::V3 => self.route_v3(request),
             _ => self.route_v2(request),
         }
     }
 
     fn route_v2(&mut self, request: &HttpRequest) -> Answer {
+        let v22 = self.config.generation == Generation::V22;
         match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/health") => Ok(HttpResponse::json(&json!({ "status": "ok" }))),
+            ("POST", "/message/send") => self.message_send(request),
+            ("POST", "/message/sendbatch") => self.message_send_batch(request),
+            ("POST", "/messages") => self.messages(request),
+            ("POST", "/message") => self.message_search(request),
+            ("POST", "/message/sync") => self.message_sync(request),
+            ("POST", "/message/syncack") => self.message_sync_ack(request),
+            ("GET", "/message/byclientmsgno") if v22 => self.message_by_client_msg_no(request),
+            ("POST", "/channel/messagesync") => self.channel_message_sync(request),
+            ("GET", "/channel/max_message_seq") => self.channel_max_message_seq(request),
+            ("GET", "/channel/last_message") if v22 => self.channel_last_message(request),
+            ("POST", "/conversation/sync") => self.conversation_sync(request),
+            ("POST", "/conversation/channels") => self.conversation_channels(request),
+            ("POST", "/conversation/syncMessages") => self.conversation_sync_messages(request),
             _ => Ok(HttpResponse::unknown()),
         }
     }

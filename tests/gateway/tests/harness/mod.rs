@@ -7,7 +7,9 @@ use jindou::wire::{
     Connack, Connect, Deframer, Flags, Packet, ProtocolVersion, ReasonCode, Recv, Recvack, Send, Sendack, Setting,
     Text, encode,
 };
-use jindou_gateway::{CloseHow, Config, ConnId, Gateway, HttpRequest, Input, Millis, Output, RequestId, Row};
+use jindou_gateway::{
+    CloseHow, Config, ConnId, Gateway, HttpRequest, HttpResponse, Input, Millis, Output, RequestId, Row,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -32,7 +34,7 @@ pub struct World {
     pub rows: Vec<Row>,
     pub crashed: bool,
     clients: BTreeMap<ConnId, Client>,
-    responses: BTreeMap<RequestId, (u16, Option<Value>)>,
+    responses: BTreeMap<RequestId, HttpResponse>,
     next: u64,
 }
 
@@ -65,7 +67,7 @@ impl World {
                     self.clients.get_mut(&conn).expect("an open connection is closed").closed = Some((now, how));
                 }
                 Output::Respond(request, response) => {
-                    self.responses.insert(request, (response.status, response.value()));
+                    self.responses.insert(request, response);
                 }
                 Output::Persist(row) => self.rows.push(row),
                 Output::Crash => self.crashed = true,
@@ -207,15 +209,20 @@ impl World {
     }
 
     pub fn call(&mut self, request: HttpRequest) -> (u16, Value) {
-        let (status, value) = self.try_call(request).expect("an answer at once");
-        (status, value.unwrap_or(Value::Null))
+        let id = self.ask(request);
+        let response = self.answer(id).expect("an answer at once");
+        (response.status, response.value().unwrap_or(Value::Null))
     }
 
-    pub fn try_call(&mut self, request: HttpRequest) -> Option<(u16, Option<Value>)> {
+    pub fn ask(&mut self, request: HttpRequest) -> RequestId {
         self.next += 1;
         let id = RequestId(self.next);
         self.input(Input::Http(id, request));
-        self.responses.get(&id).cloned()
+        id
+    }
+
+    pub fn answer(&self, request: RequestId) -> Option<&HttpResponse> {
+        self.responses.get(&request)
     }
 
     pub fn post(&mut self, path: &str, body: Value) -> Value {
