@@ -18,6 +18,8 @@
 //! is [`Stored`](client::Input::Stored). A batch that fails takes everything with it: the core reads the database anew, as
 //! after a reload, and catches up.
 
+#[cfg(target_family = "wasm")]
+pub mod browser;
 pub mod channel;
 pub mod client;
 pub mod config;

@@ -1,0 +1,78 @@
+//! What IndexedDB says when it fails, in words that an application can act on.
+
+use core::error::Error;
+
+use js_sys::Reflect;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+
+use crate::client::StoreFailure;
+
+#[derive(Debug)]
+pub enum Failure {
+    Fenced,
+    /// "QuotaExceededError: …" and the like: the name of the DOMException comes first.
+    Failed(String),
+    /// A request or the transaction was aborted, for a reason that it does not give.
+    Aborted,
+}
+
+impl Failure {
+    /// Chromium tells a full disk by the abort alone, so the estimate is asked.
+    pub async fn explained(self) -> Self {
+        match self {
+            Failure::Aborted if full().await.unwrap_or(false) => {
+                Failure::Failed("QuotaExceededError: no space is left for this site".to_owned())
+            }
+            other => other,
+        }
+    }
+}
+
+impl From<Failure> for StoreFailure {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Fenced => StoreFailure::Fenced,
+            Failure::Failed(text) => StoreFailure::Failed(text),
+            Failure::Aborted => StoreFailure::Failed("AbortError: the browser aborted the transaction".to_owned()),
+        }
+    }
+}
+
+impl From<rexie::Error> for Failure {
+    fn from(error: rexie::Error) -> Self {
+        // Its own text says nothing; what it wraps names the DOMException.
+        match error.source().map(ToString::to_string) {
+            Some(text) if !text.contains("AbortError") => Failure::Failed(text),
+            _ => Failure::Aborted,
+        }
+    }
+}
+
+impl From<serde_wasm_bindgen::Error> for Failure {
+    fn from(_: serde_wasm_bindgen::Error) -> Self {
+        // Its text may quote the row.
+        Failure::Failed("a row cannot be written".to_owned())
+    }
+}
+
+/// Whether the transaction was committed; all else is a failure.
+pub async fn committed(done: Result<rexie::TransactionResult, rexie::Error>) -> Result<(), Failure> {
+    match done {
+        Ok(rexie::TransactionResult::Committed) => Ok(()),
+        Ok(rexie::TransactionResult::Aborted) => Err(Failure::Aborted.explained().await),
+        Err(error) => Err(Failure::from(error).explained().await),
+    }
+}
+
+/// Whether this site has used up what the browser gives it; nothing where the browser does not say.
+async fn full() -> Option<bool> {
+    let member = |object: &JsValue, name: &str| Reflect::get(object, &name.into()).ok().filter(JsValue::is_truthy);
+    let storage = member(&member(&js_sys::global(), "navigator")?, "storage")?;
+    let estimate: js_sys::Function = member(&storage, "estimate")?.dyn_into().ok()?;
+    let promise: js_sys::Promise = estimate.call0(&storage).ok()?.dyn_into().ok()?;
+    let estimate = JsFuture::from(promise).await.ok()?;
+    let number = |name: &str| Reflect::get(&estimate, &name.into()).ok()?.as_f64();
+    // A batch is at most some megabytes.
+    Some(number("quota")? - number("usage")? < 16e6)
+}

@@ -1,0 +1,69 @@
+//! How rows are named in IndexedDB: keys that sort as their values do.
+//!
+//! A key holds safe integers only, so a seq that a double does not hold is a string of fixed width: strings sort after all
+//! numbers, so the order over both is the order of the seqs.
+
+use js_sys::Array;
+use rexie::KeyRange;
+use wasm_bindgen::JsValue;
+
+use crate::channel::Channel;
+use crate::id::{MessageId, MessageSeq};
+use crate::json::MAX_SAFE_INTEGER;
+use crate::time::Wall;
+
+/// The kind first and in full, so that no id can look like another channel.
+pub fn channel(channel: &Channel) -> String {
+    format!("{}:{}", channel.kind, channel.id)
+}
+
+pub fn seq(seq: MessageSeq) -> JsValue {
+    if seq.0 <= MAX_SAFE_INTEGER {
+        JsValue::from_f64(seq.0 as f64)
+    } else {
+        JsValue::from_str(&format!("{:020}", seq.0))
+    }
+}
+
+pub fn one(first: &JsValue) -> JsValue {
+    Array::of1(first).into()
+}
+
+pub fn pair(first: &JsValue, second: &JsValue) -> JsValue {
+    Array::of2(first, second).into()
+}
+
+pub fn triple(first: &JsValue, second: &JsValue, third: &JsValue) -> JsValue {
+    Array::of3(first, second, third).into()
+}
+
+/// The field of the index `quotes`.
+pub fn quote(channel: &str, id: MessageId) -> JsValue {
+    JsValue::from_str(&format!("{channel}:{id}"))
+}
+
+/// A clock that is wrong by more than a safe integer stays at its end.
+pub fn time(at: Wall) -> JsValue {
+    let end = MAX_SAFE_INTEGER as i64;
+    JsValue::from_f64(at.0.clamp(-end, end) as f64)
+}
+
+/// Everything whose key begins with this: an array sorts after all other kinds of keys.
+pub fn all_of(first: &JsValue) -> Result<KeyRange, rexie::Error> {
+    range(&Array::of1(first), &Array::of2(first, &Array::new()))
+}
+
+/// From this seq on.
+pub fn from_seq(channel: &JsValue, first: MessageSeq) -> Result<KeyRange, rexie::Error> {
+    range(&pair(channel, &seq(first)), &Array::of2(channel, &Array::new()))
+}
+
+/// Below this seq.
+pub fn below_seq(channel: &JsValue, end: MessageSeq) -> Result<KeyRange, rexie::Error> {
+    range(&Array::of1(channel), &pair(channel, &seq(end)))
+}
+
+/// The first included, the second not.
+pub fn range(first: &JsValue, end: &JsValue) -> Result<KeyRange, rexie::Error> {
+    Ok(KeyRange::bound(first, end, Some(false), Some(true))?)
+}

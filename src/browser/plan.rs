@@ -1,0 +1,118 @@
+//! A batch as the transaction sees it: what is deleted first, and what is put then.
+//!
+//! The changes of a batch take effect in order, but a transaction is quickest as one run of deletions and one of puts, so
+//! the order is folded here into what remains of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::channel::{Channel, ClientMsgNo};
+use crate::id::{MessageId, MessageSeq};
+use crate::rows::{AuditRow, Change, ChannelRow, Mark, MessageRow, Meta, OutboxRow, QuarantineRow};
+use crate::time::Wall;
+
+use super::schema;
+
+#[derive(Default)]
+pub struct Plan<'a> {
+    pub timelines: BTreeMap<&'a Channel, Timeline<'a>>,
+    pub channels: BTreeMap<&'a Channel, &'a ChannelRow>,
+    pub outbox: BTreeMap<&'a ClientMsgNo, Option<&'a OutboxRow>>,
+    pub marks: BTreeMap<&'a Channel, Vec<MarkChange<'a>>>,
+    pub commands: BTreeSet<(Wall, MessageId)>,
+    pub commands_before: Option<Wall>,
+    pub quarantine: BTreeMap<MessageId, &'a QuarantineRow>,
+    pub audit: BTreeMap<u64, &'a AuditRow>,
+    pub meta: Option<&'a Meta>,
+}
+
+/// First everything from `forget` on goes, then the `None`s, then the rows are put.
+#[derive(Default)]
+pub struct Timeline<'a> {
+    pub forget: Option<MessageSeq>,
+    pub rows: BTreeMap<MessageSeq, Option<&'a MessageRow>>,
+}
+
+pub enum MarkChange<'a> {
+    Put(&'a Mark),
+    Gone(&'a Mark),
+}
+
+impl<'a> Plan<'a> {
+    pub fn new(changes: &'a [Change]) -> Self {
+        let mut plan = Self::default();
+        for change in changes {
+            plan.add(change);
+        }
+        plan
+    }
+
+    fn add(&mut self, change: &'a Change) {
+        match change {
+            Change::Message(row) => {
+                self.timelines.entry(&row.channel).or_default().rows.insert(row.message_seq, Some(row));
+            }
+            Change::Forget(channel, seq) => {
+                self.timelines.entry(channel).or_default().rows.insert(*seq, None);
+            }
+            Change::ForgetFrom(channel, seq) => {
+                let timeline = self.timelines.entry(channel).or_default();
+                timeline.rows.split_off(seq);
+                timeline.forget = Some(timeline.forget.map_or(*seq, |earlier| earlier.min(*seq)));
+            }
+            Change::Channel(row) => {
+                self.channels.insert(&row.channel, row);
+            }
+            Change::Outbox(row) => {
+                self.outbox.insert(&row.client_msg_no, Some(row));
+            }
+            Change::OutboxDone(client_msg_no) => {
+                self.outbox.insert(client_msg_no, None);
+            }
+            Change::Mark(channel, mark) => self.marks.entry(channel).or_default().push(MarkChange::Put(mark)),
+            Change::MarkGone(channel, mark) => self.marks.entry(channel).or_default().push(MarkChange::Gone(mark)),
+            Change::Command(id, at) => {
+                self.commands.insert((*at, *id));
+            }
+            Change::CommandsBefore(at) => {
+                self.commands.retain(|(seen, _)| seen >= at);
+                self.commands_before = Some(self.commands_before.map_or(*at, |later| later.max(*at)));
+            }
+            Change::Quarantine(row) => {
+                self.quarantine.insert(row.message_id, row);
+            }
+            Change::Audit(row) => {
+                self.audit.insert(row.ordinal, row);
+            }
+            Change::Meta(meta) => self.meta = Some(meta),
+        }
+    }
+
+    /// The object stores that the transaction needs; `meta` always, for the epoch.
+    pub fn tables(&self) -> Vec<&'static str> {
+        let timelines = !self.timelines.is_empty();
+        let wanted = [
+            (schema::META, true),
+            (schema::MESSAGES, timelines),
+            (schema::SEEN, timelines),
+            (schema::CHANNELS, !self.channels.is_empty()),
+            (schema::OUTBOX, !self.outbox.is_empty()),
+            (schema::MARKS, !self.marks.is_empty()),
+            (schema::COMMANDS, !self.commands.is_empty() || self.commands_before.is_some()),
+            (schema::QUARANTINE, !self.quarantine.is_empty()),
+            (schema::AUDIT, !self.audit.is_empty()),
+        ];
+        wanted.into_iter().filter_map(|(name, wanted)| wanted.then_some(name)).collect()
+    }
+}
+
+impl Timeline<'_> {
+    /// Whether a row that may be stored leaves its place, so that its dedup information must go too.
+    pub fn takes_away(&self) -> bool {
+        self.forget.is_some() || self.rows.values().any(Option::is_none)
+    }
+
+    /// Whether what is stored at this seq stays, or comes back with this batch.
+    pub fn keeps(&self, seq: MessageSeq) -> bool {
+        self.forget.is_none_or(|first| seq < first) && !matches!(self.rows.get(&seq), Some(None))
+    }
+}
