@@ -203,9 +203,9 @@ pub struct Digest {
     #[serde(with = "content")]
     pub content: Vec<u8>,
     pub state: MessageState,
-    /// Who recalled it.
+    /// The mark that made the state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub operator: Option<Uid>,
+    pub mark: Option<Mark>,
 }
 
 impl core::fmt::Debug for Digest {

@@ -3,9 +3,11 @@
 
 use serde::Serialize;
 
-use crate::channel::ClientMsgNo;
+use crate::channel::{Channel, ClientMsgNo};
 use crate::error::Error;
 use crate::event::{ConversationView, Event, MessageView, Trace};
+use crate::id::MessageSeq;
+use crate::request::Target;
 use crate::rows::{AuditRow, Change};
 use crate::time::Now;
 use crate::wire::Recvack;
@@ -74,12 +76,43 @@ pub enum Reply {
     },
 }
 
+/// Something to ask the business server, found necessary by a timeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// The channel has a hole, or a page of it is wanted: history. `hold`: neighbours may only be swapped, so wait a moment.
+    History { channel: Channel, hold: bool },
+    /// A command says that the channel has new marks.
+    Marks(Channel),
+    /// The application's recall, restore or re-edit, found possible as far as we can tell.
+    Act(Ticket, Act, Channel, Target),
+    /// The read position moved here.
+    Read(Channel, MessageSeq),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    Recall,
+    Restore,
+    Reedit,
+}
+
+/// One's own message was found stored: whatever the outbox holds of it is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Landed {
+    pub client_msg_no: ClientMsgNo,
+    pub message: MessageView,
+}
+
 /// What leaves once the turn's changes are stored, in this order.
 #[derive(Debug)]
 pub enum After {
     Ack(ConnectionId, Recvack),
     Settle(Ticket, Result<Reply, Error>),
     Event(Event),
+    /// The outbox row is stored and may be sent.
+    Owed(ClientMsgNo),
+    /// The commands up to here are stored and may be acknowledged to the business server.
+    CommandsSeen(MessageSeq),
 }
 
 #[derive(Debug)]
@@ -87,13 +120,15 @@ pub struct Turn {
     pub now: Now,
     pub changes: Vec<Change>,
     pub after: Vec<After>,
+    pub asks: Vec<Ask>,
+    pub landed: Vec<Landed>,
     /// Whether an inspector listens.
     pub trace: bool,
 }
 
 impl Turn {
     pub fn new(now: Now, trace: bool) -> Self {
-        Self { now, changes: Vec::new(), after: Vec::new(), trace }
+        Self { now, changes: Vec::new(), after: Vec::new(), asks: Vec::new(), landed: Vec::new(), trace }
     }
 
     pub fn change(&mut self, change: Change) {

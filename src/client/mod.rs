@@ -1,8 +1,611 @@
-//! Composes the parts; the only module that knows all of them.
+//! Composes the parts; the only module that knows all of them, and the only one that hands out batches.
+//!
+//! Each input is handled, and then everything that it set in motion is run until nothing moves: timelines do their work, the
+//! session and the catching up say what they want, the outbox gives what may leave, and one batch goes to the store.
 
+mod batches;
+mod commands;
 mod interface;
+mod receive;
+mod requests;
 
-pub use crate::request;
-pub use crate::request::FetchFailure;
-pub use crate::request::Target;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::channel::{Channel, ClientMsgNo};
+use crate::config::Config;
+use crate::dice::Dice;
+use crate::error::{Error, ErrorCode};
+use crate::id::MessageId;
+use crate::outbox::Outbox;
+use crate::request::Policy;
+use crate::rows::{Answer, ChannelRow, Epoch, Meta, Query};
+use crate::session::{Effect, Identity, Session};
+use crate::sync::Sync;
+use crate::time::{Millis, Mono, Now};
+use crate::timeline::{self, Context, Step, Timeline, Work};
+use crate::turn::{Ask, Turn};
+
+pub use crate::request::{self, FetchFailure, Target};
 pub use interface::*;
+
+use batches::Batches;
+use requests::Requests;
+
+/// Packets decoded in one `handle`; the rest waits for a timer that is due at once, so that the event loop breathes.
+const PACKETS: usize = 256;
+/// Received and not committed: beyond it the socket is closed until the store has caught up, for a WebSocket has no brake.
+const UNCOMMITTED: usize = 16 * 1024 * 1024;
+const REHYDRATE: Millis = Millis::seconds(1);
+const LONGEST_REHYDRATE: Millis = Millis::seconds(30);
+/// Commands are recognised for so long. Generation 2.1 brings old ones back, but those are hints about what is long known.
+const COMMANDS_KEPT: i64 = 30 * 24 * 3600 * 1000;
+
+enum Hydration {
+    Asked,
+    Done,
+    Failed { retry_at: Mono },
+}
+
+enum LoadFor {
+    Hydrate,
+    Timeline(Channel),
+    Audit(Ticket),
+}
+
+struct Closing {
+    tickets: Vec<Ticket>,
+    wipe: bool,
+    finished: bool,
+}
+
+/// What `poll_timeout` waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    Session,
+    Outbox,
+    CatchUp,
+    Request,
+    Rehydrate,
+    /// More packets are waiting.
+    Work,
+}
+
+pub struct Client {
+    config: Config,
+    epoch: Epoch,
+    dice: Dice,
+    session: Session,
+    outbox: Outbox,
+    timelines: BTreeMap<Channel, Timeline>,
+    sync: Sync,
+    policy: Policy,
+    meta: Meta,
+    /// Commands and messages without a seq that were seen.
+    seen: BTreeSet<MessageId>,
+    hydration: Hydration,
+    hydrate_failures: u32,
+    waiting: VecDeque<(Ticket, Command)>,
+    connecting: Vec<Ticket>,
+    batches: Batches,
+    loads: BTreeMap<QueryId, LoadFor>,
+    requests: Requests,
+    /// Channels that may have something to do.
+    stirred: BTreeSet<Channel>,
+    /// Channels that need the store to see what is still in an open batch.
+    parked: BTreeSet<Channel>,
+    /// Channels that the application looked at; their newest page is read after a reconnect.
+    open: VecDeque<Channel>,
+    more_packets: bool,
+    throttled: bool,
+    closing: Option<Closing>,
+    next_query: u64,
+    outputs: VecDeque<Output>,
+}
+
+impl Client {
+    /// `entropy` must be random: key pairs and ids grow from it. `config` has passed `Config::check`.
+    pub fn new(config: Config, epoch: Epoch, entropy: [u8; 32]) -> Self {
+        let mut dice = Dice::new(entropy);
+        let session = Session::new(Dice::new(dice.seed()), config.trace);
+        let mut client = Self {
+            epoch,
+            session,
+            outbox: Outbox::new(config.uid.clone(), config.business),
+            timelines: BTreeMap::new(),
+            sync: Sync::new(config.business),
+            policy: Policy::default(),
+            meta: Meta::default(),
+            seen: BTreeSet::new(),
+            hydration: Hydration::Failed { retry_at: Mono(0) },
+            hydrate_failures: 0,
+            waiting: VecDeque::new(),
+            connecting: Vec::new(),
+            batches: Batches::default(),
+            loads: BTreeMap::new(),
+            requests: Requests::default(),
+            stirred: BTreeSet::new(),
+            parked: BTreeSet::new(),
+            open: VecDeque::new(),
+            more_packets: false,
+            throttled: false,
+            closing: None,
+            next_query: 0,
+            outputs: VecDeque::new(),
+            dice,
+            config,
+        };
+        client.hydrate();
+        client
+    }
+
+    pub fn handle(&mut self, now: Now, input: Input) {
+        if self.closing.as_ref().is_some_and(|closing| closing.finished) {
+            if let Input::Command(ticket, _) = input {
+                self.outputs.push_back(Output::Settle(ticket, Err(closed())));
+            }
+            return;
+        }
+        match input {
+            Input::Command(ticket, command) => self.command(now, ticket, command),
+            Input::Socket(id, Socket::Opened) => self.session.handle_opened(now, id),
+            Input::Socket(id, Socket::Received(messages)) => {
+                self.session.handle_bytes(now, id, messages);
+                self.more_packets = true;
+            }
+            Input::Socket(id, Socket::Closed) => {
+                // What came before the close is still good.
+                self.take_packets(now, usize::MAX);
+                self.session.handle_closed(now, id);
+            }
+            Input::Stored(id, outcome) => self.stored(now, id, outcome),
+            Input::Loaded(id, outcome) => self.loaded(now, id, outcome),
+            Input::Fetched(id, outcome) => self.fetched(now, id, outcome),
+            Input::Page(page) => self.page(now, page),
+            Input::Timeout => self.timeout(now),
+        }
+        self.run(now);
+    }
+
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call `handle` with `Input::Timeout`, and what for.
+    pub fn poll_timeout(&self) -> Option<(Mono, Timer)> {
+        if self.closing.is_some() {
+            return None;
+        }
+        let rehydrate = match self.hydration {
+            Hydration::Failed { retry_at } => Some(retry_at),
+            _ => None,
+        };
+        let timers = [
+            (self.more_packets.then_some(Mono(0)), Timer::Work),
+            (rehydrate, Timer::Rehydrate),
+            (self.session.poll_timeout(), Timer::Session),
+            (self.outbox.poll_timeout(self.session.is_ready()), Timer::Outbox),
+            (self.sync.poll_timeout(), Timer::CatchUp),
+            (self.requests.poll_timeout(), Timer::Request),
+        ];
+        timers.into_iter().filter_map(|(at, timer)| at.map(|at| (at, timer))).min_by_key(|(at, _)| *at)
+    }
+
+    fn timeout(&mut self, now: Now) {
+        if let Hydration::Failed { retry_at } = self.hydration
+            && retry_at <= now.mono
+        {
+            self.hydrate();
+        }
+        for (id, task) in self.requests.take_late(now.mono) {
+            self.outputs.push_back(Output::Cancel(id));
+            self.answered(now, task, Err(FetchFailure::new("timeout", "no answer in time", true)));
+        }
+        self.session.handle_timeout(now);
+        let mut turn = self.turn(now);
+        self.outbox.handle_timeout(&mut turn, &mut self.dice);
+        self.absorb(turn);
+    }
+
+    fn page(&mut self, now: Now, page: Page) {
+        match page {
+            Page::Visible => self.session.handle_visible(now, true),
+            Page::Hidden => self.session.handle_visible(now, false),
+            Page::Online | Page::Shown => self.session.wake(now),
+            // A dead network shows itself by a missing PONG; believing this event would cut connections that live.
+            Page::Offline => {}
+        }
+    }
+
+    /// Runs what the input set in motion until nothing moves any more.
+    fn run(&mut self, now: Now) {
+        loop {
+            self.session_effects(now);
+            self.take_packets(now, PACKETS);
+            if self.is_hydrated() {
+                self.step_timelines(now);
+                self.catch_up(now);
+                self.send(now);
+            }
+            self.batches.emit(self.epoch, &mut self.outputs, self.config.trace);
+            self.unpark();
+            self.release(now);
+            self.session.transmit(now);
+            let quiet = self.session.has_no_effects() && self.stirred.is_empty();
+            if quiet {
+                break;
+            }
+        }
+        self.finish();
+    }
+
+    fn session_effects(&mut self, now: Now) {
+        while let Some(effect) = self.session.poll_effect() {
+            match effect {
+                Effect::AskToken => self.ask_token(now),
+                Effect::AskGateway => self.ask_gateway(now),
+                Effect::Connect(id, address) => self.outputs.push_back(Output::Connect(id, address)),
+                Effect::Transmit(id, bytes) => self.outputs.push_back(Output::Transmit(id, bytes)),
+                Effect::Close(id) => self.outputs.push_back(Output::Close(id)),
+                Effect::Trace(line) => self.outputs.push_back(Output::Event(Event::Trace { line })),
+                Effect::State(connection) => self.connection(connection),
+                Effect::Ready => {
+                    self.outbox.handle_ready(now);
+                    for timeline in self.timelines.values_mut() {
+                        timeline.refresh(false);
+                    }
+                    let known: Vec<Channel> = self.known_channels();
+                    self.sync.handle_ready(now.mono, known.into_iter());
+                    for channel in self.open.clone() {
+                        self.timeline(&channel).refresh(true);
+                        self.sync.want_history(now.mono, channel, false);
+                    }
+                    self.outputs.push_back(Output::Event(Event::Sync { done: false }));
+                }
+                Effect::Lost => {
+                    self.more_packets = false;
+                    self.outbox.handle_lost(now);
+                    self.sync.handle_lost();
+                    for id in self.requests.forget_jobs() {
+                        self.outputs.push_back(Output::Cancel(id));
+                    }
+                }
+            }
+        }
+    }
+
+    fn connection(&mut self, connection: ConnectionView) {
+        let outcome = match &connection {
+            ConnectionView::Ready => Some(Ok(Reply::Done)),
+            ConnectionView::Kicked { reason } => {
+                let text = if reason.is_empty() { "logged in elsewhere".to_owned() } else { reason.clone() };
+                Some(Err(Error::new(ErrorCode::Kicked, text)))
+            }
+            ConnectionView::Refused { error } => Some(Err(error.clone())),
+            _ => None,
+        };
+        self.outputs.push_back(Output::Event(Event::Connection { connection }));
+        if let Some(outcome) = outcome {
+            for ticket in self.connecting.drain(..) {
+                self.outputs.push_back(Output::Settle(ticket, outcome.clone()));
+            }
+        }
+    }
+
+    fn known_channels(&self) -> Vec<Channel> {
+        let known = self.timelines.iter().filter(|(_, timeline)| timeline.is_known());
+        known.map(|(channel, _)| channel.clone()).collect()
+    }
+
+    fn timeline(&mut self, channel: &Channel) -> &mut Timeline {
+        self.timelines.entry(channel.clone()).or_insert_with(|| Timeline::new(ChannelRow::new(channel.clone())))
+    }
+
+    fn push_work(&mut self, channel: &Channel, work: Work) {
+        self.timeline(channel).push(work);
+        self.stirred.insert(channel.clone());
+    }
+
+    fn step_timelines(&mut self, now: Now) {
+        while let Some(channel) = self.stirred.pop_first() {
+            loop {
+                let mut turn = Turn::new(now, self.config.trace);
+                let Some(timeline) = self.timelines.get_mut(&channel) else { break };
+                let outbox = &self.outbox;
+                let owed = |client_msg_no: &ClientMsgNo| outbox.holds(client_msg_no);
+                let context = Context {
+                    own: &self.config.uid,
+                    owed: &owed,
+                    server_time: self.session.server_time(now),
+                    policy: &self.policy,
+                    dedup_window: self.config.dedup_window,
+                    history: self.sync.has_history(),
+                    caught_up: self.sync.is_caught_up() && self.session.is_ready(),
+                };
+                match timeline.step(&context, &mut turn) {
+                    Step::Idle => break,
+                    Step::Did => self.absorb(turn),
+                    Step::Need(_) if self.batches.holds(&channel) => {
+                        // The store must see it first: the query goes out behind the batch.
+                        self.parked.insert(channel.clone());
+                        break;
+                    }
+                    Step::Need(query) => {
+                        timeline.loading(&query);
+                        self.next_query += 1;
+                        let id = QueryId(self.next_query);
+                        self.loads.insert(id, LoadFor::Timeline(channel.clone()));
+                        self.outputs.push_back(Output::Load(id, query));
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    fn unpark(&mut self) {
+        let batches = &self.batches;
+        let free: Vec<Channel> = self.parked.iter().filter(|channel| !batches.holds(channel)).cloned().collect();
+        for channel in free {
+            self.parked.remove(&channel);
+            self.stirred.insert(channel);
+        }
+    }
+
+    fn turn(&self, now: Now) -> Turn {
+        Turn::new(now, self.config.trace)
+    }
+
+    /// Takes over what a turn collected.
+    fn absorb(&mut self, mut turn: Turn) {
+        let now = turn.now;
+        for landed in core::mem::take(&mut turn.landed) {
+            self.outbox.landed(&mut turn, &landed.client_msg_no, landed.message);
+        }
+        for ask in core::mem::take(&mut turn.asks) {
+            match ask {
+                Ask::History { channel, hold } => self.sync.want_history(now.mono, channel, hold),
+                Ask::Marks(channel) => self.sync.want_marks(now.mono, channel),
+                Ask::Read(channel, seq) => self.sync.want_read(now.mono, channel, seq),
+                Ask::Act(ticket, act, channel, target) => self.ask_act(now, ticket, act, channel, target),
+            }
+        }
+        for change in &mut turn.changes {
+            if let crate::rows::Change::Audit(line) = change {
+                self.meta.next_ordinal += 1;
+                line.ordinal = self.meta.next_ordinal;
+            }
+        }
+        self.batches.add(turn.changes, turn.after, &self.meta);
+    }
+
+    fn send(&mut self, now: Now) {
+        let Some(version) = self.session.version().filter(|_| self.session.is_ready()) else { return };
+        let mut turn = self.turn(now);
+        if version >= crate::wire::ProtocolVersion::U64_SEQ {
+            // A message to oneself breaks the membership of new person channels on that whole server.
+            self.outbox.refuse_to_self(&mut turn);
+        }
+        let sends = self.outbox.take_sends(now, version, &mut turn);
+        self.absorb(turn);
+        for mut send in sends {
+            if let Some(link) = self.session.link() {
+                link.cipher().seal_send(&mut send);
+                self.session.send(crate::wire::Packet::Send(send));
+            }
+        }
+        while let Some((channel, asked)) = self.outbox.take_lookup(now, version) {
+            self.ask_lookup(now, channel, asked);
+        }
+    }
+
+    fn is_hydrated(&self) -> bool {
+        matches!(self.hydration, Hydration::Done)
+    }
+
+    fn hydrate(&mut self) {
+        self.next_query += 1;
+        let id = QueryId(self.next_query);
+        self.loads.insert(id, LoadFor::Hydrate);
+        self.hydration = Hydration::Asked;
+        self.outputs.push_back(Output::Load(id, Query::Hydrate));
+    }
+
+    fn loaded(&mut self, now: Now, id: QueryId, outcome: Result<Answer, StoreFailure>) {
+        let Some(load) = self.loads.remove(&id) else { return };
+        let answer = match outcome {
+            Ok(answer) => answer,
+            Err(failure) => {
+                if let LoadFor::Audit(ticket) = load {
+                    self.outputs.push_back(Output::Settle(ticket, Err(timeline::storage_error())));
+                }
+                return self.storage_failed(now, failure);
+            }
+        };
+        match (load, answer) {
+            (LoadFor::Hydrate, Answer::Hydrated { meta, outbox, channels, commands }) => {
+                self.hydrated(now, meta, outbox, channels, commands);
+            }
+            (LoadFor::Timeline(channel), answer) => {
+                self.timeline(&channel).handle_loaded(answer);
+                self.stirred.insert(channel);
+            }
+            (LoadFor::Audit(ticket), Answer::Audit(lines)) => {
+                self.outputs.push_back(Output::Settle(ticket, Ok(Reply::Audit { lines })));
+            }
+            (LoadFor::Audit(ticket), _) => {
+                self.outputs.push_back(Output::Settle(ticket, Err(timeline::storage_error())));
+            }
+            (LoadFor::Hydrate, _) => {
+                self.storage_failed(now, StoreFailure::Failed("the database gave no answer".to_owned()))
+            }
+        }
+    }
+
+    fn hydrated(
+        &mut self,
+        now: Now,
+        meta: Meta,
+        outbox: Vec<crate::rows::OutboxRow>,
+        channels: Vec<ChannelRow>,
+        commands: Vec<MessageId>,
+    ) {
+        self.hydration = Hydration::Done;
+        self.hydrate_failures = 0;
+        self.meta = meta;
+        let newest = outbox.iter().map(|row| row.ordinal).max().unwrap_or(0);
+        self.meta.next_ordinal = self.meta.next_ordinal.max(newest);
+        for ticket in self.outbox.hydrate(now, outbox) {
+            self.outputs.push_back(Output::Settle(ticket, Err(timeline::storage_error())));
+        }
+        for row in channels {
+            // Work that came while the database was read waits in its timeline.
+            let channel = row.channel.clone();
+            let mut timeline = Timeline::new(row);
+            if let Some(old) = self.timelines.remove(&channel) {
+                timeline.take_work_of(old);
+            }
+            self.timelines.insert(channel, timeline);
+        }
+        self.stirred.extend(self.timelines.keys().cloned());
+        self.seen = commands.into_iter().collect();
+        let mut turn = self.turn(now);
+        if self.meta.device_id.is_empty() {
+            self.meta.device_id = self.dice.uuid();
+        }
+        let keep_from = crate::time::Wall(now.wall.0 - COMMANDS_KEPT);
+        turn.change(crate::rows::Change::CommandsBefore(keep_from));
+        turn.change(crate::rows::Change::Meta(self.meta.clone()));
+        self.absorb(turn);
+        self.session.identify(Identity {
+            uid: self.config.uid.0.clone(),
+            device_flag: self.config.device_flag,
+            device_id: self.meta.device_id.clone(),
+        });
+        self.session.hold(false);
+        for (ticket, command) in core::mem::take(&mut self.waiting) {
+            self.command(now, ticket, command);
+        }
+    }
+
+    fn stored(&mut self, now: Now, id: BatchId, outcome: Result<(), StoreFailure>) {
+        match outcome {
+            Ok(()) => self.batches.stored(id),
+            Err(failure) => {
+                if self.batches.is_under_way(id) {
+                    self.storage_failed(now, failure);
+                }
+            }
+        }
+    }
+
+    /// What waited for a batch that is now stored leaves.
+    fn release(&mut self, now: Now) {
+        for after in self.batches.take_released() {
+            match after {
+                crate::turn::After::Ack(connection, ack) => {
+                    if self.session.connection() == Some(connection) {
+                        self.session.send(crate::wire::Packet::Recvack(ack));
+                    }
+                }
+                crate::turn::After::Settle(ticket, outcome) => self.outputs.push_back(Output::Settle(ticket, outcome)),
+                crate::turn::After::Event(event) => self.outputs.push_back(Output::Event(event)),
+                crate::turn::After::Owed(client_msg_no) => {
+                    self.outbox.stored(now, &client_msg_no);
+                    self.send(now);
+                }
+                crate::turn::After::CommandsSeen(seq) => self.sync.want_ack(now.mono, seq),
+            }
+        }
+        if self.throttled && self.batches.bytes() == 0 {
+            self.throttled = false;
+            self.session.hold(false);
+        }
+    }
+
+    /// The database failed: everything that it does not hold is forgotten, as by a reload, and it is read anew.
+    fn storage_failed(&mut self, now: Now, failure: StoreFailure) {
+        let error = match &failure {
+            StoreFailure::Fenced => Error::new(ErrorCode::InUse, "another tab took this database over"),
+            StoreFailure::Failed(text) => Error::new(ErrorCode::Storage, format!("the database failed: {text}")),
+        };
+        self.outputs.push_back(Output::Event(Event::Problem { error: error.clone() }));
+        let mut tickets = self.batches.drop_all();
+        for timeline in self.timelines.values_mut() {
+            tickets.extend(timeline.take_tickets());
+        }
+        self.timelines.clear();
+        self.stirred.clear();
+        self.parked.clear();
+        for (_, load) in core::mem::take(&mut self.loads) {
+            if let LoadFor::Audit(ticket) = load {
+                tickets.push(ticket);
+            }
+        }
+        tickets.extend(core::mem::take(&mut self.waiting).into_iter().map(|(ticket, _)| ticket));
+        for ticket in tickets {
+            self.outputs.push_back(Output::Settle(ticket, Err(error.clone())));
+        }
+        if failure == StoreFailure::Fenced {
+            self.close(Vec::new(), false, &error);
+            return;
+        }
+        self.session.hold(true);
+        self.session.reconnect(now, "the database failed");
+        self.throttled = false;
+        let pause = REHYDRATE.0.saturating_mul(1 << self.hydrate_failures.min(10)).min(LONGEST_REHYDRATE.0);
+        self.hydrate_failures = self.hydrate_failures.saturating_add(1);
+        self.hydration = Hydration::Failed { retry_at: now.mono + Millis(pause) };
+    }
+
+    /// Ends everything; `Finished` follows once what is under way is stored.
+    fn close(&mut self, tickets: Vec<Ticket>, wipe: bool, error: &Error) {
+        if let Some(closing) = &mut self.closing {
+            closing.tickets.extend(tickets);
+            closing.wipe |= wipe;
+            return;
+        }
+        let mut orphans: Vec<Ticket> = self.outbox.take_tickets();
+        for timeline in self.timelines.values_mut() {
+            orphans.extend(timeline.take_tickets());
+        }
+        orphans.extend(core::mem::take(&mut self.waiting).into_iter().map(|(ticket, _)| ticket));
+        orphans.append(&mut self.connecting);
+        for (id, ticket) in self.requests.drain() {
+            self.outputs.push_back(Output::Cancel(id));
+            orphans.extend(ticket);
+        }
+        for (_, load) in core::mem::take(&mut self.loads) {
+            if let LoadFor::Audit(ticket) = load {
+                orphans.push(ticket);
+            }
+        }
+        for ticket in orphans {
+            self.outputs.push_back(Output::Settle(ticket, Err(error.clone())));
+        }
+        self.session.disconnect();
+        while let Some(effect) = self.session.poll_effect() {
+            if let Effect::Close(id) = effect {
+                self.outputs.push_back(Output::Close(id));
+            }
+        }
+        self.stirred.clear();
+        self.outputs.push_back(Output::Event(Event::Connection { connection: ConnectionView::Closed }));
+        self.closing = Some(Closing { tickets, wipe, finished: false });
+    }
+
+    fn finish(&mut self) {
+        let Some(closing) = &mut self.closing else { return };
+        if closing.finished || !self.batches.is_empty() {
+            return;
+        }
+        closing.finished = true;
+        for ticket in core::mem::take(&mut closing.tickets) {
+            self.outputs.push_back(Output::Settle(ticket, Ok(Reply::Done)));
+        }
+        self.outputs.push_back(Output::Finished { wipe: closing.wipe });
+    }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorCode::Closed, "the client is closed")
+}

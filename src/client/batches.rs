@@ -1,0 +1,201 @@
+//! The commit barrier: changes gather while one batch is under way, and what depends on them leaves when they are stored.
+//!
+//! Pieces keep their order. At most one Store is in flight; what comes meanwhile joins the next.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::channel::Channel;
+use crate::event::{Event, Trace};
+use crate::rows::{Batch, Change, Epoch, Meta};
+use crate::turn::{After, BatchId, Ticket};
+
+use super::Output;
+
+/// Rows in one transaction, and bytes: beyond it the transaction itself would make the page wait.
+const ROWS: usize = 2_000;
+const BYTES: usize = 4 * 1024 * 1024;
+
+struct Piece {
+    changes: Vec<Change>,
+    after: Vec<After>,
+    bytes: usize,
+}
+
+#[derive(Default)]
+pub struct Batches {
+    pieces: VecDeque<Piece>,
+    /// How many gathered changes concern a channel.
+    held: BTreeMap<Channel, usize>,
+    under_way: Option<(BatchId, Vec<After>, usize)>,
+    released: Vec<After>,
+    bytes: usize,
+    last_meta: Meta,
+    next: u64,
+}
+
+impl Batches {
+    pub fn add(&mut self, mut changes: Vec<Change>, after: Vec<After>, meta: &Meta) {
+        if !changes.is_empty() && self.last_meta != *meta {
+            self.last_meta = meta.clone();
+            changes.push(Change::Meta(meta.clone()));
+        }
+        if changes.is_empty() && self.pieces.is_empty() && self.under_way.is_none() {
+            self.released.extend(after);
+            return;
+        }
+        if changes.is_empty() && after.is_empty() {
+            return;
+        }
+        for channel in changes.iter().filter_map(channel_of) {
+            *self.held.entry(channel.clone()).or_default() += 1;
+        }
+        let bytes = changes.iter().map(size).sum();
+        self.bytes += bytes;
+        self.pieces.push_back(Piece { changes, after, bytes });
+    }
+
+    /// The store has not been given everything that concerns this channel.
+    pub fn holds(&self, channel: &Channel) -> bool {
+        self.held.contains_key(channel)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty() && self.under_way.is_none() && self.released.is_empty()
+    }
+
+    /// Bytes that are not committed.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub fn is_under_way(&self, id: BatchId) -> bool {
+        matches!(&self.under_way, Some((under_way, ..)) if *under_way == id)
+    }
+
+    /// Hands the next batch out, if none is under way.
+    pub fn emit(&mut self, epoch: Epoch, outputs: &mut VecDeque<Output>, trace: bool) {
+        if self.under_way.is_some() {
+            return;
+        }
+        let (mut changes, mut after, mut bytes) = (Vec::new(), Vec::new(), 0);
+        while let Some(piece) = self.pieces.front() {
+            let full = changes.len() + piece.changes.len() > ROWS || bytes + piece.bytes > BYTES;
+            if full && !changes.is_empty() {
+                break;
+            }
+            if let Some(piece) = self.pieces.pop_front() {
+                changes.extend(piece.changes);
+                after.extend(piece.after);
+                bytes += piece.bytes;
+            }
+        }
+        for channel in changes.iter().filter_map(channel_of) {
+            if let Some(count) = self.held.get_mut(channel) {
+                *count -= 1;
+                if *count == 0 {
+                    self.held.remove(channel);
+                }
+            }
+        }
+        keep_last_views(&mut after);
+        if changes.is_empty() {
+            self.released.extend(after);
+            return;
+        }
+        keep_last_rows(&mut changes);
+        if trace {
+            after.push(After::Event(Event::Trace { line: Trace::Stored { changes: changes.len() } }));
+        }
+        self.next += 1;
+        let id = BatchId(self.next);
+        self.under_way = Some((id, after, bytes));
+        outputs.push_back(Output::Store(id, Batch { epoch, changes }));
+    }
+
+    pub fn stored(&mut self, id: BatchId) {
+        if self.is_under_way(id)
+            && let Some((_, after, bytes)) = self.under_way.take()
+        {
+            self.bytes = self.bytes.saturating_sub(bytes);
+            self.released.extend(after);
+        }
+    }
+
+    pub fn take_released(&mut self) -> Vec<After> {
+        core::mem::take(&mut self.released)
+    }
+
+    /// Nothing of it will be stored. Returns the tickets that waited for it.
+    pub fn drop_all(&mut self) -> Vec<Ticket> {
+        let under_way = self.under_way.take().map(|(_, after, _)| after).into_iter().flatten();
+        let gathered = core::mem::take(&mut self.pieces).into_iter().flat_map(|piece| piece.after);
+        let tickets = under_way.chain(gathered).filter_map(|after| match after {
+            After::Settle(ticket, _) => Some(ticket),
+            _ => None,
+        });
+        let tickets = tickets.collect();
+        self.held.clear();
+        self.bytes = 0;
+        self.last_meta = Meta::default();
+        tickets
+    }
+}
+
+fn channel_of(change: &Change) -> Option<&Channel> {
+    match change {
+        Change::Message(row) => Some(&row.channel),
+        Change::ForgetFrom(channel, _)
+        | Change::Forget(channel, _)
+        | Change::Mark(channel, _)
+        | Change::MarkGone(channel, _) => Some(channel),
+        Change::Channel(row) => Some(&row.channel),
+        _ => None,
+    }
+}
+
+fn size(change: &Change) -> usize {
+    // What the other fields of a row take, roughly.
+    const ROW: usize = 200;
+    ROW + match change {
+        Change::Message(row) => row.content.len(),
+        Change::Outbox(row) => row.content.len(),
+        Change::Quarantine(row) => row.raw.len(),
+        _ => 0,
+    }
+}
+
+/// A channel's row, and meta, are written once a batch: the newest.
+fn keep_last_rows(changes: &mut Vec<Change>) {
+    let mut channels = std::collections::BTreeSet::new();
+    let mut meta = false;
+    let mut kept: Vec<Change> = Vec::with_capacity(changes.len());
+    for change in changes.drain(..).rev() {
+        let keep = match &change {
+            Change::Channel(row) => channels.insert(row.channel.clone()),
+            Change::Meta(_) => !core::mem::replace(&mut meta, true),
+            _ => true,
+        };
+        if keep {
+            kept.push(change);
+        }
+    }
+    kept.reverse();
+    *changes = kept;
+}
+
+/// Of a burst, only the last state of a conversation is told.
+fn keep_last_views(after: &mut Vec<After>) {
+    let mut told = std::collections::BTreeSet::new();
+    let mut kept: Vec<After> = Vec::with_capacity(after.len());
+    for item in after.drain(..).rev() {
+        let keep = match &item {
+            After::Event(Event::Conversation { conversation }) => told.insert(conversation.channel.clone()),
+            _ => true,
+        };
+        if keep {
+            kept.push(item);
+        }
+    }
+    kept.reverse();
+    *after = kept;
+}

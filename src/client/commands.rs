@@ -1,0 +1,201 @@
+//! What the application asks for: checked first, then handed to the part that does it.
+
+use crate::channel::Channel;
+use crate::config;
+use crate::error::{Error, ErrorCode};
+use crate::rows::{OutboxRow, OutboxState, Query};
+use crate::time::Now;
+use crate::timeline::{Work, conversation_view};
+use crate::turn::{Act, Reply, Ticket};
+use crate::wire::{Flags, Setting};
+
+use super::{Client, Command, LoadFor, Output, QueryId, SendOptions, closed};
+
+/// Messages in one page, at most.
+const PAGE: usize = 500;
+/// Channels whose newest page is read after a reconnect.
+const OPEN: usize = 8;
+
+impl Client {
+    pub(super) fn command(&mut self, now: Now, ticket: Ticket, command: Command) {
+        if self.closing.is_some() {
+            if let Command::Close { wipe } = command {
+                self.close(vec![ticket], wipe, &closed());
+            } else {
+                self.settle(ticket, Err(closed()));
+            }
+            return;
+        }
+        match command {
+            Command::Close { wipe } => return self.close(vec![ticket], wipe, &closed()),
+            Command::Abort(aborted) => return self.abort(ticket, aborted),
+            command if !self.is_hydrated() => return self.waiting.push_back((ticket, command)),
+            _ => {}
+        }
+        match command {
+            Command::Connect => self.connect(now, ticket),
+            Command::Disconnect => {
+                self.session.disconnect();
+                self.outbox.handle_lost(now);
+                self.sync.handle_lost();
+                for waiting in core::mem::take(&mut self.connecting) {
+                    self.settle(waiting, Err(Error::new(ErrorCode::Aborted, "disconnect() was called")));
+                }
+                self.settle(ticket, Ok(Reply::Done));
+            }
+            Command::Send { channel, client_msg_no, content, options } => {
+                if let Err(error) = self.check_send(&channel, client_msg_no.as_str(), &content, &options) {
+                    return self.settle(ticket, Err(error));
+                }
+                self.meta.next_ordinal += 1;
+                let flags = Flags { red_dot: options.red_dot, no_persist: options.no_persist, ..Flags::default() };
+                let row = OutboxRow {
+                    client_msg_no,
+                    ordinal: self.meta.next_ordinal,
+                    channel,
+                    content,
+                    created_at: self.session.server_time(now).unwrap_or(now.wall),
+                    expire: options.expire,
+                    flags: flags.bits(),
+                    setting: if options.topic.is_some() { Setting::TOPIC.0 } else { 0 },
+                    topic: options.topic,
+                    state: OutboxState::Queued,
+                };
+                let mut turn = self.turn(now);
+                self.outbox.accept(&mut turn, ticket, row, options.deadline);
+                self.absorb(turn);
+            }
+            Command::Messages { channel, before, limit } => {
+                if let Err(error) = check_channel(&channel) {
+                    return self.settle(ticket, Err(error));
+                }
+                if limit == 0 || limit > PAGE {
+                    return self.settle(ticket, Err(Error::invalid(format!("limit must be between 1 and {PAGE}"))));
+                }
+                self.look_at(now, &channel);
+                self.push_work(&channel, Work::Show { ticket, before, limit });
+            }
+            Command::Conversations => {
+                let rows = self.timelines.values().map(crate::timeline::Timeline::row);
+                let rows = rows.filter(|row| row.last.is_some() || row.last_seq.0 > 0);
+                let mut conversations: Vec<_> = rows.map(|row| conversation_view(&self.config.uid, row)).collect();
+                conversations.sort_by_key(|view| {
+                    core::cmp::Reverse(view.last_message.as_ref().map_or(0, |message| message.timestamp))
+                });
+                self.settle(ticket, Ok(Reply::Conversations { conversations }));
+            }
+            Command::MarkRead { channel, message_seq } => {
+                if let Err(error) = check_channel(&channel) {
+                    return self.settle(ticket, Err(error));
+                }
+                self.push_work(&channel, Work::Read { seq: message_seq, ticket });
+            }
+            Command::Recall { channel, target } => self.act(ticket, Act::Recall, channel, target),
+            Command::Restore { channel, target } => self.act(ticket, Act::Restore, channel, target),
+            Command::Reedit { channel, target } => self.act(ticket, Act::Reedit, channel, target),
+            Command::Outbox => {
+                let messages = self.outbox.views(None);
+                self.settle(ticket, Ok(Reply::Outbox { messages }));
+            }
+            Command::Retry(client_msg_no) => {
+                let mut turn = self.turn(now);
+                self.outbox.retry(&mut turn, ticket, &client_msg_no);
+                self.absorb(turn);
+            }
+            Command::Discard(client_msg_no) => {
+                let mut turn = self.turn(now);
+                self.outbox.discard(&mut turn, ticket, &client_msg_no);
+                self.absorb(turn);
+            }
+            Command::Audit { limit } => {
+                self.next_query += 1;
+                let id = QueryId(self.next_query);
+                self.loads.insert(id, LoadFor::Audit(ticket));
+                self.outputs.push_back(Output::Load(id, Query::Audit { limit: limit.clamp(1, 1000) }));
+            }
+            Command::Close { .. } | Command::Abort(_) => {}
+        }
+    }
+
+    fn connect(&mut self, now: Now, ticket: Ticket) {
+        if self.session.is_ready() {
+            return self.settle(ticket, Ok(Reply::Done));
+        }
+        self.connecting.push(ticket);
+        self.session.connect(now);
+    }
+
+    fn act(&mut self, ticket: Ticket, act: Act, channel: Channel, target: super::Target) {
+        if self.lacks_business(ticket) {
+            return;
+        }
+        if let Err(error) = check_channel(&channel) {
+            return self.settle(ticket, Err(error));
+        }
+        if self.outbox.holds(&target.client_msg_no) && target.message_seq.is_none() {
+            let text = "the message is not sent yet: discard it from the outbox instead";
+            return self.settle(ticket, Err(Error::invalid(text)));
+        }
+        self.push_work(&channel, Work::Act { ticket, act, target });
+    }
+
+    /// The application shows this channel: its newest page is read now and after each reconnect.
+    fn look_at(&mut self, now: Now, channel: &Channel) {
+        if self.open.contains(channel) {
+            return;
+        }
+        self.open.push_front(channel.clone());
+        self.open.truncate(OPEN);
+        self.timeline(channel).refresh(true);
+        self.sync.want_history(now.mono, channel.clone(), false);
+        self.sync.want_marks(now.mono, channel.clone());
+    }
+
+    fn abort(&mut self, ticket: Ticket, aborted: Ticket) {
+        let waiting = self.waiting.len() + self.connecting.len();
+        self.waiting.retain(|(ticket, _)| *ticket != aborted);
+        self.connecting.retain(|ticket| *ticket != aborted);
+        let mut found = waiting > self.waiting.len() + self.connecting.len();
+        found |= self.outbox.abort(aborted);
+        found |= self.requests.abort(aborted);
+        for timeline in self.timelines.values_mut() {
+            found |= timeline.abort(aborted);
+        }
+        if found {
+            self.settle(aborted, Err(Error::new(ErrorCode::Aborted, "the call was aborted")));
+        }
+        self.settle(ticket, Ok(Reply::Done));
+    }
+
+    fn check_send(&self, channel: &Channel, number: &str, content: &[u8], options: &SendOptions) -> Result<(), Error> {
+        check_channel(channel)?;
+        if number.is_empty() || number.len() > 512 {
+            return Err(Error::invalid("clientMsgNo must have between 1 and 512 bytes"));
+        }
+        if self.outbox.holds(&number.into()) {
+            return Err(Error::invalid("this clientMsgNo is in the outbox already"));
+        }
+        if content.is_empty() {
+            return Err(Error::invalid("the content is empty"));
+        }
+        if content.len() > self.config.max_content {
+            let text = format!("the content has {} bytes; the most is {}", content.len(), self.config.max_content);
+            return Err(Error::new(ErrorCode::TooLarge, text));
+        }
+        if options.topic.as_ref().is_some_and(|topic| topic.len() > 1024) {
+            return Err(Error::new(ErrorCode::TooLarge, "the topic is longer than 1024 bytes"));
+        }
+        let to_self = channel.kind == Channel::PERSON && channel.id == self.config.uid.as_str();
+        if to_self && self.session.version().is_some_and(|version| version >= crate::wire::ProtocolVersion::U64_SEQ) {
+            return Err(Error::invalid("a server of version 3 must not be sent messages to oneself"));
+        }
+        Ok(())
+    }
+}
+
+fn check_channel(channel: &Channel) -> Result<(), Error> {
+    if channel.kind == 0 {
+        return Err(Error::invalid("channelType is 0"));
+    }
+    config::name("channelId", &channel.id)
+}

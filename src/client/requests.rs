@@ -1,0 +1,450 @@
+//! What was asked of the business server and of the application, for whom, and until when an answer is awaited.
+
+use std::collections::BTreeMap;
+
+use crate::channel::{Channel, ClientMsgNo};
+use crate::error::{Error, ErrorCode};
+use crate::event::{Event, Trace};
+use crate::id::MessageSeq;
+use crate::request::{self, FetchFailure, Request, Response, Target};
+use crate::sync::{Ended, Job};
+use crate::time::{Millis, Mono, Now};
+use crate::timeline::{Figure, Span, Work, arrival};
+use crate::turn::{Act, Reply, RequestId, Ticket};
+
+use super::{Client, Output};
+
+/// The shell gives up after 15 s; this one is for an application's function that never answers.
+const ANSWER: Millis = Millis::seconds(20);
+const COMMANDS: usize = 1_000;
+const RECENTS: usize = 20;
+const MARKS: usize = 200;
+
+pub enum Task {
+    Token,
+    Gateway,
+    Job(Job),
+    Marks { channels: Vec<(Channel, u64)> },
+    History { channel: Channel, span: Span },
+    Lookup { channel: Channel, asked: Vec<ClientMsgNo> },
+    Act { ticket: Ticket, act: Act, channel: Channel },
+}
+
+#[derive(Default)]
+pub struct Requests {
+    open: BTreeMap<RequestId, (Task, Mono)>,
+    next: u64,
+}
+
+impl Requests {
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        self.open.values().map(|(_, deadline)| *deadline).min()
+    }
+
+    pub fn take_late(&mut self, now: Mono) -> Vec<(RequestId, Task)> {
+        let late = |(id, (_, deadline)): (&RequestId, &(Task, Mono))| (*deadline <= now).then_some(*id);
+        let ids: Vec<RequestId> = self.open.iter().filter_map(late).collect();
+        ids.into_iter().filter_map(|id| self.open.remove(&id).map(|(task, _)| (id, task))).collect()
+    }
+
+    /// The connection is gone, and what catching up asked is asked anew with the next. What a person asked goes on.
+    pub fn forget_jobs(&mut self) -> Vec<RequestId> {
+        let of_jobs = |(id, (task, _)): (&RequestId, &(Task, Mono))| {
+            let job = !matches!(task, Task::Token | Task::Gateway | Task::Act { .. } | Task::Lookup { .. });
+            job.then_some(*id)
+        };
+        let ids: Vec<RequestId> = self.open.iter().filter_map(of_jobs).collect();
+        for id in &ids {
+            self.open.remove(id);
+        }
+        ids
+    }
+
+    /// Tokens and addresses that are awaited belong to an attempt that is over.
+    fn forget_attempt(&mut self) -> Vec<RequestId> {
+        let of_attempt =
+            |(id, (task, _)): (&RequestId, &(Task, Mono))| matches!(task, Task::Token | Task::Gateway).then_some(*id);
+        let ids: Vec<RequestId> = self.open.iter().filter_map(of_attempt).collect();
+        for id in &ids {
+            self.open.remove(id);
+        }
+        ids
+    }
+
+    pub fn drain(&mut self) -> Vec<(RequestId, Option<Ticket>)> {
+        let ticket = |task: &Task| match task {
+            Task::Act { ticket, .. } => Some(*ticket),
+            _ => None,
+        };
+        core::mem::take(&mut self.open).into_iter().map(|(id, (task, _))| (id, ticket(&task))).collect()
+    }
+
+    /// The application no longer waits for this; true if it did.
+    pub fn abort(&mut self, aborted: Ticket) -> bool {
+        let is_it = |(id, (task, _)): (&RequestId, &(Task, Mono))| {
+            matches!(task, Task::Act { ticket, .. } if *ticket == aborted).then_some(*id)
+        };
+        let id = self.open.iter().find_map(is_it);
+        id.is_some_and(|id| self.open.remove(&id).is_some())
+    }
+}
+
+impl Client {
+    fn ask(&mut self, now: Now, request: Request, task: Task) {
+        self.requests.next += 1;
+        let id = RequestId(self.requests.next);
+        self.requests.open.insert(id, (task, now.mono + ANSWER));
+        if self.config.trace
+            && let Some(http) = request.http()
+        {
+            self.outputs.push_back(Output::Event(Event::Trace { line: Trace::Request { path: http.path } }));
+        }
+        self.outputs.push_back(Output::Fetch(id, request));
+    }
+
+    pub(super) fn ask_token(&mut self, now: Now) {
+        for id in self.requests.forget_attempt() {
+            self.outputs.push_back(Output::Cancel(id));
+        }
+        self.ask(now, Request::Token, Task::Token);
+    }
+
+    pub(super) fn ask_gateway(&mut self, now: Now) {
+        self.ask(now, Request::Gateway, Task::Gateway);
+    }
+
+    pub(super) fn ask_act(&mut self, now: Now, ticket: Ticket, act: Act, channel: Channel, target: Target) {
+        let body = request::Act::new(channel.clone(), target);
+        let request = match act {
+            Act::Recall => Request::Recall(body),
+            Act::Restore => Request::Restore(body),
+            Act::Reedit => Request::Reedit(body),
+        };
+        self.ask(now, request, Task::Act { ticket, act, channel });
+    }
+
+    pub(super) fn ask_lookup(&mut self, now: Now, channel: Channel, asked: Vec<ClientMsgNo>) {
+        let request = Request::Lookup(request::Lookup { channel: channel.clone(), client_msg_nos: asked.clone() });
+        self.ask(now, request, Task::Lookup { channel, asked });
+    }
+
+    /// Asks what catching up wants next.
+    pub(super) fn catch_up(&mut self, now: Now) {
+        if !self.session.is_ready() {
+            return;
+        }
+        if self.sync.take_round(now.mono) {
+            let known = self.known_channels();
+            self.sync.round(now.mono, known.into_iter());
+            for channel in self.open.clone() {
+                self.timeline(&channel).refresh(true);
+                self.sync.want_history(now.mono, channel, false);
+            }
+        }
+        while let Some(job) = self.sync.poll(now.mono) {
+            let (request, task) = match &job {
+                Job::Policy => (Request::Policy, Task::Job(job)),
+                Job::Online => (Request::Online, Task::Job(job)),
+                Job::Commands => (Request::Commands(request::Commands { limit: COMMANDS }), Task::Job(job)),
+                Job::CommandsAck(seq) => {
+                    (Request::CommandsAck(request::CommandsAck { message_seq: *seq }), Task::Job(job))
+                }
+                Job::Conversations => {
+                    let cursors = self.timelines.values().map(crate::timeline::Timeline::row);
+                    let cursors = cursors.filter(|row| row.last_seq > MessageSeq(0)).map(|row| request::Cursor {
+                        channel: row.channel.clone(),
+                        // From here on without a hole; the server names what lies beyond.
+                        message_seq: row.ranges.last().map_or(MessageSeq(0), |range| range.last),
+                    });
+                    let body = request::Conversations { cursors: cursors.collect(), recents: RECENTS };
+                    (Request::Conversations(body), Task::Job(job))
+                }
+                Job::Marks(channels) => {
+                    let mut asked = Vec::new();
+                    let mut of = Vec::new();
+                    for channel in channels {
+                        let timeline = self.timeline(channel);
+                        of.push(request::MarksOf { channel: channel.clone(), since: timeline.row().marks_version });
+                        asked.push((channel.clone(), timeline.hint_count()));
+                    }
+                    let body = request::Marks { channels: of, limit: MARKS };
+                    (Request::Marks(body), Task::Marks { channels: asked })
+                }
+                Job::History(channel) => match self.timeline(channel).next_history() {
+                    Some((body, span)) => (Request::History(body), Task::History { channel: channel.clone(), span }),
+                    None => {
+                        self.sync.handle_ended(now.mono, &job, Ended::Answered);
+                        continue;
+                    }
+                },
+                Job::Read(channel, seq) => {
+                    let body = request::Read { channel: channel.clone(), message_seq: *seq };
+                    (Request::Read(body), Task::Job(job))
+                }
+            };
+            self.ask(now, request, task);
+        }
+        if self.sync.take_done() {
+            self.outputs.push_back(Output::Event(Event::Sync { done: true }));
+        }
+    }
+
+    pub(super) fn fetched(&mut self, now: Now, id: RequestId, outcome: Result<Response, FetchFailure>) {
+        if let Some((task, _)) = self.requests.open.remove(&id) {
+            self.answered(now, task, outcome);
+        }
+    }
+
+    pub(super) fn answered(&mut self, now: Now, task: Task, outcome: Result<Response, FetchFailure>) {
+        match (task, outcome) {
+            (Task::Token, outcome) => self.session.handle_token(
+                now,
+                expect(outcome, |response| match response {
+                    Response::Token(token) => Some(token),
+                    _ => None,
+                }),
+            ),
+            (Task::Gateway, outcome) => self.session.handle_gateway(
+                now,
+                expect(outcome, |response| match response {
+                    Response::Gateway(addresses) => Some(addresses),
+                    _ => None,
+                }),
+            ),
+            (Task::Job(job), outcome) => self.job_answered(now, &job, outcome),
+            (Task::Marks { channels }, outcome) => self.marks_answered(now, channels, outcome),
+            (Task::History { channel, span }, outcome) => self.history_answered(now, channel, span, outcome),
+            (Task::Lookup { channel, asked }, outcome) => self.lookup_answered(now, &channel, asked, outcome),
+            (Task::Act { ticket, act, channel }, outcome) => self.act_answered(now, ticket, act, &channel, outcome),
+        }
+    }
+
+    fn job_answered(&mut self, now: Now, job: &Job, outcome: Result<Response, FetchFailure>) {
+        let ended = match outcome {
+            Err(failure) => self.judge(failure),
+            Ok(Response::Policy(policy)) => {
+                if let Some(server_time) = policy.server_time {
+                    self.session.set_server_time(now, server_time);
+                }
+                self.policy = policy;
+                Ended::Answered
+            }
+            Ok(Response::Online(online)) => {
+                self.sync.handle_ended(now.mono, job, Ended::Answered);
+                if self.sync.handle_presence(now.mono, online) {
+                    self.session.reconnect(now, "the server no longer knows this connection");
+                }
+                return;
+            }
+            Ok(Response::Commands(commands)) => {
+                self.commands_synced(now, commands);
+                Ended::Answered
+            }
+            Ok(Response::Conversations(conversations)) => {
+                self.conversations_synced(now, conversations);
+                Ended::Answered
+            }
+            Ok(_) => Ended::Answered,
+        };
+        self.sync.handle_ended(now.mono, job, ended);
+    }
+
+    fn judge(&mut self, failure: FetchFailure) -> Ended {
+        if failure.code == "not-supported" {
+            Ended::Unsupported
+        } else if failure.retryable {
+            Ended::Retry
+        } else {
+            self.outputs.push_back(Output::Event(Event::Problem { error: error_of(failure) }));
+            Ended::Refused
+        }
+    }
+
+    fn conversations_synced(&mut self, now: Now, conversations: Vec<request::Conversation>) {
+        for conversation in conversations {
+            let channel = conversation.channel.clone();
+            if crate::config::name("channelId", &channel.id).is_err() {
+                continue;
+            }
+            let behind = conversation.marks_version > self.timeline(&channel).row().marks_version;
+            let figure = Figure {
+                last_seq: conversation.last_message_seq,
+                read_to: conversation.read_to,
+                unread: conversation.unread,
+            };
+            let arrivals = conversation.recents.into_iter().map(|message| arrival(&channel, message)).collect();
+            self.push_work(&channel, Work::Page { arrivals, span: Span::Recents, more: true, figure: Some(figure) });
+            if behind {
+                self.sync.want_marks(now.mono, channel);
+            }
+        }
+    }
+
+    fn marks_answered(&mut self, now: Now, channels: Vec<(Channel, u64)>, outcome: Result<Response, FetchFailure>) {
+        let job = Job::Marks(channels.iter().map(|(channel, _)| channel.clone()).collect());
+        let ended = match outcome {
+            Err(failure) => self.judge(failure),
+            Ok(Response::Marks(answers)) => {
+                for answer in answers {
+                    let Some((_, hints_until)) = channels.iter().find(|(channel, _)| *channel == answer.channel) else {
+                        continue;
+                    };
+                    // A page that has more says nothing of the hints yet.
+                    let hints_until = if answer.more { 0 } else { *hints_until };
+                    let version = if answer.more {
+                        answer.marks.iter().map(|fed| fed.mark.version).max().unwrap_or(answer.version)
+                    } else {
+                        answer.version
+                    };
+                    // `hints_until` 0 judges only what a reload left; with more to come even that waits.
+                    let work = Work::Marks {
+                        marks: answer.marks,
+                        version,
+                        single: false,
+                        more: answer.more,
+                        hints_until,
+                        ticket: None,
+                        by: "feed",
+                    };
+                    self.push_work(&answer.channel, work);
+                }
+                Ended::Answered
+            }
+            Ok(_) => Ended::Retry,
+        };
+        self.sync.handle_ended(now.mono, &job, ended);
+    }
+
+    fn history_answered(&mut self, now: Now, channel: Channel, span: Span, outcome: Result<Response, FetchFailure>) {
+        let ended = match outcome {
+            Err(failure) => {
+                let ended = self.judge(failure);
+                if ended != Ended::Retry {
+                    self.timeline(&channel).give_up();
+                }
+                ended
+            }
+            Ok(Response::History(page)) => {
+                let behind = page.marks_version > self.timeline(&channel).row().marks_version;
+                let arrivals = page.messages.into_iter().map(|message| arrival(&channel, message)).collect();
+                self.push_work(&channel, Work::Page { arrivals, span, more: page.more, figure: None });
+                if behind {
+                    self.sync.want_marks(now.mono, channel.clone());
+                }
+                Ended::Answered
+            }
+            Ok(_) => Ended::Retry,
+        };
+        self.sync.handle_ended(now.mono, &Job::History(channel), ended);
+    }
+
+    fn lookup_answered(
+        &mut self,
+        now: Now,
+        channel: &Channel,
+        asked: Vec<ClientMsgNo>,
+        outcome: Result<Response, FetchFailure>,
+    ) {
+        match outcome {
+            Ok(Response::Found(found)) => {
+                let missing: Vec<ClientMsgNo> = asked
+                    .iter()
+                    .filter(|asked| !found.iter().any(|message| message.client_msg_no == **asked))
+                    .cloned()
+                    .collect();
+                let mut arrivals = Vec::new();
+                for message in found {
+                    // Only what is ours and was asked for can answer the outbox.
+                    if asked.contains(&message.client_msg_no) && message.from_uid == self.config.uid {
+                        let mut found = arrival(channel, message);
+                        found.row.unconfirmed = self.outbox.is_suspect(&found.row.client_msg_no);
+                        arrivals.push(found);
+                    }
+                }
+                let mut turn = self.turn(now);
+                let taken_back = self.outbox.not_found(&mut turn, &missing);
+                self.absorb(turn);
+                for (channel, id, seq) in taken_back {
+                    self.push_work(&channel, Work::TakenBack { seq, id });
+                }
+                if !arrivals.is_empty() {
+                    self.push_work(channel, Work::Page { arrivals, span: Span::Single, more: true, figure: None });
+                }
+            }
+            Ok(_) => self.outbox.lookup_failed(now, &asked, true, &mut self.dice),
+            Err(failure) => self.outbox.lookup_failed(now, &asked, failure.retryable, &mut self.dice),
+        }
+    }
+
+    fn act_answered(
+        &mut self,
+        now: Now,
+        ticket: Ticket,
+        act: Act,
+        channel: &Channel,
+        outcome: Result<Response, FetchFailure>,
+    ) {
+        match (act, outcome) {
+            (_, Err(failure)) => self.outputs.push_back(Output::Settle(ticket, Err(error_of(failure)))),
+            (Act::Reedit, Ok(Response::Content(content))) => {
+                self.outputs.push_back(Output::Settle(ticket, Ok(Reply::Content { content })));
+            }
+            (_, Ok(Response::Mark(fed))) => {
+                let work = Work::Marks {
+                    marks: vec![fed],
+                    version: 0,
+                    single: true,
+                    more: false,
+                    hints_until: 0,
+                    ticket: Some(ticket),
+                    by: "application",
+                };
+                self.push_work(channel, work);
+                self.sync.want_marks(now.mono, channel.clone());
+            }
+            (_, Ok(_)) => {
+                let error = Error::new(ErrorCode::BadResponse, "the business server answered something else");
+                self.outputs.push_back(Output::Settle(ticket, Err(error)));
+            }
+        }
+    }
+
+    /// Settles a call that needs a business server where there is none.
+    pub(super) fn lacks_business(&mut self, ticket: Ticket) -> bool {
+        if !self.config.business {
+            let error = Error::new(ErrorCode::NotSupported, "no business server is configured");
+            self.outputs.push_back(Output::Settle(ticket, Err(error)));
+        }
+        !self.config.business
+    }
+
+    pub(super) fn settle(&mut self, ticket: Ticket, outcome: Result<Reply, Error>) {
+        self.outputs.push_back(Output::Settle(ticket, outcome));
+    }
+}
+
+fn expect<T>(
+    outcome: Result<Response, FetchFailure>,
+    take: impl FnOnce(Response) -> Option<T>,
+) -> Result<T, FetchFailure> {
+    outcome.and_then(|response| {
+        take(response).ok_or_else(|| FetchFailure::new("bad-response", "the answer is of another kind", true))
+    })
+}
+
+fn error_of(failure: FetchFailure) -> Error {
+    let code = match failure.code.as_str() {
+        "recall-denied" => {
+            return Error::denied(failure.reason.unwrap_or(crate::error::DenyReason::Other), failure.deadline);
+        }
+        "not-supported" => ErrorCode::NotSupported,
+        "not-found" => ErrorCode::NotFound,
+        "unauthorized" => ErrorCode::Unauthorized,
+        "forbidden" => ErrorCode::Forbidden,
+        "invalid" => ErrorCode::InvalidArgument,
+        "too-large" => ErrorCode::TooLarge,
+        "bad-response" => ErrorCode::BadResponse,
+        _ => ErrorCode::Unavailable,
+    };
+    Error { retryable: failure.retryable, ..Error::new(code, failure.message) }
+}

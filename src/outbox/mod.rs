@@ -1,0 +1,567 @@
+//! What we owe the server: order, window, ack matching, sending again with the same clientMsgNo, and what waits for a person.
+//!
+//! ```text
+//!  accept ─► (stored) ─► Idle ─► InFlight ─► Acked ─► gone, once the timeline has it
+//!                         ▲ │        │ reason, silence, connection lost
+//!                         │ ▼        ▼
+//!                        Asking   Idle in doubt (asked by clientMsgNo before it is sent again)
+//!                         │ found, unconfirmed                    Parked (a person retries or drops it)
+//!                         ▼
+//!                     Unconfirmed ─► looked at after 1, 5, 15 min ─► gone, or Idle again
+//! ```
+//!
+//! Within a channel messages leave in the order in which they were accepted. It knows nothing of timelines: that a message is
+//! stored comes from there, by `landed`.
+
+mod reason;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::channel::{Channel, ClientMsgNo, Uid};
+use crate::dice::Dice;
+use crate::error::{Error, ErrorCode};
+use crate::event::{Delivery, Event, MessageView, Trace};
+use crate::id::{ChannelType, ClientSeq, MessageId, MessageSeq};
+use crate::rows::{Change, MessageState, OutboxRow, OutboxState};
+use crate::time::{Millis, Mono, Now};
+use crate::turn::{After, Reply, Ticket, Turn};
+use crate::wire::{Flags, ProtocolVersion, ReasonCode, Send, Sendack, Setting, Text};
+
+pub use reason::Verdict;
+use reason::verdict;
+
+/// No answer for so long: the outcome is unknown. A cluster may take 10 s.
+const ANSWER: Millis = Millis::seconds(15);
+/// SENDs on the wire at once. After an 18 of generation 3 only one: behind it, SENDs to healthy channels fail too.
+const WINDOW: usize = 32;
+const FIRST_PAUSE: Millis = Millis(500);
+const LONGEST_PAUSE: Millis = Millis::seconds(30);
+/// Failed look-ups after which a message is sent again all the same.
+const LOOKUPS: u32 = 3;
+/// Most names in one look-up.
+const ASKED_AT_ONCE: usize = 100;
+const LOOKS: [Millis; 3] = [Millis::seconds(60), Millis::seconds(5 * 60), Millis::seconds(15 * 60)];
+
+struct Waiter {
+    ticket: Ticket,
+    deadline: Option<Mono>,
+}
+
+enum Progress {
+    /// Its row is not stored yet.
+    Storing,
+    Idle {
+        not_before: Mono,
+    },
+    InFlight {
+        client_seq: ClientSeq,
+        sent_at: Mono,
+    },
+    Asking,
+    /// The server has it; the timeline will say so.
+    Acked,
+    Parked,
+    Unconfirmed {
+        look_at: Mono,
+    },
+}
+
+struct Entry {
+    row: OutboxRow,
+    waiters: Vec<Waiter>,
+    progress: Progress,
+    attempts: u32,
+    lookups: u32,
+    /// It may be stored already.
+    doubt: bool,
+    /// If it is found, then on one node only.
+    suspect: bool,
+}
+
+/// What the client must do after a SENDACK.
+#[derive(Debug)]
+pub enum Answered {
+    /// Give it to the timeline.
+    Stored {
+        row: OutboxRow,
+        message_id: MessageId,
+        message_seq: MessageSeq,
+    },
+    /// Sent and not stored anywhere, as asked; the outbox has settled it.
+    Passed,
+    Nothing,
+}
+
+pub struct Outbox {
+    own: Uid,
+    entries: BTreeMap<u64, Entry>,
+    ordinals: BTreeMap<ClientMsgNo, u64>,
+    next_client_seq: u32,
+    /// One at a time, after an 18.
+    careful: bool,
+    /// The business server can be asked by clientMsgNo.
+    lookups: bool,
+}
+
+impl Outbox {
+    pub fn new(own: Uid, lookups: bool) -> Self {
+        Self { own, entries: BTreeMap::new(), ordinals: BTreeMap::new(), next_client_seq: 1, careful: false, lookups }
+    }
+
+    /// What the database holds. All of it may have been sent before the reload.
+    /// Returns the tickets whose row did not reach the database.
+    pub fn hydrate(&mut self, now: Now, rows: Vec<OutboxRow>) -> Vec<Ticket> {
+        let mut waiting: BTreeMap<ClientMsgNo, Vec<Waiter>> = BTreeMap::new();
+        for (_, entry) in core::mem::take(&mut self.entries) {
+            waiting.insert(entry.row.client_msg_no, entry.waiters);
+        }
+        self.ordinals.clear();
+        for row in rows {
+            let progress = match row.state {
+                OutboxState::Queued => Progress::Idle { not_before: now.mono },
+                OutboxState::Parked { .. } => Progress::Parked,
+                OutboxState::Unconfirmed { .. } => Progress::Unconfirmed { look_at: now.mono },
+            };
+            let waiters = waiting.remove(&row.client_msg_no).unwrap_or_default();
+            self.ordinals.insert(row.client_msg_no.clone(), row.ordinal);
+            self.entries.insert(
+                row.ordinal,
+                Entry { row, waiters, progress, attempts: 0, lookups: 0, doubt: true, suspect: false },
+            );
+        }
+        waiting.into_values().flatten().map(|waiter| waiter.ticket).collect()
+    }
+
+    /// Every ticket that waits; at the end.
+    pub fn take_tickets(&mut self) -> Vec<Ticket> {
+        self.entries.values_mut().flat_map(|entry| entry.waiters.drain(..)).map(|waiter| waiter.ticket).collect()
+    }
+
+    pub fn holds(&self, client_msg_no: &ClientMsgNo) -> bool {
+        self.ordinals.contains_key(client_msg_no)
+    }
+
+    /// Writes the row and shows the echo; what leaves waits for `stored`.
+    pub fn accept(&mut self, turn: &mut Turn, ticket: Ticket, row: OutboxRow, deadline: Option<Millis>) {
+        let view = self.view(&row);
+        turn.change(Change::Outbox(row.clone()));
+        turn.event(Event::Message { message: view, live: true });
+        turn.after.push(After::Owed(row.client_msg_no.clone()));
+        let deadline = deadline.map(|span| turn.now.mono + span);
+        self.ordinals.insert(row.client_msg_no.clone(), row.ordinal);
+        let waiters = vec![Waiter { ticket, deadline }];
+        let entry =
+            Entry { row, waiters, progress: Progress::Storing, attempts: 0, lookups: 0, doubt: false, suspect: false };
+        self.entries.insert(entry.row.ordinal, entry);
+    }
+
+    pub fn stored(&mut self, now: Now, client_msg_no: &ClientMsgNo) {
+        if let Some(entry) = self.entry(client_msg_no)
+            && matches!(entry.progress, Progress::Storing)
+        {
+            entry.progress = Progress::Idle { not_before: now.mono };
+        }
+    }
+
+    /// A person wants a parked message sent after all; the ticket waits as `send`'s does.
+    pub fn retry(&mut self, turn: &mut Turn, ticket: Ticket, client_msg_no: &ClientMsgNo) {
+        let own = self.own.clone();
+        let Some(entry) = self.entry(client_msg_no) else {
+            return turn
+                .settle(ticket, Err(Error::new(ErrorCode::NotFound, "nothing in the outbox under that number")));
+        };
+        entry.waiters.push(Waiter { ticket, deadline: None });
+        if matches!(entry.progress, Progress::Parked) {
+            entry.row.state = OutboxState::Queued;
+            entry.progress = Progress::Storing;
+            entry.attempts = 0;
+            turn.change(Change::Outbox(entry.row.clone()));
+            turn.event(Event::MessageChanged { message: view_of(&own, &entry.row) });
+            turn.after.push(After::Owed(client_msg_no.clone()));
+        }
+    }
+
+    /// A person drops it. What is on the wire already may still reach the server.
+    pub fn discard(&mut self, turn: &mut Turn, ticket: Ticket, client_msg_no: &ClientMsgNo) {
+        let Some(entry) = self.remove(client_msg_no) else {
+            return turn
+                .settle(ticket, Err(Error::new(ErrorCode::NotFound, "nothing in the outbox under that number")));
+        };
+        turn.change(Change::OutboxDone(client_msg_no.clone()));
+        for waiter in entry.waiters {
+            turn.settle(waiter.ticket, Err(Error::new(ErrorCode::Aborted, "the message was dropped from the outbox")));
+        }
+        if !matches!(entry.row.state, OutboxState::Unconfirmed { .. }) {
+            let key = crate::timeline::key(&self.own, &entry.row.client_msg_no, MessageId(0));
+            turn.event(Event::MessageRemoved { channel: entry.row.channel, key });
+        }
+        turn.settle(ticket, Ok(Reply::Done));
+    }
+
+    /// The application waits no longer; the message stays. True if the ticket was here.
+    pub fn abort(&mut self, ticket: Ticket) -> bool {
+        let mut found = false;
+        for entry in self.entries.values_mut() {
+            let before = entry.waiters.len();
+            entry.waiters.retain(|waiter| waiter.ticket != ticket);
+            found |= entry.waiters.len() < before;
+        }
+        found
+    }
+
+    /// What may leave now, in order, unsealed.
+    pub fn take_sends(&mut self, now: Now, version: ProtocolVersion, turn: &mut Turn) -> Vec<Send> {
+        let window = if self.careful { 1 } else { WINDOW };
+        let mut under_way = self.entries.values().filter(|e| matches!(e.progress, Progress::InFlight { .. })).count();
+        let asks = self.asks(version);
+        let mut blocked: BTreeSet<Channel> = BTreeSet::new();
+        let mut sends = Vec::new();
+        for entry in self.entries.values_mut() {
+            match entry.progress {
+                Progress::Idle { not_before } => {
+                    let ready = not_before <= now.mono && !(entry.doubt && asks) && under_way < window;
+                    if !ready || blocked.contains(&entry.row.channel) {
+                        blocked.insert(entry.row.channel.clone());
+                        continue;
+                    }
+                    let client_seq = ClientSeq(self.next_client_seq);
+                    self.next_client_seq = self.next_client_seq.wrapping_add(1).max(1);
+                    under_way += 1;
+                    entry.attempts += 1;
+                    entry.progress = Progress::InFlight { client_seq, sent_at: now.mono };
+                    if entry.attempts > 1 {
+                        let (client_msg_no, attempt) = (entry.row.client_msg_no.clone(), entry.attempts);
+                        turn.trace(|| Trace::Retry { client_msg_no, attempt });
+                    }
+                    sends.push(packet(&entry.row, client_seq));
+                }
+                Progress::Storing | Progress::Asking => {
+                    blocked.insert(entry.row.channel.clone());
+                }
+                Progress::InFlight { .. } | Progress::Acked | Progress::Parked | Progress::Unconfirmed { .. } => {}
+            }
+        }
+        sends
+    }
+
+    /// What is to be looked up by clientMsgNo now, one channel at a time.
+    pub fn take_lookup(&mut self, now: Now, version: ProtocolVersion) -> Option<(Channel, Vec<ClientMsgNo>)> {
+        if !self.asks(version) {
+            return None;
+        }
+        let due = |entry: &Entry| match entry.progress {
+            Progress::Idle { not_before } => entry.doubt && not_before <= now.mono,
+            Progress::Unconfirmed { look_at } => look_at <= now.mono,
+            _ => false,
+        };
+        let channel = self.entries.values().find(|entry| due(entry))?.row.channel.clone();
+        let mut asked = Vec::new();
+        for entry in self.entries.values_mut() {
+            if entry.row.channel == channel && due(entry) && asked.len() < ASKED_AT_ONCE {
+                entry.progress = match entry.progress {
+                    // It keeps its state; the answer moves the next look.
+                    Progress::Unconfirmed { .. } => Progress::Unconfirmed { look_at: now.mono + ANSWER + ANSWER },
+                    _ => Progress::Asking,
+                };
+                asked.push(entry.row.client_msg_no.clone());
+            }
+        }
+        Some((channel, asked))
+    }
+
+    /// The look-up's answer for what was not found: it may be sent. (What was found goes through the timeline and lands.)
+    /// Returns the unconfirmed ones that were taken back.
+    pub fn not_found(&mut self, turn: &mut Turn, asked: &[ClientMsgNo]) -> Vec<(Channel, MessageId, MessageSeq)> {
+        let mut taken_back = Vec::new();
+        for client_msg_no in asked {
+            let Some(entry) = self.entry(client_msg_no) else { continue };
+            match (&entry.progress, entry.row.state) {
+                (Progress::Asking, _) => {
+                    entry.doubt = false;
+                    entry.suspect = false;
+                    entry.progress = Progress::Idle { not_before: turn.now.mono };
+                }
+                (Progress::Unconfirmed { .. }, OutboxState::Unconfirmed { message_id, message_seq, .. }) => {
+                    taken_back.push((entry.row.channel.clone(), message_id, message_seq));
+                    entry.doubt = false;
+                    entry.row.state = OutboxState::Queued;
+                    entry.progress = Progress::Storing;
+                    turn.change(Change::Outbox(entry.row.clone()));
+                    turn.after.push(After::Owed(client_msg_no.clone()));
+                }
+                _ => {}
+            }
+        }
+        taken_back
+    }
+
+    /// No answer to the look-up. After some, or where there is nobody to ask, it is sent again: duplicates are merged, losses are not.
+    pub fn lookup_failed(&mut self, now: Now, asked: &[ClientMsgNo], retryable: bool, dice: &mut Dice) {
+        for client_msg_no in asked {
+            let pause = dice.up_to(Millis::seconds(3));
+            let Some(entry) = self.entry(client_msg_no) else { continue };
+            match entry.progress {
+                Progress::Asking => {
+                    entry.lookups += 1;
+                    entry.doubt = retryable && entry.lookups < LOOKUPS;
+                    entry.progress = Progress::Idle { not_before: now.mono + pause };
+                }
+                Progress::Unconfirmed { .. } => entry.progress = Progress::Unconfirmed { look_at: now.mono + LOOKS[0] },
+                _ => {}
+            }
+        }
+    }
+
+    pub fn handle_sendack(
+        &mut self,
+        turn: &mut Turn,
+        ack: &Sendack,
+        version: ProtocolVersion,
+        dice: &mut Dice,
+    ) -> Answered {
+        let now = turn.now;
+        let own = self.own.clone();
+        let Some(entry) = self.entries.values_mut().find(
+            |entry| matches!(entry.progress, Progress::InFlight { client_seq, .. } if client_seq == ack.client_seq),
+        ) else {
+            return Answered::Nothing;
+        };
+        let Progress::InFlight { sent_at, .. } = entry.progress else { return Answered::Nothing };
+        match verdict(ack.reason, now.mono.since(sent_at), entry.attempts, version) {
+            Verdict::Sent if ack.message_seq == MessageSeq(0) => {
+                let row = entry.row.clone();
+                self.pass(turn, &row, ack.message_id);
+                Answered::Passed
+            }
+            Verdict::Sent => {
+                entry.progress = Progress::Acked;
+                self.careful = false;
+                Answered::Stored { row: entry.row.clone(), message_id: ack.message_id, message_seq: ack.message_seq }
+            }
+            Verdict::Park => {
+                park(&own, entry, turn, ack.reason);
+                Answered::Nothing
+            }
+            verdict => {
+                self.careful |= ack.reason == ReasonCode(18);
+                entry.doubt |= verdict == Verdict::Unconfirmed;
+                entry.suspect = verdict == Verdict::Unconfirmed;
+                entry.lookups = 0;
+                entry.progress = Progress::Idle { not_before: now.mono + pause(entry.attempts, dice) };
+                Answered::Nothing
+            }
+        }
+    }
+
+    /// The timeline has it now.
+    pub fn landed(&mut self, turn: &mut Turn, client_msg_no: &ClientMsgNo, mut message: MessageView) {
+        let now = turn.now;
+        let Some(entry) = self.entry(client_msg_no) else { return };
+        let (Some(message_id), Some(message_seq)) = (message.message_id, message.message_seq) else { return };
+        let looks = match entry.row.state {
+            OutboxState::Unconfirmed { looks, .. } => Some(looks + 1),
+            _ if entry.suspect => Some(0),
+            _ => None,
+        };
+        match looks {
+            Some(looks) if usize::from(looks) < LOOKS.len() => {
+                let since = match entry.row.state {
+                    OutboxState::Unconfirmed { since, .. } => since,
+                    _ => now.wall,
+                };
+                entry.row.state = OutboxState::Unconfirmed { message_id, message_seq, since, looks };
+                entry.progress = Progress::Unconfirmed { look_at: now.mono + LOOKS[usize::from(looks)] };
+                message.delivery = Delivery::Unconfirmed;
+                turn.change(Change::Outbox(entry.row.clone()));
+                for waiter in core::mem::take(&mut entry.waiters) {
+                    turn.settle(waiter.ticket, Ok(Reply::Sent { message: message.clone(), unconfirmed: true }));
+                }
+            }
+            _ => {
+                turn.change(Change::OutboxDone(client_msg_no.clone()));
+                if let Some(entry) = self.remove(client_msg_no) {
+                    for waiter in entry.waiters {
+                        turn.settle(waiter.ticket, Ok(Reply::Sent { message: message.clone(), unconfirmed: false }));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether what a look-up finds of it is on one node only.
+    pub fn is_suspect(&self, client_msg_no: &ClientMsgNo) -> bool {
+        let entry = self.ordinals.get(client_msg_no).and_then(|ordinal| self.entries.get(ordinal));
+        entry.is_some_and(|entry| entry.suspect || matches!(entry.row.state, OutboxState::Unconfirmed { .. }))
+    }
+
+    /// The connection is gone: whatever was on it may or may not have arrived.
+    pub fn handle_lost(&mut self, now: Now) {
+        self.careful = false;
+        self.next_client_seq = 1;
+        for entry in self.entries.values_mut() {
+            if matches!(entry.progress, Progress::InFlight { .. }) {
+                entry.doubt = true;
+                entry.lookups = 0;
+                entry.progress = Progress::Idle { not_before: now.mono };
+            }
+        }
+    }
+
+    /// A connection is ready: what paused because of the last one need not wait; unconfirmed messages are looked at.
+    pub fn handle_ready(&mut self, now: Now) {
+        for entry in self.entries.values_mut() {
+            match &mut entry.progress {
+                Progress::Idle { not_before } => *not_before = now.mono,
+                Progress::Unconfirmed { look_at } => *look_at = now.mono,
+                _ => {}
+            }
+        }
+    }
+
+    pub fn poll_timeout(&self, ready: bool) -> Option<Mono> {
+        let entries = self.entries.values().filter_map(|entry| match entry.progress {
+            Progress::Idle { not_before } if ready => Some(not_before),
+            Progress::InFlight { sent_at, .. } => Some(sent_at + ANSWER),
+            Progress::Unconfirmed { look_at } if ready => Some(look_at),
+            _ => None,
+        });
+        let waiters = self.entries.values().flat_map(|entry| &entry.waiters).filter_map(|waiter| waiter.deadline);
+        entries.chain(waiters).min()
+    }
+
+    pub fn handle_timeout(&mut self, turn: &mut Turn, dice: &mut Dice) {
+        let now = turn.now;
+        for entry in self.entries.values_mut() {
+            if let Progress::InFlight { sent_at, .. } = entry.progress
+                && sent_at + ANSWER <= now.mono
+            {
+                entry.doubt = true;
+                entry.lookups = 0;
+                entry.progress = Progress::Idle { not_before: now.mono + pause(entry.attempts, dice) };
+            }
+            let client_msg_no = entry.row.client_msg_no.clone();
+            entry.waiters.retain(|waiter| {
+                let over = waiter.deadline.is_some_and(|deadline| deadline <= now.mono);
+                if over {
+                    turn.settle(waiter.ticket, Ok(Reply::Pending { client_msg_no: client_msg_no.clone() }));
+                }
+                !over
+            });
+        }
+    }
+
+    /// What is not in the timeline: of one channel, or all, in order.
+    pub fn views(&self, channel: Option<&Channel>) -> Vec<MessageView> {
+        let rows = self.entries.values().map(|entry| &entry.row);
+        rows.filter(|row| channel.is_none_or(|channel| row.channel == *channel))
+            .filter(|row| channel.is_none() || !matches!(row.state, OutboxState::Unconfirmed { .. }))
+            .map(|row| self.view(row))
+            .collect()
+    }
+
+    fn view(&self, row: &OutboxRow) -> MessageView {
+        view_of(&self.own, row)
+    }
+
+    /// Parks what this server must not be sent.
+    pub fn refuse_to_self(&mut self, turn: &mut Turn) {
+        let own = self.own.clone();
+        for entry in self.entries.values_mut() {
+            if matches!(entry.progress, Progress::Idle { .. }) && entry.row.channel == Channel::person(own.as_str()) {
+                park(&own, entry, turn, ReasonCode(16));
+            }
+        }
+    }
+
+    fn pass(&mut self, turn: &mut Turn, row: &OutboxRow, message_id: MessageId) {
+        turn.change(Change::OutboxDone(row.client_msg_no.clone()));
+        let mut message = self.view(row);
+        message.delivery = Delivery::Sent;
+        message.message_id = (message_id != MessageId(0)).then_some(message_id);
+        message.transient = true;
+        turn.event(Event::MessageChanged { message: message.clone() });
+        if let Some(entry) = self.remove(&row.client_msg_no) {
+            for waiter in entry.waiters {
+                turn.settle(waiter.ticket, Ok(Reply::Sent { message: message.clone(), unconfirmed: false }));
+            }
+        }
+    }
+
+    fn asks(&self, version: ProtocolVersion) -> bool {
+        self.lookups && version < ProtocolVersion::U64_SEQ
+    }
+
+    fn entry(&mut self, client_msg_no: &ClientMsgNo) -> Option<&mut Entry> {
+        self.ordinals.get(client_msg_no).and_then(|ordinal| self.entries.get_mut(ordinal))
+    }
+
+    fn remove(&mut self, client_msg_no: &ClientMsgNo) -> Option<Entry> {
+        self.ordinals.remove(client_msg_no).and_then(|ordinal| self.entries.remove(&ordinal))
+    }
+}
+
+fn park(own: &Uid, entry: &mut Entry, turn: &mut Turn, reason: ReasonCode) {
+    entry.row.state = OutboxState::Parked { reason_code: reason.0 };
+    entry.progress = Progress::Parked;
+    entry.doubt = false;
+    turn.change(Change::Outbox(entry.row.clone()));
+    turn.event(Event::MessageChanged { message: view_of(own, &entry.row) });
+    let mut error = Error::new(
+        ErrorCode::Refused,
+        format!("the server refused the message: {}", reason.name().unwrap_or("unknown reason")),
+    );
+    error.reason_code = Some(reason.0);
+    for waiter in core::mem::take(&mut entry.waiters) {
+        turn.settle(waiter.ticket, Err(error.clone()));
+    }
+}
+
+fn pause(attempts: u32, dice: &mut Dice) -> Millis {
+    let most = FIRST_PAUSE.0.saturating_mul(1 << attempts.min(10)).min(LONGEST_PAUSE.0);
+    Millis(most / 2 + dice.up_to(Millis(most / 2)).0)
+}
+
+fn packet(row: &OutboxRow, client_seq: ClientSeq) -> Send {
+    Send {
+        flags: Flags::from_bits(row.flags),
+        setting: Setting(row.setting),
+        client_seq,
+        client_msg_no: Text::from(row.client_msg_no.as_str()),
+        stream_no: None,
+        channel_id: Text::from(row.channel.id.as_str()),
+        channel_type: ChannelType(row.channel.kind),
+        expire: row.expire,
+        msg_key: Text::new(),
+        topic: row.topic.as_deref().map(Text::from),
+        payload: row.content.clone(),
+    }
+}
+
+fn view_of(own: &Uid, row: &OutboxRow) -> MessageView {
+    let (mut message_id, mut message_seq, mut reason_code) = (None, None, None);
+    match row.state {
+        OutboxState::Unconfirmed { message_id: id, message_seq: seq, .. } => {
+            (message_id, message_seq) = (Some(id), Some(seq));
+        }
+        OutboxState::Parked { reason_code: code } => reason_code = Some(code),
+        OutboxState::Queued => {}
+    }
+    MessageView {
+        key: crate::timeline::key(own, &row.client_msg_no, MessageId(0)),
+        channel: row.channel.clone(),
+        client_msg_no: row.client_msg_no.clone(),
+        message_id,
+        message_seq,
+        from: own.clone(),
+        own: true,
+        timestamp: row.created_at.0,
+        delivery: row.state.into(),
+        reason_code,
+        state: MessageState::Normal,
+        recall: None,
+        content: Some(row.content.clone()),
+        expire: row.expire,
+        topic: row.topic.clone(),
+        transient: Flags::from_bits(row.flags).no_persist,
+    }
+}

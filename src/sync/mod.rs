@@ -1,0 +1,447 @@
+//! Catching up: what to ask the business server after a (re)connect and from time to time, in which order, and when it is complete.
+//!
+//! ```text
+//! ready ─► marks of every known channel ─► commands ─► conversations ─► history of what has holes or is open ─► done
+//!            ▲ a recall is known before its message is shown              │ again after 2 s and 15 s: a new leader may not answer yet
+//! ```
+//!
+//! It decides what is asked and when a failed question is asked again; what the answers mean is the timelines' business.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::channel::Channel;
+use crate::id::MessageSeq;
+use crate::time::{Millis, Mono};
+
+/// Channels in one request for marks.
+const MARKS_AT_ONCE: usize = 100;
+/// History requests under way.
+const HISTORIES: usize = 4;
+/// Neighbours arrive swapped in a cluster; a hole is given this long to close by itself.
+const HOLD: Millis = Millis::seconds(1);
+const AGAIN: [Millis; 2] = [Millis::seconds(2), Millis::seconds(15)];
+/// Whether WuKongIM still knows us as online: PONGs do not tell (a connection may answer every PING and never get a message).
+const PRESENCE: Millis = Millis::seconds(45);
+/// A first "no" may be a leader that has just moved.
+const PRESENCE_AGAIN: Millis = Millis::seconds(5);
+const POLICY: Millis = Millis::seconds(30 * 60);
+const FIRST_PAUSE: Millis = Millis::seconds(1);
+const LONGEST_PAUSE: Millis = Millis::seconds(30);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    Policy,
+    Online,
+    Marks(Vec<Channel>),
+    Commands,
+    CommandsAck(MessageSeq),
+    Conversations,
+    History(Channel),
+    Read(Channel, MessageSeq),
+}
+
+/// How a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Answered,
+    /// Ask again later.
+    Retry,
+    /// This question is refused; asking again does not help.
+    Refused,
+    /// Nobody answers this kind of question here, ever.
+    Unsupported,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Policy,
+    Online,
+    Marks,
+    Commands,
+    CommandsAck,
+    Conversations,
+    History,
+    Read,
+}
+
+/// One question: when it is due, and whether it is under way.
+#[derive(Default)]
+struct Wish {
+    due: Option<Mono>,
+    under_way: bool,
+    failures: u32,
+}
+
+impl Wish {
+    fn want(&mut self, at: Mono) {
+        self.due = Some(self.due.map_or(at, |due| due.min(at)));
+    }
+
+    fn is_due(&self, now: Mono) -> bool {
+        !self.under_way && self.due.is_some_and(|due| due <= now)
+    }
+
+    fn start(&mut self) {
+        self.under_way = true;
+        self.due = None;
+    }
+
+    fn end(&mut self, now: Mono, ended: Ended) {
+        self.under_way = false;
+        if ended == Ended::Retry {
+            self.failures += 1;
+            self.want(now + pause(self.failures));
+        } else {
+            self.failures = 0;
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.under_way || self.due.is_some()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Offline,
+    Marks,
+    Commands,
+    Conversations,
+    Steady,
+}
+
+pub struct Sync {
+    phase: Phase,
+    /// Nothing to ask at all.
+    business: bool,
+    unsupported: BTreeSet<Kind>,
+    policy: Wish,
+    online: Wish,
+    offline_once: bool,
+    marks: BTreeMap<Channel, Wish>,
+    commands: Wish,
+    ack: Wish,
+    ack_seq: MessageSeq,
+    conversations: Wish,
+    history: BTreeMap<Channel, Wish>,
+    reads: BTreeMap<Channel, (MessageSeq, Wish)>,
+    again: Vec<Mono>,
+    caught_up: bool,
+    announced: bool,
+}
+
+impl Sync {
+    pub fn new(business: bool) -> Self {
+        Self {
+            phase: Phase::Offline,
+            business,
+            unsupported: BTreeSet::new(),
+            policy: Wish::default(),
+            online: Wish::default(),
+            offline_once: false,
+            marks: BTreeMap::new(),
+            commands: Wish::default(),
+            ack: Wish::default(),
+            ack_seq: MessageSeq(0),
+            conversations: Wish::default(),
+            history: BTreeMap::new(),
+            reads: BTreeMap::new(),
+            again: Vec::new(),
+            caught_up: false,
+            announced: false,
+        }
+    }
+
+    /// Whether history can be asked for at all.
+    pub fn has_history(&self) -> bool {
+        self.business && !self.unsupported.contains(&Kind::History)
+    }
+
+    /// Since the connection is ready, the conversations were read.
+    pub fn is_caught_up(&self) -> bool {
+        self.caught_up || (self.phase != Phase::Offline && !self.business)
+    }
+
+    pub fn handle_ready(&mut self, now: Mono, known: impl Iterator<Item = Channel>) {
+        self.announced = false;
+        if !self.business {
+            self.phase = Phase::Steady;
+            return;
+        }
+        self.again = AGAIN.iter().map(|span| now + *span).collect();
+        self.policy.want(now);
+        self.online.want(now + PRESENCE);
+        self.offline_once = false;
+        self.round(now, known);
+    }
+
+    /// One round of catching up.
+    pub fn round(&mut self, now: Mono, known: impl Iterator<Item = Channel>) {
+        self.phase = Phase::Marks;
+        for channel in known {
+            self.marks.entry(channel).or_default().want(now);
+        }
+        self.commands.want(now);
+        self.conversations.want(now);
+    }
+
+    /// The connection is gone; what was asked is asked anew.
+    pub fn handle_lost(&mut self) {
+        self.phase = Phase::Offline;
+        self.caught_up = false;
+        self.again.clear();
+        for wish in [&mut self.policy, &mut self.online, &mut self.commands, &mut self.ack, &mut self.conversations] {
+            *wish = Wish::default();
+        }
+        self.marks.clear();
+        self.history.clear();
+        for (_, wish) in self.reads.values_mut() {
+            wish.under_way = false;
+            wish.due = Some(Mono(0));
+        }
+    }
+
+    /// Due rounds of catching up; the caller starts them with the channels it knows.
+    pub fn take_round(&mut self, now: Mono) -> bool {
+        let before = self.again.len();
+        self.again.retain(|due| *due > now);
+        self.again.len() < before && self.phase == Phase::Steady
+    }
+
+    pub fn want_marks(&mut self, now: Mono, channel: Channel) {
+        self.marks.entry(channel).or_default().want(now);
+    }
+
+    pub fn want_ack(&mut self, now: Mono, seq: MessageSeq) {
+        self.ack_seq = self.ack_seq.max(seq);
+        self.ack.want(now);
+    }
+
+    pub fn want_history(&mut self, now: Mono, channel: Channel, hold: bool) {
+        let at = if hold { now + HOLD } else { now };
+        self.history.entry(channel).or_default().want(at);
+    }
+
+    pub fn want_read(&mut self, now: Mono, channel: Channel, seq: MessageSeq) {
+        let (known, wish) = self.reads.entry(channel).or_default();
+        *known = (*known).max(seq);
+        wish.want(now);
+    }
+
+    /// The next question, if one is due.
+    pub fn poll(&mut self, now: Mono) -> Option<Job> {
+        if !self.business || self.phase == Phase::Offline {
+            return None;
+        }
+        if self.policy.is_due(now) && self.supports(Kind::Policy) {
+            self.policy.start();
+            return Some(Job::Policy);
+        }
+        if self.online.is_due(now) && self.supports(Kind::Online) {
+            self.online.start();
+            return Some(Job::Online);
+        }
+        if let Some(job) = self.poll_marks(now) {
+            return Some(job);
+        }
+        self.advance();
+        if self.phase >= Phase::Commands && self.commands.is_due(now) && self.supports(Kind::Commands) {
+            self.commands.start();
+            return Some(Job::Commands);
+        }
+        if self.ack.is_due(now) && self.supports(Kind::CommandsAck) {
+            self.ack.start();
+            return Some(Job::CommandsAck(self.ack_seq));
+        }
+        if self.phase >= Phase::Conversations && self.conversations.is_due(now) && self.supports(Kind::Conversations) {
+            self.conversations.start();
+            return Some(Job::Conversations);
+        }
+        if self.phase == Phase::Steady && self.supports(Kind::History) {
+            let under_way = self.history.values().filter(|wish| wish.under_way).count();
+            if under_way < HISTORIES
+                && let Some((channel, wish)) = self.history.iter_mut().find(|(_, wish)| wish.is_due(now))
+            {
+                wish.start();
+                return Some(Job::History(channel.clone()));
+            }
+        }
+        if self.supports(Kind::Read)
+            && let Some((channel, (seq, wish))) = self.reads.iter_mut().find(|(_, (_, wish))| wish.is_due(now))
+        {
+            wish.start();
+            return Some(Job::Read(channel.clone(), *seq));
+        }
+        None
+    }
+
+    fn poll_marks(&mut self, now: Mono) -> Option<Job> {
+        if !self.supports(Kind::Marks) {
+            self.marks.clear();
+            return None;
+        }
+        let due = self.marks.iter_mut().filter(|(_, wish)| wish.is_due(now)).take(MARKS_AT_ONCE);
+        let channels: Vec<Channel> = due
+            .map(|(channel, wish)| {
+                wish.start();
+                channel.clone()
+            })
+            .collect();
+        (!channels.is_empty()).then_some(Job::Marks(channels))
+    }
+
+    pub fn handle_ended(&mut self, now: Mono, job: &Job, ended: Ended) {
+        if ended == Ended::Unsupported {
+            self.unsupported.insert(kind(job));
+        }
+        match job {
+            Job::Policy => {
+                self.policy.end(now, ended);
+                if ended != Ended::Retry {
+                    self.policy.want(now + POLICY);
+                }
+            }
+            Job::Online => {
+                self.online.end(now, ended);
+                self.online.want(now + PRESENCE);
+            }
+            Job::Marks(channels) => {
+                for channel in channels {
+                    if let Some(wish) = self.marks.get_mut(channel) {
+                        wish.end(now, ended);
+                        if !wish.is_open() {
+                            self.marks.remove(channel);
+                        }
+                    }
+                }
+            }
+            Job::Commands => self.commands.end(now, ended),
+            Job::CommandsAck(_) => self.ack.end(now, ended),
+            Job::Conversations => {
+                self.conversations.end(now, ended);
+                self.caught_up |= ended != Ended::Retry;
+            }
+            Job::History(channel) => {
+                if let Some(wish) = self.history.get_mut(channel) {
+                    wish.end(now, ended);
+                    if !wish.is_open() {
+                        self.history.remove(channel);
+                    }
+                }
+            }
+            Job::Read(channel, asked) => {
+                if let Some((seq, wish)) = self.reads.get_mut(channel) {
+                    wish.end(now, ended);
+                    if *seq > *asked {
+                        wish.want(now);
+                    }
+                    if !wish.is_open() {
+                        self.reads.remove(channel);
+                    }
+                }
+            }
+        }
+        self.advance();
+    }
+
+    /// The answer to `Online`. True if the connection must be given up: WuKongIM does not know it, twice.
+    pub fn handle_presence(&mut self, now: Mono, online: Option<bool>) -> bool {
+        match online {
+            Some(false) if self.offline_once => {
+                self.offline_once = false;
+                true
+            }
+            Some(false) => {
+                self.offline_once = true;
+                self.online.want(now + PRESENCE_AGAIN);
+                false
+            }
+            _ => {
+                self.offline_once = false;
+                false
+            }
+        }
+    }
+
+    /// True once a round, when nothing of it is left.
+    pub fn take_done(&mut self) -> bool {
+        let done = self.phase == Phase::Steady
+            && !self.announced
+            && (!self.business
+                || (self.marks.is_empty()
+                    && !self.commands.is_open()
+                    && !self.conversations.is_open()
+                    && self.history.is_empty()));
+        self.announced |= done;
+        done
+    }
+
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        if !self.business || self.phase == Phase::Offline {
+            return None;
+        }
+        let one = [
+            (Kind::Policy, &self.policy),
+            (Kind::Online, &self.online),
+            (Kind::Commands, &self.commands),
+            (Kind::CommandsAck, &self.ack),
+            (Kind::Conversations, &self.conversations),
+        ];
+        let many = self.marks.values().map(|wish| (Kind::Marks, wish));
+        let many = many.chain(self.history.values().map(|wish| (Kind::History, wish)));
+        let many = many.chain(self.reads.values().map(|(_, wish)| (Kind::Read, wish)));
+        let dues = one.into_iter().chain(many).filter(|(kind, wish)| !wish.under_way && self.may(*kind));
+        dues.filter_map(|(_, wish)| wish.due).chain(self.again.iter().copied()).min()
+    }
+
+    fn may(&self, kind: Kind) -> bool {
+        let phase = match kind {
+            Kind::Commands => Phase::Commands,
+            Kind::Conversations => Phase::Conversations,
+            Kind::History => Phase::Steady,
+            _ => Phase::Marks,
+        };
+        let crowded = kind == Kind::History && self.history.values().filter(|wish| wish.under_way).count() >= HISTORIES;
+        self.phase >= phase && self.supports(kind) && !crowded
+    }
+
+    fn advance(&mut self) {
+        if self.phase == Phase::Marks && self.marks.is_empty() {
+            self.phase = Phase::Commands;
+        }
+        if self.phase == Phase::Commands && (!self.commands.is_open() || !self.supports(Kind::Commands)) {
+            self.commands.due = None;
+            self.phase = Phase::Conversations;
+        }
+        if self.phase == Phase::Conversations && (!self.conversations.is_open() || !self.supports(Kind::Conversations))
+        {
+            self.conversations.due = None;
+            self.caught_up = true;
+            self.phase = Phase::Steady;
+        }
+        if !self.supports(Kind::History) {
+            self.history.clear();
+        }
+    }
+
+    fn supports(&self, kind: Kind) -> bool {
+        !self.unsupported.contains(&kind)
+    }
+}
+
+fn kind(job: &Job) -> Kind {
+    match job {
+        Job::Policy => Kind::Policy,
+        Job::Online => Kind::Online,
+        Job::Marks(_) => Kind::Marks,
+        Job::Commands => Kind::Commands,
+        Job::CommandsAck(_) => Kind::CommandsAck,
+        Job::Conversations => Kind::Conversations,
+        Job::History(_) => Kind::History,
+        Job::Read(..) => Kind::Read,
+    }
+}
+
+fn pause(failures: u32) -> Millis {
+    Millis(FIRST_PAUSE.0.saturating_mul(1 << (failures - 1).min(10)).min(LONGEST_PAUSE.0))
+}

@@ -1,0 +1,307 @@
+//! A message comes in: is it known, is it another copy, what do the marks make of it, does it count as unread.
+
+use crate::event::{Event, Trace};
+use crate::id::MessageSeq;
+use crate::recall;
+use crate::rows::{Change, Copy, MessageRow, MessageState, seen_hash};
+use crate::turn::{Landed, Turn};
+
+use super::{Arrival, Context, Figure, Have, Span, Timeline, copies_match, ranges, view};
+
+impl Timeline {
+    /// The rows that decide what these arrivals are.
+    pub(super) fn rows_for(&self, arrivals: &[Arrival]) -> Vec<MessageSeq> {
+        let mut seqs = Vec::new();
+        for arrival in arrivals {
+            let row = &arrival.row;
+            if ranges::contains(&self.row.ranges, row.message_seq) {
+                seqs.push(self.placed_at(row.message_seq));
+            }
+            if !row.client_msg_no.is_empty()
+                && let Some(placed_at) = self.seen.get(&seen_hash(&row.from, &row.client_msg_no))
+            {
+                seqs.push(*placed_at);
+            }
+        }
+        seqs
+    }
+
+    pub(super) fn arrive(&mut self, arrival: Arrival, have: &mut Have, context: &Context<'_>, turn: &mut Turn) {
+        if let Some((connection, ack)) = &arrival.ack {
+            turn.ack(*connection, ack.clone());
+        }
+        let copy = arrival.row.first_copy();
+        if ranges::contains(&self.row.ranges, copy.message_seq) {
+            let placed_at = self.placed_at(copy.message_seq);
+            match have.rows.get(&placed_at) {
+                Some(Some(known)) if copies_match(known, copy) => {
+                    let known = known.clone();
+                    return self.duplicate(known, arrival, have, context, turn);
+                }
+                Some(Some(_)) => {
+                    self.drop_tail(copy.message_seq, turn);
+                    have.rows.retain(|seq, _| *seq < copy.message_seq);
+                }
+                // A seq that the server had no message for, until now.
+                _ => {}
+            }
+        }
+        if !arrival.row.client_msg_no.is_empty()
+            && let Some(placed_at) = self.seen.get(&seen_hash(&arrival.row.from, &arrival.row.client_msg_no))
+            && let Some(Some(known)) = have.rows.get(placed_at)
+            && is_same(known, &arrival.row, context)
+        {
+            let known = known.clone();
+            return self.another_copy(known, arrival, have, context, turn);
+        }
+        self.insert(arrival, have, context, turn);
+    }
+
+    /// The very copy that we have. Told to nobody, but it may know more than we did.
+    fn duplicate(
+        &mut self,
+        mut known: MessageRow,
+        arrival: Arrival,
+        have: &mut Have,
+        context: &Context<'_>,
+        turn: &mut Turn,
+    ) {
+        let (client_msg_no, message_id) = (known.client_msg_no.clone(), arrival.row.message_id);
+        turn.trace(|| Trace::Duplicate { client_msg_no, message_id });
+        let mut changed = known.unconfirmed && !arrival.row.unconfirmed;
+        if changed {
+            known.unconfirmed = false;
+        }
+        let payload = arrival.mark.as_ref().and_then(|fed| fed.payload.clone()).or_else(|| {
+            // History of a restored message has the content itself.
+            (!arrival.row.content.is_empty()).then(|| arrival.row.content.clone())
+        });
+        if let Some(fed) = arrival.mark
+            && self.marks.is_news(&fed.mark)
+        {
+            self.remember(fed.mark, turn);
+        }
+        if let Some(mark) = self.marks.of_row(&known).cloned() {
+            changed |= recall::apply(&mut known, &mark, payload.as_deref());
+        }
+        if changed {
+            self.put(known.clone(), have, turn);
+            turn.event(Event::MessageChanged { message: view::message(context.own, &known) });
+        }
+        self.land(&known, context, turn);
+    }
+
+    /// The same message, stored again by the server. The first copy by messageSeq places it.
+    fn another_copy(
+        &mut self,
+        mut known: MessageRow,
+        arrival: Arrival,
+        have: &mut Have,
+        context: &Context<'_>,
+        turn: &mut Turn,
+    ) {
+        let copy = arrival.row.first_copy();
+        let (client_msg_no, message_id) = (known.client_msg_no.clone(), copy.message_id);
+        turn.trace(|| Trace::Duplicate { client_msg_no, message_id });
+        let mut changed = false;
+        let placed_at = known.message_seq;
+        if copy.message_seq < placed_at {
+            known.copies.push(known.first_copy());
+            known.message_seq = copy.message_seq;
+            known.message_id = copy.message_id;
+            known.copies.retain(|other| *other != copy);
+            turn.change(Change::Forget(self.row.channel.clone(), placed_at));
+            have.rows.insert(placed_at, None);
+            for Copy { message_seq, message_id } in &known.copies {
+                self.aliases.insert(*message_seq, (*message_id, copy.message_seq));
+            }
+            self.aliases.remove(&copy.message_seq);
+            self.seen.insert(seen_hash(&known.from, &known.client_msg_no), copy.message_seq);
+            changed = true;
+        } else if !known.copies.contains(&copy) {
+            known.copies.push(copy);
+            self.aliases.insert(copy.message_seq, (copy.message_id, placed_at));
+        }
+        ranges::cover(&mut self.row.ranges, copy.message_seq, copy.message_seq);
+        self.row.last_seq = self.row.last_seq.max(copy.message_seq);
+        if let Some(fed) = arrival.mark
+            && self.marks.is_news(&fed.mark)
+        {
+            self.remember(fed.mark, turn);
+        }
+        // A command may have named only this copy.
+        if let Some(mark) = self.marks.of_row(&known).cloned() {
+            changed |= recall::apply(&mut known, &mark, None);
+        }
+        self.put(known.clone(), have, turn);
+        if changed {
+            turn.event(Event::MessageChanged { message: view::message(context.own, &known) });
+        }
+        self.land(&known, context, turn);
+    }
+
+    fn insert(&mut self, arrival: Arrival, have: &mut Have, context: &Context<'_>, turn: &mut Turn) {
+        let Arrival { mut row, live, red_dot, mark, .. } = arrival;
+        let seq = row.message_seq;
+        let payload = mark.as_ref().and_then(|fed| fed.payload.clone());
+        if let Some(fed) = mark
+            && self.marks.is_news(&fed.mark)
+        {
+            self.remember(fed.mark, turn);
+        }
+        if let Some(mark) = self.marks.of_row(&row).cloned() {
+            recall::apply(&mut row, &mark, payload.as_deref());
+        }
+        if let Some(content) = recall::without_quote(&row.content, |id| self.marks.is_recalled(id)) {
+            row.content = content;
+        }
+        let own = row.from == *context.own;
+        if live && self.baseline.is_none() {
+            self.baseline = Some(MessageSeq(seq.0.saturating_sub(1)));
+        }
+        let beyond = self.baseline.is_some_and(|baseline| seq > baseline);
+        let gone = matches!(row.state, MessageState::Recalled | MessageState::Deleted);
+        row.counted = !own && !gone && seq > self.row.read_to && (!live || red_dot);
+        if row.counted && beyond && self.counted.insert(seq) {
+            self.row.unread += 1;
+        }
+        if !row.client_msg_no.is_empty() {
+            self.seen.insert(seen_hash(&row.from, &row.client_msg_no), seq);
+        }
+        ranges::cover(&mut self.row.ranges, seq, seq);
+        self.row.last_seq = self.row.last_seq.max(seq);
+        self.put(row.clone(), have, turn);
+        let message = view::message(context.own, &row);
+        if own && (context.owed)(&row.client_msg_no) {
+            turn.event(Event::MessageChanged { message });
+        } else {
+            turn.event(Event::Message { message, live });
+        }
+        self.land(&row, context, turn);
+    }
+
+    /// Writes the row, and the digest where it is the newest.
+    pub(super) fn put(&mut self, row: MessageRow, have: &mut Have, turn: &mut Turn) {
+        if self.row.last.as_ref().is_none_or(|digest| digest.message_seq <= row.message_seq) {
+            self.row.last = Some(view::digest(&row));
+        }
+        have.rows.insert(row.message_seq, Some(row.clone()));
+        turn.change(Change::Message(row));
+    }
+
+    /// Tells the outbox that this one is at the server.
+    fn land(&self, row: &MessageRow, context: &Context<'_>, turn: &mut Turn) {
+        if row.from == *context.own && !row.client_msg_no.is_empty() && (context.owed)(&row.client_msg_no) {
+            let message = view::message(context.own, row);
+            turn.landed.push(Landed { client_msg_no: row.client_msg_no.clone(), message });
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of one kind of Work")]
+    pub(super) fn page(
+        &mut self,
+        arrivals: Vec<Arrival>,
+        span: Span,
+        more: bool,
+        figure: Option<Figure>,
+        have: &mut Have,
+        context: &Context<'_>,
+        turn: &mut Turn,
+    ) {
+        if let Some(figure) = &figure {
+            self.row.read_to = self.row.read_to.max(figure.read_to);
+            self.baseline = Some(figure.last_seq);
+        }
+        let known = self.row.ranges.clone();
+        let mut shown = Vec::new();
+        let mut whole = true;
+        for arrival in arrivals {
+            if arrival.row.message_seq == MessageSeq(0) {
+                continue;
+            }
+            let lacks_content = arrival.withheld
+                || (arrival.row.content.is_empty()
+                    && arrival.mark.as_ref().is_some_and(|fed| self.restored_since(&fed.mark)));
+            if lacks_content {
+                // An older answer than what we know: the content will come with the next one.
+                whole = false;
+                continue;
+            }
+            shown.push(arrival.row.message_seq);
+            self.arrive(arrival, have, context, turn);
+        }
+        self.cover(&span, &shown, more, whole);
+        if let Some(figure) = figure {
+            self.take_figure(figure, turn);
+        }
+        let progressed = self.row.ranges != known;
+        self.fetch.answered(&span, progressed);
+        if context.history && self.fetch.wants(&self.row) {
+            self.ask_history(false, turn);
+        }
+        if !matches!(span, Span::Recents | Span::Single) || progressed {
+            let (reached_start, complete) = (self.reached_start(), self.is_complete(context));
+            turn.event(Event::History { channel: self.row.channel.clone(), reached_start, complete });
+        }
+    }
+
+    fn restored_since(&self, mark: &crate::rows::Mark) -> bool {
+        self.marks
+            .same(mark)
+            .is_some_and(|known| known.state == crate::rows::MarkState::Restored && known.version > mark.version)
+    }
+
+    /// Which seqs the page answers for, also where it has no message for them.
+    fn cover(&mut self, span: &Span, shown: &[MessageSeq], more: bool, whole: bool) {
+        let (first, last) = (shown.iter().min().copied(), shown.iter().max().copied());
+        if !whole {
+            return;
+        }
+        match *span {
+            Span::Newest { limit } => {
+                if let (Some(first), Some(last)) = (first, last) {
+                    ranges::cover(&mut self.row.ranges, first, last);
+                }
+                self.row.reached_start |= !more && shown.len() < limit;
+            }
+            Span::Recents => {
+                if let (Some(first), Some(last)) = (first, last) {
+                    ranges::cover(&mut self.row.ranges, first, last);
+                }
+            }
+            Span::Newer { start } => {
+                if let Some(last) = last {
+                    ranges::cover(&mut self.row.ranges, start, last);
+                }
+            }
+            Span::Older { start, end, limit } => {
+                if !more && shown.len() < limit {
+                    ranges::cover(&mut self.row.ranges, MessageSeq(end.0 + 1), start);
+                    self.row.reached_start |= end == MessageSeq(0);
+                } else if let Some(first) = first {
+                    ranges::cover(&mut self.row.ranges, first, start);
+                }
+            }
+            Span::Single => {}
+        }
+    }
+
+    fn take_figure(&mut self, figure: Figure, turn: &mut Turn) {
+        self.row.last_seq = self.row.last_seq.max(figure.last_seq);
+        self.counted.retain(|seq| *seq > figure.last_seq && *seq > self.row.read_to);
+        let by_server = if self.row.read_to > figure.read_to {
+            turn.asks.push(crate::turn::Ask::Read(self.row.channel.clone(), self.row.read_to));
+            figure.unread.min(figure.last_seq.0.saturating_sub(self.row.read_to.0))
+        } else {
+            figure.unread
+        };
+        self.row.unread = by_server + self.counted.len() as u64;
+    }
+}
+
+fn is_same(known: &MessageRow, row: &MessageRow, context: &Context<'_>) -> bool {
+    let near = context
+        .dedup_window
+        .is_none_or(|window| known.timestamp.abs_diff(row.timestamp).saturating_mul(1000) <= window.0);
+    known.from == row.from && known.client_msg_no == row.client_msg_no && near
+}

@@ -1,0 +1,113 @@
+//! What of a channel is worth asking the business server for next: the newest page, a hole, or older messages that somebody wants.
+
+use crate::id::MessageSeq;
+use crate::request::{History, Pull};
+use crate::rows::{ChannelRow, Range};
+
+use super::{Span, Timeline, ranges};
+
+/// Messages in one history page.
+pub const PAGE: usize = 200;
+/// The newest page of a channel that was never read: what a screen shows, and some.
+const FIRST_PAGE: usize = 50;
+/// Answers without progress after which a hole waits for news: generation 3 may lack the newest message for long.
+const STALLS: u8 = 3;
+
+#[derive(Default)]
+pub struct Fetch {
+    /// The newest page is wanted, whatever we have.
+    probe: bool,
+    /// Messages before the first range are wanted.
+    older: bool,
+    stalled: u8,
+}
+
+impl Fetch {
+    pub fn probe(&mut self) {
+        self.probe = true;
+        self.stalled = 0;
+    }
+
+    pub fn older(&mut self) {
+        self.older = true;
+        self.stalled = 0;
+    }
+
+    /// Something new suggests that a hole can be filled now.
+    pub fn nudge(&mut self) {
+        self.stalled = 0;
+    }
+
+    pub fn hole(&self, row: &ChannelRow) -> Option<Range> {
+        if row.ranges.is_empty() {
+            // Nothing is here, and the server has something.
+            return (row.last_seq > MessageSeq(0)).then_some(Range { first: MessageSeq(1), last: row.last_seq });
+        }
+        ranges::newest_hole(&row.ranges, row.last_seq)
+    }
+
+    pub fn wants(&self, row: &ChannelRow) -> bool {
+        self.stalled < STALLS && (self.probe || self.hole(row).is_some() || (self.older && !at_start(row)))
+    }
+
+    pub fn answered(&mut self, span: &Span, progressed: bool) {
+        match span {
+            Span::Newest { .. } => self.probe = false,
+            Span::Older { end: MessageSeq(0), .. } => self.older = false,
+            Span::Recents | Span::Single => return,
+            _ => {}
+        }
+        self.stalled = if progressed { 0 } else { self.stalled.saturating_add(1) };
+    }
+}
+
+pub fn at_start(row: &ChannelRow) -> bool {
+    row.reached_start || row.ranges.first().is_some_and(|range| range.first <= MessageSeq(1))
+}
+
+impl Timeline {
+    /// After a reconnect: whatever stalled is tried again, and with `probe` the newest page is read.
+    pub fn refresh(&mut self, probe: bool) {
+        self.fetch.nudge();
+        if probe {
+            self.fetch.probe();
+        }
+    }
+
+    /// History of this channel is refused; not asked again before something new suggests it.
+    pub fn give_up(&mut self) {
+        self.fetch.stalled = STALLS;
+    }
+
+    pub fn next_history(&self) -> Option<(History, Span)> {
+        let ask = |start: MessageSeq, end: MessageSeq, limit: usize, pull: Pull| History {
+            channel: self.row.channel.clone(),
+            start,
+            end,
+            limit,
+            pull,
+        };
+        let zero = MessageSeq(0);
+        if !self.fetch.wants(&self.row) {
+            return None;
+        }
+        let newest = |limit| Some((ask(zero, zero, limit, Pull::Older), Span::Newest { limit }));
+        if self.fetch.probe || self.row.ranges.is_empty() {
+            return newest(FIRST_PAGE);
+        }
+        if let Some(hole) = self.fetch.hole(&self.row) {
+            let at_top = self.row.ranges.last().is_some_and(|range| range.last < hole.first);
+            if at_top && hole.last.0 - hole.first.0 >= PAGE as u64 {
+                return newest(PAGE);
+            }
+            if at_top {
+                return Some((ask(hole.first, zero, PAGE, Pull::Newer), Span::Newer { start: hole.first }));
+            }
+            let end = MessageSeq(hole.first.0.saturating_sub(1));
+            let span = Span::Older { start: hole.last, end, limit: PAGE };
+            return Some((ask(hole.last, end, PAGE, Pull::Older), span));
+        }
+        let start = MessageSeq(self.row.ranges.first()?.first.0.checked_sub(1)?);
+        Some((ask(start, zero, FIRST_PAGE, Pull::Older), Span::Older { start, end: zero, limit: FIRST_PAGE }))
+    }
+}

@@ -1,0 +1,289 @@
+//! Marks and hints meet the messages of the channel; and what the application may ask for is judged before a round trip.
+
+use crate::error::{DenyReason, Error, ErrorCode};
+use crate::event::Event;
+use crate::recall;
+use crate::request::{FedMark, Target};
+use crate::rows::{Change, Copy, Mark, MarkState, MessageRow, MessageState, Role};
+use crate::time::Wall;
+use crate::turn::{Act, Ask, Reply, Ticket, Turn};
+
+use super::{Context, Have, Timeline, view};
+
+impl Timeline {
+    /// Every copy whose quotes must go.
+    pub(super) fn recalled_copies(&self, marks: &[FedMark]) -> Vec<Copy> {
+        let news = marks
+            .iter()
+            .map(|fed| &fed.mark)
+            .filter(|mark| mark.state != MarkState::Restored && self.marks.is_news(mark));
+        let mut copies: Vec<Copy> = Vec::new();
+        for mark in news {
+            copies.extend(&mark.copies);
+            for place in self.places_of(mark) {
+                if let Some(Some(row)) = self.have.rows.get(&place)
+                    && is_of(mark, row)
+                {
+                    copies.extend(row.all_copies());
+                }
+            }
+        }
+        copies.sort_unstable();
+        copies.dedup();
+        copies
+    }
+
+    pub(super) fn remember(&mut self, mark: Mark, turn: &mut Turn) {
+        self.marks.insert(mark.clone());
+        // The stored mark carries every copy that is known of it.
+        let merged = self.marks.same(&mark).cloned().unwrap_or(mark);
+        self.hints.retain(|(_, hint)| !same_message(hint, &merged));
+        turn.change(Change::Mark(self.row.channel.clone(), merged));
+    }
+
+    /// `hints_until`: the feed was asked after that many hints, and those that it does not confirm are void.
+    pub(super) fn marks(
+        &mut self,
+        marks: Vec<FedMark>,
+        by: &'static str,
+        hints_until: Option<u64>,
+        have: &mut Have,
+        context: &Context<'_>,
+        turn: &mut Turn,
+    ) {
+        for fed in marks {
+            if !self.marks.is_news(&fed.mark) {
+                continue;
+            }
+            let places = self.places_of(&fed.mark);
+            self.remember(fed.mark.clone(), turn);
+            let what = match fed.mark.state {
+                MarkState::Recalled => "recalled",
+                MarkState::Restored => "restored",
+                MarkState::Deleted => "deleted",
+            };
+            self.audit(turn, &fed.mark, what, by);
+            for place in places {
+                if let Some(Some(row)) = have.rows.get(&place)
+                    && is_of(&fed.mark, row)
+                {
+                    let mut row = row.clone();
+                    if recall::apply(&mut row, &fed.mark, fed.payload.as_deref()) {
+                        self.uncount(&mut row);
+                        self.rewrite(row, have, context, turn);
+                    }
+                }
+            }
+            turn.event(Event::Recall { channel: self.row.channel.clone(), mark: fed.mark });
+        }
+        for quoting in have.quoting.take().unwrap_or_default() {
+            let mut row = match have.rows.get(&quoting.message_seq) {
+                Some(Some(row)) => row.clone(),
+                _ => quoting,
+            };
+            if let Some(content) = recall::without_quote(&row.content, |id| self.marks.is_recalled(id)) {
+                row.content = content;
+                self.rewrite(row, have, context, turn);
+            }
+        }
+        if let Some(until) = hints_until {
+            self.judge_hints(until, have, context, turn);
+        }
+    }
+
+    fn judge_hints(&mut self, until: u64, have: &mut Have, context: &Context<'_>, turn: &mut Turn) {
+        let (judged, later): (Vec<_>, Vec<_>) =
+            core::mem::take(&mut self.hints).into_iter().partition(|(n, _)| *n <= until);
+        self.hints = later;
+        for (_, hint) in judged {
+            if !self.marks.same(&hint).is_some_and(|mark| mark.hint) {
+                continue;
+            }
+            let places = self.places_of(&hint);
+            self.marks.remove(&hint);
+            turn.change(Change::MarkGone(self.row.channel.clone(), hint.clone()));
+            self.audit(turn, &hint, "forged", "command");
+            for place in places {
+                if let Some(Some(row)) = have.rows.get(&place)
+                    && is_of(&hint, row)
+                {
+                    let mut row = row.clone();
+                    if recall::unhide(&mut row) {
+                        self.rewrite(row, have, context, turn);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn hint(
+        &mut self,
+        mark: Mark,
+        by: &'static str,
+        have: &mut Have,
+        context: &Context<'_>,
+        turn: &mut Turn,
+    ) {
+        // The feed has been read beyond this already.
+        if mark.version > 0 && mark.version <= self.row.marks_version {
+            return;
+        }
+        turn.asks.push(Ask::Marks(self.row.channel.clone()));
+        // Only what hides may act before the feed has spoken.
+        if mark.state == MarkState::Restored || !self.marks.is_news(&mark) {
+            return;
+        }
+        self.hint_count += 1;
+        self.hints.push((self.hint_count, mark.clone()));
+        self.marks.insert(mark.clone());
+        turn.change(Change::Mark(self.row.channel.clone(), mark.clone()));
+        self.audit(turn, &mark, "hidden", by);
+        for place in self.places_of(&mark) {
+            if let Some(Some(row)) = have.rows.get(&place)
+                && is_of(&mark, row)
+            {
+                let mut row = row.clone();
+                if recall::apply(&mut row, &mark, None) {
+                    self.rewrite(row, have, context, turn);
+                }
+            }
+        }
+    }
+
+    /// What we know already must not be asked: whose it is, whether it is recalled, whether the time has passed.
+    pub(super) fn act(
+        &mut self,
+        ticket: Ticket,
+        act: Act,
+        target: Target,
+        have: &Have,
+        context: &Context<'_>,
+        turn: &mut Turn,
+    ) {
+        let row = self.place_of_target(&target).and_then(|place| have.rows.get(&place)).and_then(Option::as_ref);
+        if let Some(row) = row
+            && let Err(error) = self.judge(act, row, context)
+        {
+            if act == Act::Recall {
+                let mark = Mark { operator: context.own.clone(), ..mark_of(row) };
+                self.audit(turn, &mark, "denied", "application");
+            }
+            return turn.settle(ticket, Err(error));
+        }
+        let target = match row {
+            Some(row) => Target {
+                client_msg_no: row.client_msg_no.clone(),
+                message_id: Some(row.message_id),
+                message_seq: Some(row.message_seq),
+            },
+            None if target == Target::default() => {
+                return turn
+                    .settle(ticket, Err(Error::invalid("the message has no clientMsgNo, messageId or messageSeq")));
+            }
+            None => target,
+        };
+        turn.asks.push(Ask::Act(ticket, act, self.row.channel.clone(), target));
+    }
+
+    fn judge(&self, act: Act, row: &MessageRow, context: &Context<'_>) -> Result<(), Error> {
+        let own = row.from == *context.own;
+        let deadline = |window: Option<i64>, since: i64| window.map(|window| since.saturating_add(window));
+        let passed = |deadline: Option<i64>| match (deadline, context.server_time) {
+            (Some(deadline), Some(now)) if now.0 > deadline => Some(Wall(deadline)),
+            _ => None,
+        };
+        if row.state == MessageState::Deleted {
+            return Err(Error::denied(DenyReason::Deleted, None));
+        }
+        match act {
+            Act::Recall => {
+                let role =
+                    context.policy.roles.iter().find(|role| role.channel == self.row.channel).map(|role| role.role);
+                let may_all = matches!(role, Some(Role::Admin | Role::Owner));
+                if !own && !may_all {
+                    return Err(Error::denied(DenyReason::NotAuthor, None));
+                }
+                // Generation 3 gives no time to history; then only the business server can tell.
+                if !may_all && row.timestamp > 0 && row.state == MessageState::Normal {
+                    let deadline = deadline(context.policy.recall_window, row.timestamp.saturating_mul(1000));
+                    // A second of grace: the row's time is in whole seconds, and the push may be later than the message.
+                    if let Some(deadline) = passed(deadline.map(|deadline| deadline + 1000)) {
+                        return Err(Error::denied(DenyReason::Window, Some(Wall(deadline.0 - 1000))));
+                    }
+                }
+            }
+            Act::Restore | Act::Reedit => {
+                if !own {
+                    return Err(Error::denied(DenyReason::NotAuthor, None));
+                }
+                if row.state == MessageState::Normal {
+                    return Err(Error::denied(DenyReason::NotRecalled, None));
+                }
+                let until = row.mark.as_ref().and_then(|mark| mark.deadline).map(|deadline| deadline.0);
+                if let Some(deadline) = passed(until) {
+                    return Err(Error::denied(DenyReason::Window, Some(deadline)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn settle_with_row(&self, ticket: Ticket, have: &Have, context: &Context<'_>, turn: &mut Turn) {
+        let row = have.rows.values().rev().flatten().next();
+        let reply = match row {
+            Some(row) => Ok(Reply::Message { message: view::message(context.own, row) }),
+            None => Err(Error::new(ErrorCode::NotFound, "it is done, but the message is not in this database")),
+        };
+        turn.settle(ticket, reply);
+    }
+
+    /// A recalled message is not unread any more.
+    fn uncount(&mut self, row: &mut MessageRow) {
+        if row.counted && matches!(row.state, MessageState::Recalled | MessageState::Deleted) {
+            row.counted = false;
+            if row.message_seq > self.row.read_to {
+                self.counted.remove(&row.message_seq);
+                self.row.unread = self.row.unread.saturating_sub(1);
+            }
+        }
+    }
+
+    fn rewrite(&mut self, row: MessageRow, have: &mut Have, context: &Context<'_>, turn: &mut Turn) {
+        turn.event(Event::MessageChanged { message: view::message(context.own, &row) });
+        self.put(row, have, turn);
+    }
+}
+
+fn mark_of(row: &MessageRow) -> Mark {
+    Mark {
+        version: 0,
+        state: MarkState::Recalled,
+        client_msg_no: row.client_msg_no.clone(),
+        copies: row.all_copies().collect(),
+        author: row.from.clone(),
+        operator: Default::default(),
+        role: Role::Other,
+        at: Wall(0),
+        deadline: None,
+        hint: false,
+    }
+}
+
+/// Whether the mark speaks of this message.
+fn is_of(mark: &Mark, row: &MessageRow) -> bool {
+    let by_number = !mark.client_msg_no.is_empty() && mark.client_msg_no == row.client_msg_no;
+    let by_copy = || {
+        row.all_copies().any(|copy| {
+            mark.copies.iter().any(|named| {
+                named.message_id == copy.message_id
+                    || (named.message_id.0 == 0 && named.message_seq == copy.message_seq)
+            })
+        })
+    };
+    (mark.author.is_empty() || mark.author == row.from) && (by_number || by_copy())
+}
+
+fn same_message(a: &Mark, b: &Mark) -> bool {
+    let by_number = !a.client_msg_no.is_empty() && a.client_msg_no == b.client_msg_no;
+    by_number || a.copies.iter().any(|copy| b.copies.contains(copy))
+}

@@ -1,0 +1,499 @@
+//! One channel as a person sees it: which messages it has, each once, in the order of messageSeq, with what recalls made of them.
+//!
+//! It works like this: everything that concerns the channel is a piece of `Work`, done one after the other. A piece names the rows
+//! that it must see (`step` answers `Need`); when they are there it is applied at once, to memory and to the turn's batch. So two
+//! pieces never race, and nothing of the timeline itself is held in memory: only which seqs are here, the dedup set, the marks.
+//!
+//! ```text
+//! arrive ─► known seq? ─ same id ─► duplicate (acked, told to nobody)
+//!                └ other id ─► the server gave the seq away: the tail is dropped and read again
+//!        ─► known (sender, clientMsgNo)? ─► another copy of a message that we have
+//!        ─► marks ─► insert ─► unread, digest, hole?
+//! ```
+
+mod arrive;
+mod fetch;
+mod marks;
+pub mod ranges;
+mod show;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::channel::{Channel, ClientMsgNo, Uid};
+use crate::error::Error;
+use crate::event::Event;
+use crate::id::{MessageId, MessageSeq};
+use crate::recall::Marks;
+use crate::request::{self, FedMark, Policy, Target};
+use crate::rows::{Answer, AuditRow, Change, ChannelRow, Copy, Mark, MessageRow, Query, Seen, seen_hash};
+use crate::time::{Millis, Wall};
+use crate::turn::{Act, Ask, ConnectionId, Ticket, Turn};
+use crate::wire::Recvack;
+
+pub use view::{conversation as conversation_view, key};
+
+/// What a timeline must know of the world around it.
+pub struct Context<'a> {
+    pub own: &'a Uid,
+    /// Whether the outbox holds this, so that its echo is shown already.
+    pub owed: &'a dyn Fn(&ClientMsgNo) -> bool,
+    pub server_time: Option<Wall>,
+    pub policy: &'a Policy,
+    pub dedup_window: Option<Millis>,
+    /// The business server can be asked for history.
+    pub history: bool,
+    /// Since the connection is ready, the conversations were read once.
+    pub caught_up: bool,
+}
+
+/// One message on its way in.
+#[derive(Debug)]
+pub struct Arrival {
+    pub row: MessageRow,
+    /// Pushed just now.
+    pub live: bool,
+    pub red_dot: bool,
+    pub ack: Option<(ConnectionId, Recvack)>,
+    /// What the business server said of it, with the content that a restore gives back.
+    pub mark: Option<FedMark>,
+    /// The content is not there, though no mark says why.
+    pub withheld: bool,
+}
+
+/// Which stretch a history page answers for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// The newest of the channel.
+    Newest { limit: usize },
+    /// As `Newest`, but the list may have been cut by a cursor, so its beginning says nothing.
+    Recents,
+    /// From this seq on.
+    Newer { start: MessageSeq },
+    /// Down from `start` to just above `end`.
+    Older { start: MessageSeq, end: MessageSeq, limit: usize },
+    /// Single messages, found by name.
+    Single,
+}
+
+/// What the server's conversation list says.
+#[derive(Clone, Copy, Debug)]
+pub struct Figure {
+    pub last_seq: MessageSeq,
+    pub read_to: MessageSeq,
+    pub unread: u64,
+}
+
+#[derive(Debug)]
+pub enum Work {
+    Arrived(Box<Arrival>),
+    Page {
+        arrivals: Vec<Arrival>,
+        span: Span,
+        more: bool,
+        figure: Option<Figure>,
+    },
+    /// The answer of the feed, or of a recall that we asked for (`single`: then it says nothing of what lies before it).
+    Marks {
+        marks: Vec<FedMark>,
+        version: u64,
+        single: bool,
+        more: bool,
+        hints_until: u64,
+        ticket: Option<Ticket>,
+        by: &'static str,
+    },
+    Hint {
+        mark: Mark,
+        by: &'static str,
+    },
+    Read {
+        seq: MessageSeq,
+        ticket: Ticket,
+    },
+    Show {
+        ticket: Ticket,
+        before: Option<MessageSeq>,
+        limit: usize,
+    },
+    Act {
+        ticket: Ticket,
+        act: Act,
+        target: Target,
+    },
+    /// An unconfirmed message is no longer there.
+    TakenBack {
+        seq: MessageSeq,
+        id: MessageId,
+    },
+}
+
+/// What the store was asked and answered for the piece at the front.
+#[derive(Default)]
+struct Have {
+    rows: BTreeMap<MessageSeq, Option<MessageRow>>,
+    quoting: Option<Vec<MessageRow>>,
+    page: Option<Vec<MessageRow>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Loading {
+    No,
+    Channel,
+    Rows,
+    Quoting,
+    Page,
+}
+
+pub enum Step {
+    Idle,
+    /// The store must answer this first; give it to `handle_loaded`.
+    Need(Query),
+    Did,
+}
+
+pub struct Timeline {
+    row: ChannelRow,
+    ready: bool,
+    loading: Loading,
+    asked_rows: Vec<MessageSeq>,
+    seen: BTreeMap<u64, MessageSeq>,
+    /// A copy that is not first: its id, and where its message is placed.
+    aliases: BTreeMap<MessageSeq, (MessageId, MessageSeq)>,
+    marks: Marks,
+    /// Hints in the order in which they came, so that a feed answer judges only those that came before it was asked.
+    hints: Vec<(u64, Mark)>,
+    hint_count: u64,
+    /// Up to here the server's unread figure speaks; what is beyond is counted by us.
+    baseline: Option<MessageSeq>,
+    counted: BTreeSet<MessageSeq>,
+    work: VecDeque<Work>,
+    have: Have,
+    fetch: fetch::Fetch,
+}
+
+impl Timeline {
+    pub fn new(row: ChannelRow) -> Self {
+        let baseline = (row.last_seq > MessageSeq(0)).then_some(row.last_seq);
+        Self {
+            row,
+            ready: false,
+            loading: Loading::No,
+            asked_rows: Vec::new(),
+            seen: BTreeMap::new(),
+            aliases: BTreeMap::new(),
+            marks: Marks::default(),
+            hints: Vec::new(),
+            hint_count: 0,
+            baseline,
+            counted: BTreeSet::new(),
+            work: VecDeque::new(),
+            have: Have::default(),
+            fetch: fetch::Fetch::default(),
+        }
+    }
+
+    pub fn row(&self) -> &ChannelRow {
+        &self.row
+    }
+
+    /// Hints that came so far; a feed request remembers it.
+    pub fn hint_count(&self) -> u64 {
+        self.hint_count
+    }
+
+    /// Something is stored of it, or is about to be.
+    pub fn is_known(&self) -> bool {
+        self.row.last_seq > MessageSeq(0) || self.row.marks_version > 0
+    }
+
+    pub fn push(&mut self, work: Work) {
+        self.work.push_back(work);
+    }
+
+    /// Every ticket whose work is not done; at the end, or when the database failed.
+    pub fn take_tickets(&mut self) -> Vec<Ticket> {
+        let tickets = self.work.iter().filter_map(|work| match work {
+            Work::Read { ticket, .. } | Work::Show { ticket, .. } | Work::Act { ticket, .. } => Some(*ticket),
+            Work::Marks { ticket, .. } => *ticket,
+            _ => None,
+        });
+        let tickets = tickets.collect();
+        self.work.clear();
+        tickets
+    }
+
+    /// Work that came before the database was read.
+    pub fn take_work_of(&mut self, other: Timeline) {
+        self.work.extend(other.work);
+    }
+
+    /// The application waits no longer. Work that was accepted goes on. True if the ticket was here.
+    pub fn abort(&mut self, aborted: Ticket) -> bool {
+        let before = self.work.len();
+        self.work
+            .retain(|work| !matches!(work, Work::Show { ticket, .. } | Work::Act { ticket, .. } if *ticket == aborted));
+        self.work.len() < before
+    }
+
+    pub fn step(&mut self, context: &Context<'_>, turn: &mut Turn) -> Step {
+        if self.loading != Loading::No {
+            return Step::Idle;
+        }
+        let Some(work) = self.work.front() else { return Step::Idle };
+        if !self.ready {
+            return Step::Need(Query::Channel(self.row.channel.clone()));
+        }
+        if let Some(query) = self.missing(work) {
+            return Step::Need(query);
+        }
+        let Some(work) = self.work.pop_front() else { return Step::Idle };
+        let have = core::mem::take(&mut self.have);
+        self.apply(work, have, context, turn);
+        Step::Did
+    }
+
+    /// The query that `step` named is under way.
+    pub fn loading(&mut self, query: &Query) {
+        self.loading = match query {
+            Query::Channel(_) => Loading::Channel,
+            Query::Messages { seqs, .. } => {
+                self.asked_rows = seqs.clone();
+                Loading::Rows
+            }
+            Query::Quoting { .. } => Loading::Quoting,
+            _ => Loading::Page,
+        };
+    }
+
+    pub fn handle_loaded(&mut self, answer: Answer) {
+        let loading = core::mem::replace(&mut self.loading, Loading::No);
+        match (loading, answer) {
+            (Loading::Channel, Answer::Channel { seen, aliases, marks }) => {
+                self.ready = true;
+                for Seen { hash, placed_at } in seen {
+                    self.seen.insert(hash, placed_at);
+                }
+                for (copy, placed_at) in aliases {
+                    self.aliases.insert(copy.message_seq, (copy.message_id, placed_at));
+                }
+                self.marks = Marks::new(marks);
+                self.hints = self.marks.hints().map(|mark| (0, mark.clone())).collect();
+            }
+            (Loading::Rows, Answer::Messages(rows)) => {
+                for seq in core::mem::take(&mut self.asked_rows) {
+                    self.have.rows.insert(seq, None);
+                }
+                for row in rows {
+                    self.have.rows.insert(row.message_seq, Some(row));
+                }
+            }
+            (Loading::Quoting, Answer::Messages(rows)) => self.have.quoting = Some(rows),
+            (Loading::Page, Answer::Messages(rows)) => self.have.page = Some(rows),
+            // A store that answers something else is broken; the work stays and asks again.
+            _ => {}
+        }
+    }
+
+    /// What the piece at the front must still see.
+    fn missing(&self, work: &Work) -> Option<Query> {
+        let seqs: Vec<MessageSeq> = match work {
+            Work::Arrived(arrival) => self.rows_for(core::slice::from_ref(arrival.as_ref())),
+            Work::Page { arrivals, .. } => self.rows_for(arrivals),
+            Work::Marks { marks, single, hints_until, .. } => {
+                let of_marks = marks.iter().flat_map(|fed| self.places_of(&fed.mark));
+                let judged = self.hints.iter().filter(|(n, _)| !single && n <= hints_until);
+                of_marks.chain(judged.flat_map(|(_, mark)| self.places_of(mark))).collect()
+            }
+            Work::Hint { mark, .. } => self.places_of(mark),
+            Work::Act { target, .. } => self.place_of_target(target).into_iter().collect(),
+            Work::TakenBack { seq, .. } => vec![self.placed_at(*seq)],
+            Work::Show { before, limit, .. } => {
+                let query = Query::Page { channel: self.row.channel.clone(), before: *before, limit: *limit };
+                return self.have.page.is_none().then_some(query);
+            }
+            Work::Read { .. } => Vec::new(),
+        };
+        let mut seqs: Vec<MessageSeq> = seqs.into_iter().filter(|seq| !self.have.rows.contains_key(seq)).collect();
+        if !seqs.is_empty() {
+            seqs.sort_unstable();
+            seqs.dedup();
+            return Some(Query::Messages { channel: self.row.channel.clone(), seqs });
+        }
+        if let Work::Marks { marks, .. } = work
+            && self.have.quoting.is_none()
+        {
+            let copies = self.recalled_copies(marks);
+            if !copies.is_empty() {
+                return Some(Query::Quoting { channel: self.row.channel.clone(), copies });
+            }
+        }
+        None
+    }
+
+    /// Where the message with a copy at this seq is placed.
+    fn placed_at(&self, seq: MessageSeq) -> MessageSeq {
+        self.aliases.get(&seq).map_or(seq, |(_, placed_at)| *placed_at)
+    }
+
+    fn places_of(&self, mark: &Mark) -> Vec<MessageSeq> {
+        let copies = mark.copies.iter().map(|copy| copy.message_seq);
+        let by_seq = copies.filter(|seq| ranges::contains(&self.row.ranges, *seq)).map(|seq| self.placed_at(seq));
+        let authors = [&mark.author, &mark.operator];
+        let by_number = (!mark.client_msg_no.is_empty()).then(|| {
+            authors.into_iter().filter_map(|author| self.seen.get(&seen_hash(author, &mark.client_msg_no)).copied())
+        });
+        by_seq.chain(by_number.into_iter().flatten()).collect()
+    }
+
+    fn place_of_target(&self, target: &Target) -> Option<MessageSeq> {
+        target.message_seq.filter(|seq| ranges::contains(&self.row.ranges, *seq)).map(|seq| self.placed_at(seq))
+    }
+
+    fn apply(&mut self, work: Work, mut have: Have, context: &Context<'_>, turn: &mut Turn) {
+        let before = self.row.clone();
+        match work {
+            Work::Arrived(arrival) => {
+                let hole = self.fetch.hole(&self.row);
+                self.arrive(*arrival, &mut have, context, turn);
+                if context.history && self.fetch.hole(&self.row) != hole {
+                    self.fetch.nudge();
+                    self.ask_history(true, turn);
+                }
+            }
+            Work::Page { arrivals, span, more, figure } => {
+                self.page(arrivals, span, more, figure, &mut have, context, turn);
+            }
+            Work::Marks { marks, version, single, more, hints_until, ticket, by } => {
+                let hints_until = if single { None } else { Some(hints_until) };
+                self.marks(marks, by, hints_until, &mut have, context, turn);
+                if !single {
+                    self.row.marks_version = self.row.marks_version.max(version);
+                    if more {
+                        turn.asks.push(Ask::Marks(self.row.channel.clone()));
+                    }
+                }
+                if let Some(ticket) = ticket {
+                    self.settle_with_row(ticket, &have, context, turn);
+                }
+            }
+            Work::Hint { mark, by } => self.hint(mark, by, &mut have, context, turn),
+            Work::Read { seq, ticket } => {
+                self.read(seq, turn);
+                turn.settle(ticket, Ok(crate::turn::Reply::Done));
+            }
+            Work::Show { ticket, before, limit } => self.show(ticket, before, limit, have.page, context, turn),
+            Work::Act { ticket, act, target } => self.act(ticket, act, target, &have, context, turn),
+            Work::TakenBack { seq, id } => {
+                let placed = self.placed_at(seq);
+                if let Some(Some(row)) = have.rows.get(&placed)
+                    && row.message_id == id
+                {
+                    self.drop_tail(placed, turn);
+                }
+            }
+        }
+        if self.row != before {
+            turn.change(Change::Channel(self.row.clone()));
+            let visible = |row: &ChannelRow| (row.unread, row.read_to, row.last_seq, row.last.clone());
+            if visible(&self.row) != visible(&before) {
+                turn.event(Event::Conversation { conversation: view::conversation(context.own, &self.row) });
+            }
+        }
+    }
+
+    fn read(&mut self, seq: MessageSeq, turn: &mut Turn) {
+        let seq = seq.min(self.row.last_seq);
+        if seq <= self.row.read_to {
+            return;
+        }
+        self.row.read_to = seq;
+        let counted_before = self.counted.len() as u64;
+        self.counted.retain(|counted| *counted > seq);
+        let by_us = self.counted.len() as u64;
+        let by_server = if self.baseline.is_some_and(|baseline| seq < baseline) {
+            let left = self.baseline.map_or(0, |baseline| baseline.0 - seq.0);
+            self.row.unread.saturating_sub(counted_before).min(left)
+        } else {
+            0
+        };
+        self.row.unread = by_server + by_us;
+        turn.asks.push(Ask::Read(self.row.channel.clone(), seq));
+    }
+
+    /// The server gave the seqs from here on to other messages: what we have of them was taken back.
+    fn drop_tail(&mut self, from: MessageSeq, turn: &mut Turn) {
+        turn.change(Change::ForgetFrom(self.row.channel.clone(), from));
+        self.seen.retain(|_, placed_at| *placed_at < from);
+        self.aliases.retain(|seq, (_, placed_at)| *seq < from && *placed_at < from);
+        ranges::cut(&mut self.row.ranges, from);
+        self.counted.retain(|seq| *seq < from);
+        let last = self.row.ranges.last().map_or(MessageSeq(0), |range| range.last);
+        self.row.last_seq = last;
+        if self.row.last.as_ref().is_some_and(|digest| digest.message_seq >= from) {
+            self.row.last = None;
+        }
+        self.fetch.probe();
+        self.ask_history(false, turn);
+        turn.event(Event::History { channel: self.row.channel.clone(), reached_start: false, complete: false });
+    }
+
+    fn ask_history(&self, hold: bool, turn: &mut Turn) {
+        turn.asks.push(Ask::History { channel: self.row.channel.clone(), hold });
+    }
+
+    fn audit(&self, turn: &mut Turn, mark: &Mark, what: &str, by: &str) {
+        turn.change(Change::Audit(AuditRow {
+            ordinal: 0,
+            at: turn.now.wall,
+            channel: self.row.channel.clone(),
+            operator: mark.operator.clone(),
+            client_msg_no: mark.client_msg_no.clone(),
+            copies: mark.copies.clone(),
+            what: what.to_owned(),
+            by: by.to_owned(),
+        }));
+    }
+}
+
+/// A message of the business server's, as a row of this channel.
+pub fn arrival(channel: &Channel, message: request::Message) -> Arrival {
+    let from = if message.from_uid.0 == SYSTEM { Uid::default() } else { message.from_uid };
+    let withheld = message.payload.is_none() && message.mark.is_none();
+    Arrival {
+        row: MessageRow {
+            channel: channel.clone(),
+            message_seq: message.message_seq,
+            message_id: message.message_id,
+            client_msg_no: message.client_msg_no,
+            from,
+            timestamp: message.timestamp,
+            setting: message.setting,
+            expire: message.expire,
+            topic: None,
+            content: message.payload.unwrap_or_default(),
+            state: Default::default(),
+            mark: None,
+            copies: Vec::new(),
+            counted: false,
+            unconfirmed: false,
+        },
+        live: false,
+        red_dot: message.red_dot,
+        ack: None,
+        mark: message.mark,
+        withheld,
+    }
+}
+
+/// The system's uid, where a server tells it.
+pub const SYSTEM: &str = "____system";
+
+fn copies_match(row: &MessageRow, copy: Copy) -> bool {
+    row.all_copies().any(|known| known == copy)
+}
+
+/// Settles what cannot go on because the database failed.
+pub fn storage_error() -> Error {
+    Error::new(crate::error::ErrorCode::Storage, "the database failed; nothing of this was kept")
+}

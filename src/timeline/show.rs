@@ -1,0 +1,59 @@
+//! A page of the timeline for the application, and whether it is all there is.
+
+use crate::id::MessageSeq;
+use crate::rows::MessageRow;
+use crate::turn::{Reply, Ticket, Turn};
+
+use super::{Context, Timeline, fetch, view};
+
+impl Timeline {
+    pub(super) fn show(
+        &mut self,
+        ticket: Ticket,
+        before: Option<MessageSeq>,
+        limit: usize,
+        page: Option<Vec<MessageRow>>,
+        context: &Context<'_>,
+        turn: &mut Turn,
+    ) {
+        let mut rows = page.unwrap_or_default();
+        rows.reverse();
+        let first = rows.first().map(|row| row.message_seq);
+        let short = rows.len() < limit;
+        let lowest = self.row.ranges.first().map(|range| range.first);
+        let reached_start = if context.history {
+            fetch::at_start(&self.row) && (short || first <= lowest)
+        } else {
+            // There is nobody to ask for more.
+            short
+        };
+        let top = before.map_or(self.row.last_seq, |before| MessageSeq(before.0.saturating_sub(1)));
+        let bottom = if short { lowest.unwrap_or(top) } else { first.unwrap_or(top) };
+        let whole =
+            self.row.ranges.iter().any(|range| range.first <= bottom && top <= range.last) || top == MessageSeq(0);
+        let newest_known = before.is_some() || context.caught_up;
+        let complete = !context.history || (whole && newest_known && (reached_start || !short));
+        if !complete {
+            if short && !fetch::at_start(&self.row) {
+                self.fetch.older();
+            }
+            if self.row.ranges.is_empty() && !self.row.reached_start {
+                self.fetch.probe();
+            }
+            self.fetch.nudge();
+            self.ask_history(false, turn);
+        }
+        let messages = rows.iter().map(|row| view::message(context.own, row)).collect();
+        turn.settle(ticket, Ok(Reply::Messages { messages, reached_start, complete }));
+    }
+
+    pub(super) fn reached_start(&self) -> bool {
+        fetch::at_start(&self.row)
+    }
+
+    pub(super) fn is_complete(&self, context: &Context<'_>) -> bool {
+        let one = self.row.ranges.len() <= 1;
+        let to_the_top = self.row.ranges.last().is_none_or(|range| range.last >= self.row.last_seq);
+        context.caught_up && one && to_the_top
+    }
+}

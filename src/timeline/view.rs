@@ -1,0 +1,80 @@
+//! How a stored message and a conversation look to the application.
+
+use crate::channel::{ClientMsgNo, Uid};
+use crate::event::{ConversationView, Delivery, MessageView, RecallView};
+use crate::id::MessageId;
+use crate::rows::{ChannelRow, Digest, Mark, MessageRow, MessageState};
+
+/// The key of a list item: the same for the echo, every copy and every state of a message.
+pub fn key(from: &Uid, client_msg_no: &ClientMsgNo, id: MessageId) -> String {
+    if client_msg_no.is_empty() { format!("#{id}") } else { format!("{}#{}", from.0, client_msg_no.0) }
+}
+
+pub fn message(own: &Uid, row: &MessageRow) -> MessageView {
+    let shown = row.state == MessageState::Normal;
+    MessageView {
+        key: key(&row.from, &row.client_msg_no, row.message_id),
+        channel: row.channel.clone(),
+        client_msg_no: row.client_msg_no.clone(),
+        message_id: Some(row.message_id),
+        message_seq: Some(row.message_seq),
+        from: row.from.clone(),
+        own: row.from == *own,
+        timestamp: row.timestamp.saturating_mul(1000),
+        delivery: if row.unconfirmed { Delivery::Unconfirmed } else { Delivery::Sent },
+        reason_code: None,
+        recall: if shown { None } else { row.mark.as_ref().filter(|mark| !mark.hint).map(recall) },
+        state: row.state.clone(),
+        content: shown.then(|| row.content.clone()),
+        expire: row.expire,
+        topic: row.topic.clone(),
+        transient: false,
+    }
+}
+
+fn recall(mark: &Mark) -> RecallView {
+    RecallView { operator: mark.operator.clone(), role: mark.role, at: mark.at, deadline: mark.deadline }
+}
+
+pub fn digest(row: &MessageRow) -> Digest {
+    Digest {
+        message_seq: row.message_seq,
+        message_id: row.message_id,
+        client_msg_no: row.client_msg_no.clone(),
+        from: row.from.clone(),
+        timestamp: row.timestamp,
+        content: if row.state == MessageState::Normal { row.content.clone() } else { Vec::new() },
+        state: row.state.clone(),
+        mark: row.mark.clone(),
+    }
+}
+
+pub fn conversation(own: &Uid, row: &ChannelRow) -> ConversationView {
+    let last_message = row.last.as_ref().map(|digest| {
+        let as_row = MessageRow {
+            channel: row.channel.clone(),
+            message_seq: digest.message_seq,
+            message_id: digest.message_id,
+            client_msg_no: digest.client_msg_no.clone(),
+            from: digest.from.clone(),
+            timestamp: digest.timestamp,
+            setting: 0,
+            expire: 0,
+            topic: None,
+            content: digest.content.clone(),
+            state: digest.state.clone(),
+            mark: digest.mark.clone(),
+            copies: Vec::new(),
+            counted: false,
+            unconfirmed: false,
+        };
+        message(own, &as_row)
+    });
+    ConversationView {
+        channel: row.channel.clone(),
+        unread: row.unread,
+        read_to: row.read_to,
+        last_seq: row.last_seq,
+        last_message,
+    }
+}
