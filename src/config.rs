@@ -6,7 +6,7 @@ use crate::time::Millis;
 
 /// A 2.2.5 cluster loses larger contents in silence (the SEND is encoded again between nodes, with the ciphertext in place of the text).
 pub const SAFE_CONTENT: usize = 24_559;
-/// What one node takes: the codec's own limit for the payload of a SEND.
+/// What one node is known to take from other clients too.
 pub const MOST_CONTENT: usize = 32_767;
 
 #[derive(Clone)]

@@ -38,7 +38,7 @@ impl Dice {
         let [a, b, c, d, e, f, g, h, ..] = self.block();
         let roll = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
         // Multiply and shift: no modulo bias worth speaking of, and no division by zero.
-        Millis((u128::from(roll) * (u128::from(most.0) + 1) >> 64) as u64)
+        Millis(((u128::from(roll) * (u128::from(most.0) + 1)) >> 64) as u64)
     }
 
     pub fn uuid(&mut self) -> String {

@@ -11,7 +11,7 @@ use crate::time::{Millis, Mono};
 use crate::turn::ConnectionId;
 use crate::wire::cipher::Cipher;
 use crate::wire::{
-    CipherError, DecodeError, Deframer, Event, Packet, ProtocolVersion, Recv, Sendack, encode, encoded_len,
+    CipherError, DecodeError, Deframer, Event, Packet, ProtocolVersion, Recv, Sendack, encode_for_one_node, encoded_len,
 };
 
 use super::Effect;
@@ -124,7 +124,7 @@ impl Link {
         let mut bytes = Vec::with_capacity(encoded_len(&packet, self.version).unwrap_or(64));
         // The outbox and the commands are checked before they come here, so an encoder error means a value that the negotiated
         // version has no room for; such a packet has no meaning to this server.
-        if encode(&packet, self.version, &mut bytes).is_ok() {
+        if encode_for_one_node(&packet, self.version, &mut bytes).is_ok() {
             if trace {
                 effects.push_back(Effect::Trace(line(&packet, true, bytes.len())));
             }

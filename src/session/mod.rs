@@ -382,11 +382,11 @@ impl Session {
     }
 
     pub fn transmit(&mut self, now: Now) {
-        if let State::Live(link) = &mut self.state {
-            if let Some(bytes) = link.flush(now.mono) {
-                let id = link.id();
-                self.effects.push_back(Effect::Transmit(id, bytes));
-            }
+        if let State::Live(link) = &mut self.state
+            && let Some(bytes) = link.flush(now.mono)
+        {
+            let id = link.id();
+            self.effects.push_back(Effect::Transmit(id, bytes));
         }
     }
 

@@ -538,7 +538,7 @@ fn full_channel() -> ChannelRow {
             timestamp: 1_700_000_000,
             content: b"\xff".to_vec(),
             state: MessageState::Recalled,
-            operator: Some("operator".into()),
+            mark: None,
         }),
         reached_start: true,
     }

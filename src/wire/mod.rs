@@ -29,7 +29,7 @@ pub use packet::{
 };
 pub use read::{Decoded, decode};
 pub use text::Text;
-pub use write::{encode, encoded_len};
+pub use write::{encode, encode_for_one_node, encoded_len};
 
 /// The largest remaining length that any decoder accepts.
 pub const MAX_REMAINING: usize = 1024 * 1024;

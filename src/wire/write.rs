@@ -13,6 +13,16 @@ use crate::id::MessageSeq;
 
 /// Appends the packet to `out`. After an error `out` is as it was.
 pub fn encode(packet: &Packet, version: ProtocolVersion, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    match packet {
+        Packet::Send(send) if send.payload.len() > MAX_SEND_PAYLOAD => {
+            Err(EncodeError::PayloadTooLarge { length: send.payload.len() })
+        }
+        _ => encode_for_one_node(packet, version, out),
+    }
+}
+
+/// As [`encode`], also a SEND with a payload that a server decodes, but no cluster of version 2 passes on between its nodes.
+pub fn encode_for_one_node(packet: &Packet, version: ProtocolVersion, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let Some(length) = body_len(packet, version)? else {
         out.push(packet.kind().0 << 4);
         return Ok(());
@@ -40,9 +50,6 @@ fn body_len(packet: &Packet, version: ProtocolVersion) -> Result<Option<usize>, 
         Packet::Ping | Packet::Pong => return Ok(None),
         Packet::Unknown(_) if kind.name().is_some() || kind.0 == 0 || kind.0 > 15 => {
             return Err(EncodeError::KindInUse { kind });
-        }
-        Packet::Send(send) if send.payload.len() > MAX_SEND_PAYLOAD => {
-            return Err(EncodeError::PayloadTooLarge { length: send.payload.len() });
         }
         _ => {}
     }
