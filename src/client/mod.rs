@@ -96,6 +96,8 @@ pub struct Client {
     /// Channels that the application looked at; their newest page is read after a reconnect.
     open: VecDeque<Channel>,
     more_packets: bool,
+    /// Bytes that wait in timelines.
+    queued: usize,
     throttled: bool,
     closing: Option<Closing>,
     next_query: u64,
@@ -127,6 +129,7 @@ impl Client {
             parked: BTreeSet::new(),
             open: VecDeque::new(),
             more_packets: false,
+            queued: 0,
             throttled: false,
             closing: None,
             next_query: 0,
@@ -301,42 +304,53 @@ impl Client {
     }
 
     fn push_work(&mut self, channel: &Channel, work: Work) {
-        self.timeline(channel).push(work);
+        let timeline = self.timeline(channel);
+        let before = timeline.queued();
+        timeline.push(work);
+        let added = timeline.queued() - before;
+        self.queued += added;
         self.stirred.insert(channel.clone());
     }
 
     fn step_timelines(&mut self, now: Now) {
         while let Some(channel) = self.stirred.pop_first() {
-            loop {
-                let mut turn = Turn::new(now, self.config.trace);
-                let Some(timeline) = self.timelines.get_mut(&channel) else { break };
-                let outbox = &self.outbox;
-                let owed = |client_msg_no: &ClientMsgNo| outbox.holds(client_msg_no);
-                let context = Context {
-                    own: &self.config.uid,
-                    owed: &owed,
-                    server_time: self.session.server_time(now),
-                    policy: &self.policy,
-                    dedup_window: self.config.dedup_window,
-                    history: self.sync.has_history(),
-                    caught_up: self.sync.is_caught_up() && self.session.is_ready(),
-                };
-                match timeline.step(&context, &mut turn) {
-                    Step::Idle => break,
-                    Step::Did => self.absorb(turn),
-                    Step::Need(_) if self.batches.holds(&channel) => {
-                        // The store must see it first: the query goes out behind the batch.
-                        self.parked.insert(channel.clone());
-                        break;
-                    }
-                    Step::Need(query) => {
-                        timeline.loading(&query);
-                        self.next_query += 1;
-                        let id = QueryId(self.next_query);
-                        self.loads.insert(id, LoadFor::Timeline(channel.clone()));
-                        self.outputs.push_back(Output::Load(id, query));
-                        break;
-                    }
+            let before = self.timelines.get(&channel).map_or(0, Timeline::queued);
+            self.step_timeline(now, &channel);
+            let after = self.timelines.get(&channel).map_or(0, Timeline::queued);
+            self.queued = (self.queued + after).saturating_sub(before);
+        }
+    }
+
+    fn step_timeline(&mut self, now: Now, channel: &Channel) {
+        loop {
+            let mut turn = Turn::new(now, self.config.trace);
+            let Some(timeline) = self.timelines.get_mut(channel) else { break };
+            let outbox = &self.outbox;
+            let owed = |client_msg_no: &ClientMsgNo| outbox.holds(client_msg_no);
+            let context = Context {
+                own: &self.config.uid,
+                owed: &owed,
+                server_time: self.session.server_time(now),
+                policy: &self.policy,
+                dedup_window: self.config.dedup_window,
+                history: self.sync.has_history(),
+                caught_up: self.sync.is_caught_up() && self.session.is_ready(),
+            };
+            match timeline.step(&context, &mut turn) {
+                Step::Idle => break,
+                Step::Did => self.absorb(turn),
+                Step::Need(_) if self.batches.holds(channel) => {
+                    // The store must see it first: the query goes out behind the batch.
+                    self.parked.insert(channel.clone());
+                    break;
+                }
+                Step::Need(query) => {
+                    timeline.loading(&query);
+                    self.next_query += 1;
+                    let id = QueryId(self.next_query);
+                    self.loads.insert(id, LoadFor::Timeline(channel.clone()));
+                    self.outputs.push_back(Output::Load(id, query));
+                    break;
                 }
             }
         }
@@ -516,7 +530,7 @@ impl Client {
                 crate::turn::After::CommandsSeen(seq) => self.sync.want_ack(now.mono, seq),
             }
         }
-        if self.throttled && self.batches.bytes() == 0 {
+        if self.throttled && self.batches.bytes() + self.queued == 0 {
             self.throttled = false;
             self.session.hold(false);
         }
@@ -534,6 +548,7 @@ impl Client {
             tickets.extend(timeline.take_tickets());
         }
         self.timelines.clear();
+        self.queued = 0;
         self.stirred.clear();
         self.parked.clear();
         for (_, load) in core::mem::take(&mut self.loads) {

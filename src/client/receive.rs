@@ -56,7 +56,7 @@ impl Client {
             }
         }
         let waiting = self.session.link().map_or(0, crate::session::Link::buffered);
-        if self.batches.bytes() + waiting > UNCOMMITTED && !self.throttled {
+        if self.batches.bytes() + self.queued + waiting > UNCOMMITTED && !self.throttled {
             self.throttled = true;
             self.session.hold(true);
             self.session.reconnect(now, "more came than the database could take");
@@ -88,7 +88,8 @@ impl Client {
                 counted: false,
                 unconfirmed: false,
             };
-            let arrival = Arrival { row, live: true, red_dot: false, ack: None, mark: None, withheld: false };
+            let arrival =
+                Arrival { row, live: true, red_dot: false, ack: None, mark: None, withheld: false, confirms: false };
             self.push_work(&channel, Work::Arrived(Box::new(arrival)));
         }
     }
@@ -161,6 +162,7 @@ impl Client {
             ack: Some((connection, ack)),
             mark: None,
             withheld: false,
+            confirms: false,
         };
         self.push_work(&channel, Work::Arrived(Box::new(arrival)));
     }

@@ -290,13 +290,12 @@ impl Client {
                         continue;
                     };
                     // A page that has more says nothing of the hints yet.
-                    let hints_until = if answer.more { 0 } else { *hints_until };
+                    let hints_until = (!answer.more).then_some(*hints_until);
                     let version = if answer.more {
                         answer.marks.iter().map(|fed| fed.mark.version).max().unwrap_or(answer.version)
                     } else {
                         answer.version
                     };
-                    // `hints_until` 0 judges only what a reload left; with more to come even that waits.
                     let work = Work::Marks {
                         marks: answer.marks,
                         version,
@@ -357,7 +356,8 @@ impl Client {
                     // Only what is ours and was asked for can answer the outbox.
                     if asked.contains(&message.client_msg_no) && message.from_uid == self.config.uid {
                         let mut found = arrival(channel, message);
-                        found.row.unconfirmed = self.outbox.is_suspect(&found.row.client_msg_no);
+                        found.confirms = self.outbox.is_last_look(&found.row.client_msg_no);
+                        found.row.unconfirmed = !found.confirms && self.outbox.is_suspect(&found.row.client_msg_no);
                         arrivals.push(found);
                     }
                 }
@@ -395,7 +395,7 @@ impl Client {
                     version: 0,
                     single: true,
                     more: false,
-                    hints_until: 0,
+                    hints_until: None,
                     ticket: Some(ticket),
                     by: "application",
                 };

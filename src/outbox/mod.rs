@@ -63,6 +63,7 @@ enum Progress {
     Parked,
     Unconfirmed {
         look_at: Mono,
+        asked: bool,
     },
 }
 
@@ -120,7 +121,7 @@ impl Outbox {
             let progress = match row.state {
                 OutboxState::Queued => Progress::Idle { not_before: now.mono },
                 OutboxState::Parked { .. } => Progress::Parked,
-                OutboxState::Unconfirmed { .. } => Progress::Unconfirmed { look_at: now.mono },
+                OutboxState::Unconfirmed { .. } => Progress::Unconfirmed { look_at: now.mono, asked: false },
             };
             let waiters = waiting.remove(&row.client_msg_no).unwrap_or_default();
             self.ordinals.insert(row.client_msg_no.clone(), row.ordinal);
@@ -251,7 +252,7 @@ impl Outbox {
         }
         let due = |entry: &Entry| match entry.progress {
             Progress::Idle { not_before } => entry.doubt && not_before <= now.mono,
-            Progress::Unconfirmed { look_at } => look_at <= now.mono,
+            Progress::Unconfirmed { look_at, asked } => !asked && look_at <= now.mono,
             _ => false,
         };
         let channel = self.entries.values().find(|entry| due(entry))?.row.channel.clone();
@@ -259,8 +260,7 @@ impl Outbox {
         for entry in self.entries.values_mut() {
             if entry.row.channel == channel && due(entry) && asked.len() < ASKED_AT_ONCE {
                 entry.progress = match entry.progress {
-                    // It keeps its state; the answer moves the next look.
-                    Progress::Unconfirmed { .. } => Progress::Unconfirmed { look_at: now.mono + ANSWER + ANSWER },
+                    Progress::Unconfirmed { look_at, .. } => Progress::Unconfirmed { look_at, asked: true },
                     _ => Progress::Asking,
                 };
                 asked.push(entry.row.client_msg_no.clone());
@@ -306,7 +306,9 @@ impl Outbox {
                     entry.doubt = retryable && entry.lookups < LOOKUPS;
                     entry.progress = Progress::Idle { not_before: now.mono + pause };
                 }
-                Progress::Unconfirmed { .. } => entry.progress = Progress::Unconfirmed { look_at: now.mono + LOOKS[0] },
+                Progress::Unconfirmed { .. } => {
+                    entry.progress = Progress::Unconfirmed { look_at: now.mono + LOOKS[0], asked: false };
+                }
                 _ => {}
             }
         }
@@ -359,6 +361,10 @@ impl Outbox {
         let Some(entry) = self.entry(client_msg_no) else { return };
         let (Some(message_id), Some(message_seq)) = (message.message_id, message.message_seq) else { return };
         let looks = match entry.row.state {
+            // Seen by another road, which shows uncommitted messages too: only our own looks count.
+            OutboxState::Unconfirmed { .. } if !matches!(entry.progress, Progress::Unconfirmed { asked: true, .. }) => {
+                return;
+            }
             OutboxState::Unconfirmed { looks, .. } => Some(looks + 1),
             _ if entry.suspect => Some(0),
             _ => None,
@@ -370,7 +376,7 @@ impl Outbox {
                     _ => now.wall,
                 };
                 entry.row.state = OutboxState::Unconfirmed { message_id, message_seq, since, looks };
-                entry.progress = Progress::Unconfirmed { look_at: now.mono + LOOKS[usize::from(looks)] };
+                entry.progress = Progress::Unconfirmed { look_at: now.mono + LOOKS[usize::from(looks)], asked: false };
                 message.delivery = Delivery::Unconfirmed;
                 turn.change(Change::Outbox(entry.row.clone()));
                 for waiter in core::mem::take(&mut entry.waiters) {
@@ -394,6 +400,16 @@ impl Outbox {
         entry.is_some_and(|entry| entry.suspect || matches!(entry.row.state, OutboxState::Unconfirmed { .. }))
     }
 
+    /// Whether an answer to the look-up that is under way settles it.
+    pub fn is_last_look(&self, client_msg_no: &ClientMsgNo) -> bool {
+        let entry = self.ordinals.get(client_msg_no).and_then(|ordinal| self.entries.get(ordinal));
+        let looks = entry.and_then(|entry| match entry.row.state {
+            OutboxState::Unconfirmed { looks, .. } => Some(usize::from(looks)),
+            _ => None,
+        });
+        looks.is_some_and(|looks| looks + 1 >= LOOKS.len())
+    }
+
     /// The connection is gone: whatever was on it may or may not have arrived.
     pub fn handle_lost(&mut self, now: Now) {
         self.careful = false;
@@ -412,7 +428,7 @@ impl Outbox {
         for entry in self.entries.values_mut() {
             match &mut entry.progress {
                 Progress::Idle { not_before } => *not_before = now.mono,
-                Progress::Unconfirmed { look_at } => *look_at = now.mono,
+                Progress::Unconfirmed { look_at, asked } => (*look_at, *asked) = (now.mono, false),
                 _ => {}
             }
         }
@@ -422,7 +438,7 @@ impl Outbox {
         let entries = self.entries.values().filter_map(|entry| match entry.progress {
             Progress::Idle { not_before } if ready => Some(not_before),
             Progress::InFlight { sent_at, .. } => Some(sent_at + ANSWER),
-            Progress::Unconfirmed { look_at } if ready => Some(look_at),
+            Progress::Unconfirmed { look_at, asked: false } if ready => Some(look_at),
             _ => None,
         });
         let waiters = self.entries.values().flat_map(|entry| &entry.waiters).filter_map(|waiter| waiter.deadline);

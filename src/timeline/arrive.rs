@@ -68,7 +68,7 @@ impl Timeline {
     ) {
         let (client_msg_no, message_id) = (known.client_msg_no.clone(), arrival.row.message_id);
         turn.trace(|| Trace::Duplicate { client_msg_no, message_id });
-        let mut changed = known.unconfirmed && !arrival.row.unconfirmed;
+        let mut changed = known.unconfirmed && arrival.confirms;
         if changed {
             known.unconfirmed = false;
         }

@@ -1,5 +1,6 @@
 //! Marks and hints meet the messages of the channel; and what the application may ask for is judged before a round trip.
 
+use crate::channel::Channel;
 use crate::error::{DenyReason, Error, ErrorCode};
 use crate::event::Event;
 use crate::recall;
@@ -200,11 +201,13 @@ impl Timeline {
                 let role =
                     context.policy.roles.iter().find(|role| role.channel == self.row.channel).map(|role| role.role);
                 let may_all = matches!(role, Some(Role::Admin | Role::Owner));
-                if !own && !may_all {
+                // A group that the policy does not name yet is the business server's to judge.
+                let unknown = role.is_none() && self.row.channel.kind != Channel::PERSON;
+                if !own && !may_all && !unknown {
                     return Err(Error::denied(DenyReason::NotAuthor, None));
                 }
                 // Generation 3 gives no time to history; then only the business server can tell.
-                if !may_all && row.timestamp > 0 && row.state == MessageState::Normal {
+                if !may_all && !unknown && row.timestamp > 0 && row.state == MessageState::Normal {
                     let deadline = deadline(context.policy.recall_window, row.timestamp.saturating_mul(1000));
                     // A second of grace: the row's time is in whole seconds, and the push may be later than the message.
                     if let Some(deadline) = passed(deadline.map(|deadline| deadline + 1000)) {
@@ -228,8 +231,15 @@ impl Timeline {
         Ok(())
     }
 
-    pub(super) fn settle_with_row(&self, ticket: Ticket, have: &Have, context: &Context<'_>, turn: &mut Turn) {
-        let row = have.rows.values().rev().flatten().next();
+    pub(super) fn settle_with_row(
+        &self,
+        ticket: Ticket,
+        mark: &Mark,
+        have: &Have,
+        context: &Context<'_>,
+        turn: &mut Turn,
+    ) {
+        let row = have.rows.values().flatten().find(|row| is_of(mark, row));
         let reply = match row {
             Some(row) => Ok(Reply::Message { message: view::message(context.own, row) }),
             None => Err(Error::new(ErrorCode::NotFound, "it is done, but the message is not in this database")),

@@ -59,6 +59,8 @@ pub struct Arrival {
     pub mark: Option<FedMark>,
     /// The content is not there, though no mark says why.
     pub withheld: bool,
+    /// It was looked at often enough: every node has it.
+    pub confirms: bool,
 }
 
 /// Which stretch a history page answers for.
@@ -94,12 +96,13 @@ pub enum Work {
         figure: Option<Figure>,
     },
     /// The answer of the feed, or of a recall that we asked for (`single`: then it says nothing of what lies before it).
+    /// `hints_until`: the feed was asked after so many hints, and has nothing more to say about those.
     Marks {
         marks: Vec<FedMark>,
         version: u64,
         single: bool,
         more: bool,
-        hints_until: u64,
+        hints_until: Option<u64>,
         ticket: Option<Ticket>,
         by: &'static str,
     },
@@ -168,6 +171,8 @@ pub struct Timeline {
     baseline: Option<MessageSeq>,
     counted: BTreeSet<MessageSeq>,
     work: VecDeque<Work>,
+    /// Bytes of content that wait in `work`.
+    queued: usize,
     have: Have,
     fetch: fetch::Fetch,
 }
@@ -188,6 +193,7 @@ impl Timeline {
             baseline,
             counted: BTreeSet::new(),
             work: VecDeque::new(),
+            queued: 0,
             have: Have::default(),
             fetch: fetch::Fetch::default(),
         }
@@ -207,7 +213,13 @@ impl Timeline {
         self.row.last_seq > MessageSeq(0) || self.row.marks_version > 0
     }
 
+    /// Bytes of messages that wait for the store.
+    pub fn queued(&self) -> usize {
+        self.queued
+    }
+
     pub fn push(&mut self, work: Work) {
+        self.queued += size(&work);
         self.work.push_back(work);
     }
 
@@ -220,11 +232,13 @@ impl Timeline {
         });
         let tickets = tickets.collect();
         self.work.clear();
+        self.queued = 0;
         tickets
     }
 
     /// Work that came before the database was read.
     pub fn take_work_of(&mut self, other: Timeline) {
+        self.queued += other.queued;
         self.work.extend(other.work);
     }
 
@@ -248,6 +262,7 @@ impl Timeline {
             return Step::Need(query);
         }
         let Some(work) = self.work.pop_front() else { return Step::Idle };
+        self.queued = self.queued.saturating_sub(size(&work));
         let have = core::mem::take(&mut self.have);
         self.apply(work, have, context, turn);
         Step::Did
@@ -300,9 +315,9 @@ impl Timeline {
         let seqs: Vec<MessageSeq> = match work {
             Work::Arrived(arrival) => self.rows_for(core::slice::from_ref(arrival.as_ref())),
             Work::Page { arrivals, .. } => self.rows_for(arrivals),
-            Work::Marks { marks, single, hints_until, .. } => {
+            Work::Marks { marks, hints_until, .. } => {
                 let of_marks = marks.iter().flat_map(|fed| self.places_of(&fed.mark));
-                let judged = self.hints.iter().filter(|(n, _)| !single && n <= hints_until);
+                let judged = self.hints.iter().filter(|(n, _)| hints_until.is_some_and(|until| *n <= until));
                 of_marks.chain(judged.flat_map(|(_, mark)| self.places_of(mark))).collect()
             }
             Work::Hint { mark, .. } => self.places_of(mark),
@@ -365,7 +380,7 @@ impl Timeline {
                 self.page(arrivals, span, more, figure, &mut have, context, turn);
             }
             Work::Marks { marks, version, single, more, hints_until, ticket, by } => {
-                let hints_until = if single { None } else { Some(hints_until) };
+                let names = marks.first().map(|fed| fed.mark.clone());
                 self.marks(marks, by, hints_until, &mut have, context, turn);
                 if !single {
                     self.row.marks_version = self.row.marks_version.max(version);
@@ -373,8 +388,8 @@ impl Timeline {
                         turn.asks.push(Ask::Marks(self.row.channel.clone()));
                     }
                 }
-                if let Some(ticket) = ticket {
-                    self.settle_with_row(ticket, &have, context, turn);
+                if let (Some(ticket), Some(mark)) = (ticket, names) {
+                    self.settle_with_row(ticket, &mark, &have, context, turn);
                 }
             }
             Work::Hint { mark, by } => self.hint(mark, by, &mut have, context, turn),
@@ -483,11 +498,20 @@ pub fn arrival(channel: &Channel, message: request::Message) -> Arrival {
         ack: None,
         mark: message.mark,
         withheld,
+        confirms: false,
     }
 }
 
 /// The system's uid, where a server tells it.
 pub const SYSTEM: &str = "____system";
+
+/// What a pushed message takes while it waits; the rest is bounded by what we asked for.
+fn size(work: &Work) -> usize {
+    match work {
+        Work::Arrived(arrival) => arrival.row.content.len() + 200,
+        _ => 0,
+    }
+}
 
 fn copies_match(row: &MessageRow, copy: Copy) -> bool {
     row.all_copies().any(|known| known == copy)
