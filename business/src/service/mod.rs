@@ -1,1 +1,149 @@
+//! Listens, asks the rules, keeps the rows, and tells WuKongIM.
+//!
+//! ```text
+//! request ─► input (who, what) ─► a handler ─► rules ◄─ storage
+//!                                    │                     │
+//!                                    └──► wukongim ◄── errands (what it still has to be told)
+//! ```
 
+mod account;
+mod app;
+mod commands;
+pub mod config;
+mod conversations;
+mod demo;
+mod errands;
+mod error;
+mod find;
+mod gateway;
+mod gateways;
+mod groups;
+mod history;
+mod input;
+mod page;
+mod recall;
+mod routes;
+mod secrets;
+mod views;
+pub mod wukongim;
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+
+use app::App;
+pub use app::Clock;
+use config::Config;
+use secrets::Secrets;
+use wukongim::{Patience, Wukongim};
+
+use crate::storage::{StorageError, Store};
+
+/// A server that listens.
+pub struct Running {
+    app: Arc<App>,
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    listening: JoinHandle<io::Result<()>>,
+    working: JoinSet<()>,
+}
+
+#[derive(Debug)]
+pub enum StartError {
+    Folder(io::Error),
+    Storage(StorageError),
+    Listen(SocketAddr, io::Error),
+    Page,
+    Demo,
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Folder(error) => write!(f, "the data folder cannot be used: {error}"),
+            StartError::Storage(error) => write!(f, "the database cannot be opened: {error}"),
+            StartError::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            StartError::Page => f.write_str("the folder given by --page is not there; build the page first"),
+            StartError::Demo => f.write_str("the people of the demo could not be made"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<StorageError> for StartError {
+    fn from(error: StorageError) -> StartError {
+        StartError::Storage(error)
+    }
+}
+
+/// Requests that are under way get this long to end.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
+
+/// Starts to listen. WuKongIM need not be there yet.
+pub async fn start(config: Config, clock: Clock, patience: Patience) -> Result<Running, StartError> {
+    if config.page.as_ref().is_some_and(|folder| !folder.is_dir()) {
+        return Err(StartError::Page);
+    }
+    fs::create_dir_all(&config.data).map_err(StartError::Folder)?;
+    let secrets = Secrets::of_folder(&config.data).map_err(StartError::Folder)?;
+    let store = Store::open(&config.data).await?;
+    let listener = TcpListener::bind(config.listen).await.map_err(|error| StartError::Listen(config.listen, error))?;
+    let address = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
+    let wukongim = Wukongim::new(config.wukongim.clone(), config.wukongim_token.clone(), patience);
+    let demo = config.demo;
+    let app = App::new(config, store, wukongim, secrets, clock).map_err(|error| StartError::Folder(error.into()))?;
+    let app = Arc::new(app);
+    if demo {
+        demo::make(&app).await.map_err(|_| StartError::Demo)?;
+    }
+    let (stop, stopped) = watch::channel(false);
+    let mut working = JoinSet::new();
+    working.spawn(errands::run(app.clone(), stopped.clone()));
+    working.spawn(errands::register_sessions(app.clone(), stopped.clone()));
+    working.spawn(errands::tidy_for_ever(app.clone(), stopped.clone()));
+    let service = routes::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let mut until = stopped;
+    let until_stopped = async move { while !*until.borrow() && until.changed().await.is_ok() {} };
+    let listening = tokio::spawn(axum::serve(listener, service).with_graceful_shutdown(until_stopped).into_future());
+    Ok(Running { app, address, stop, listening, working })
+}
+
+impl Running {
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The rows, for whoever looks after the server.
+    pub fn store(&self) -> &Store {
+        &self.app.store
+    }
+
+    /// Ends what has expired now, rather than within half a minute.
+    pub async fn tidy(&self) -> Result<(), StorageError> {
+        errands::tidy(&self.app).await
+    }
+
+    /// Takes no new requests, ends those under way, and closes the database.
+    pub async fn stop(mut self) {
+        // Nobody listening any more is what is wanted.
+        let _ = self.stop.send(true);
+        if timeout(LAST_REQUESTS, &mut self.listening).await.is_err() {
+            tracing::warn!("some requests did not end in time");
+            self.listening.abort();
+        }
+        let working = async { while self.working.join_next().await.is_some() {} };
+        if timeout(LAST_REQUESTS, working).await.is_err() {
+            tracing::warn!("some errands did not end in time; they are kept");
+        }
+        self.app.store.close().await;
+    }
+}

@@ -1,0 +1,156 @@
+//! Conversations and read positions.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::app::App;
+use super::error::ApiError;
+use super::input::{Caller, Input, at_most, bounded};
+use super::views::{MessageView, messages};
+use super::wukongim::{Conversation, Range, is_command_log};
+use crate::rules::reading::{self, Reading};
+use crate::rules::{Channel, ChannelRef, GroupId, MessageSeq, Uid, Version};
+
+/// As many conversations as WuKongIM keeps for one person.
+const MAX_CURSORS: usize = 1000;
+
+#[derive(Deserialize)]
+pub struct ConversationsRequest {
+    #[serde(default)]
+    cursors: Vec<Cursor>,
+    recents: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Cursor {
+    #[serde(flatten)]
+    channel: ChannelRef,
+    message_seq: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConversationView {
+    #[serde(flatten)]
+    channel: ChannelRef,
+    unread: u64,
+    read_to: MessageSeq,
+    last_message_seq: MessageSeq,
+    timestamp: i64,
+    marks_version: Version,
+    recents: Vec<MessageView>,
+}
+
+pub async fn conversations(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Input(asked): Input<ConversationsRequest>,
+) -> Result<Json<Value>, ApiError> {
+    let uid = caller.uid();
+    at_most("cursors", &asked.cursors, MAX_CURSORS)?;
+    let recents = bounded("recents", asked.recents, 1, 50)?;
+    let mut have = BTreeMap::new();
+    for cursor in &asked.cursors {
+        have.insert(Channel::named(&cursor.channel, uid)?, MessageSeq::try_from(cursor.message_seq)?);
+    }
+    let cursors: Vec<(ChannelRef, u64)> = have
+        .iter()
+        .map(|(channel, seq)| (channel.seen_by(uid), reading::cursor_for(*seq)))
+        .filter(|(_, seq)| *seq > 0)
+        .collect();
+    let told = app.wukongim.conversations(uid, &cursors, recents as u32).await?;
+    let mut groups: BTreeSet<GroupId> = app.store.roles_of(uid).await?.into_iter().map(|(group, _)| group).collect();
+    let mut answer = Vec::new();
+    for conversation in told {
+        // WuKongIM remembers conversations of groups that somebody has left; commands and other kinds of channel are not ours.
+        let channel = match named(&conversation, uid) {
+            Some(Channel::Group(group)) => {
+                if !groups.remove(&group) {
+                    continue;
+                }
+                Channel::Group(group)
+            }
+            Some(person) => person,
+            None => continue,
+        };
+        let known = have.get(&channel).copied().unwrap_or_default();
+        answer.push(view(&app, uid, &channel, conversation, known).await?);
+    }
+    // A group that WuKongIM does not name yet is one's group all the same.
+    for group in groups {
+        let channel = Channel::Group(group);
+        let empty = Conversation {
+            channel_id: String::new(),
+            channel_type: channel.channel_type(),
+            unread: 0,
+            timestamp: 0,
+            last: MessageSeq::ZERO,
+            read_to: MessageSeq::ZERO,
+            recents: Vec::new(),
+        };
+        answer.push(view(&app, uid, &channel, empty, MessageSeq::ZERO).await?);
+    }
+    Ok(Json(json!({ "conversations": answer })))
+}
+
+fn named(conversation: &Conversation, uid: &Uid) -> Option<Channel> {
+    if is_command_log(&conversation.channel_id) {
+        return None;
+    }
+    let named = ChannelRef { channel_id: conversation.channel_id.clone(), channel_type: conversation.channel_type };
+    Channel::named(&named, uid).ok()
+}
+
+async fn view(
+    app: &App,
+    uid: &Uid,
+    channel: &Channel,
+    mut conversation: Conversation,
+    known: MessageSeq,
+) -> Result<ConversationView, ApiError> {
+    let own_last =
+        conversation.recents.iter().filter(|message| message.from_uid.is(uid)).map(|message| message.message_seq).max();
+    let told = Reading { unread: conversation.unread, read_to: conversation.read_to };
+    let reading = reading::beyond_own(told, conversation.last, own_last);
+    conversation.recents.retain(|message| message.message_seq > known);
+    let (seen, marks_version) = app.show(channel, uid, conversation.recents).await?;
+    Ok(ConversationView {
+        channel: channel.seen_by(uid),
+        unread: reading.unread,
+        read_to: reading.read_to,
+        last_message_seq: conversation.last,
+        timestamp: conversation.timestamp,
+        marks_version,
+        recents: messages(seen),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadRequest {
+    #[serde(flatten)]
+    channel: ChannelRef,
+    message_seq: u64,
+}
+
+/// Moves the read position to a message, and no further: WuKongIM's own "clear" would also read what came meanwhile.
+pub async fn read(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Input(asked): Input<ReadRequest>,
+) -> Result<Json<Value>, ApiError> {
+    let channel = app.channel(caller.uid(), &asked.channel).await?;
+    let seen = MessageSeq::try_from(asked.message_seq)?;
+    let last = app.wukongim.messages(&channel, caller.uid(), Range::Newest, 1).await?;
+    let last = last.last().map(|message| message.message_seq).unwrap_or_default();
+    if let Some(unread) = reading::unread_for(seen, last) {
+        app.wukongim.set_unread(caller.uid(), &channel, unread).await?;
+    }
+    Ok(Json(json!({})))
+}

@@ -1,0 +1,39 @@
+//! People and a group to play with, made at the first start of a demo. Their password is public, and the page prints it.
+
+use serde_json::{Value, json};
+
+use super::account;
+use super::app::App;
+use super::error::ApiError;
+use crate::rules::account::Name;
+use crate::rules::{GroupId, Uid};
+use crate::storage::Person;
+
+const PASSWORD: &str = "demo";
+const PEOPLE: [(&str, &str); 3] = [("alice", "Alice"), ("bob", "Bob"), ("carol", "Carol")];
+const GROUP: (&str, &str) = ("demo", "筋斗 Demo");
+
+pub fn about() -> Value {
+    let people = PEOPLE.map(|(uid, name)| json!({ "uid": uid, "name": name }));
+    json!({ "people": people, "password": PASSWORD })
+}
+
+/// Does nothing where anybody has an account already.
+pub async fn make(app: &App) -> Result<(), ApiError> {
+    if app.store.anybody().await? {
+        return Ok(());
+    }
+    let hash = account::hash(app, PASSWORD.to_owned()).await?;
+    let mut uids = Vec::new();
+    for (uid, name) in PEOPLE {
+        let person = Person { uid: Uid::try_from(uid.to_owned())?, name: Name::parse(name)? };
+        app.store.create_person(&person, &hash, app.now()).await?;
+        uids.push(person.uid);
+    }
+    let (id, name) = (GroupId::try_from(GROUP.0.to_owned())?, Name::parse(GROUP.1)?);
+    if let [owner, others @ ..] = uids.as_slice() {
+        app.store.create_group(&id, &name, owner, others, app.now()).await?;
+    }
+    tracing::info!("made the people and the group of the demo");
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! What comes in: who asks, and the body of the request.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
+use axum::http::header;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use super::app::App;
+use super::error::ApiError;
+use super::secrets;
+use crate::rules::Uid;
+use crate::storage::Session;
+
+/// Cursors of a thousand conversations fit; nothing else is as long.
+pub const MAX_BODY: usize = 256 << 10;
+/// A token of ours has 43 characters; another issuer's may be longer, but not this long.
+const MAX_TOKEN: usize = 512;
+
+/// The person whose token came with the request.
+pub struct Caller {
+    pub session: Session,
+}
+
+impl Caller {
+    pub fn uid(&self) -> &Uid {
+        &self.session.key.uid
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Caller, ApiError> {
+        let token = bearer(parts).ok_or(ApiError::Unauthorized)?;
+        let session = app.store.session(secrets::hash(token), app.now()).await?.ok_or(ApiError::Unauthorized)?;
+        Ok(Caller { session })
+    }
+}
+
+fn bearer(parts: &Parts) -> Option<&str> {
+    let (scheme, token) = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && token.len() <= MAX_TOKEN).then_some(token.trim())
+}
+
+/// The JSON of a body. Its errors name a place, not the content.
+pub struct Input<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for Input<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Input<T>, ApiError> {
+        let body = Bytes::from_request(request, app).await.map_err(|_| ApiError::TooLarge("this body is too large"))?;
+        serde_json::from_slice(&body).map(Input).map_err(|error| {
+            ApiError::invalid(format!(
+                "the body is not what this request takes (line {}, column {})",
+                error.line(),
+                error.column()
+            ))
+        })
+    }
+}
+
+/// Where a request comes from.
+pub struct Address(pub IpAddr);
+
+impl FromRequestParts<Arc<App>> for Address {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Address, ApiError> {
+        let peer = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|ConnectInfo(peer)| peer.ip())
+            .ok_or(ApiError::Internal)?;
+        if !app.config.trust_proxy {
+            return Ok(Address(peer));
+        }
+        // The last one is what the proxy itself saw; those before it are what the client claims.
+        let forwarded = parts.headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
+        let seen_by_proxy =
+            forwarded.and_then(|list| list.rsplit(',').next()).and_then(|address| address.trim().parse().ok());
+        Ok(Address(seen_by_proxy.unwrap_or(peer)))
+    }
+}
+
+/// A number within bounds.
+pub fn bounded(name: &str, number: u64, least: u64, most: u64) -> Result<u64, ApiError> {
+    if (least..=most).contains(&number) {
+        Ok(number)
+    } else {
+        Err(ApiError::invalid(format!("{name} is between {least} and {most}")))
+    }
+}
+
+pub fn at_most<T>(name: &str, list: &[T], most: usize) -> Result<(), ApiError> {
+    if list.len() <= most { Ok(()) } else { Err(ApiError::invalid(format!("{name} has at most {most} entries"))) }
+}

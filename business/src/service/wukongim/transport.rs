@@ -1,0 +1,262 @@
+//! Asking one of several nodes, with deadlines and patience.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{Method, Request, StatusCode, Uri, header};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep, timeout};
+
+/// The API of one node: `http://host:port`, and a path before all others if it stands behind something.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NodeAddress {
+    base: String,
+    host: String,
+}
+
+impl fmt::Debug for NodeAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.base)
+    }
+}
+
+impl NodeAddress {
+    pub fn parse(text: &str) -> Result<NodeAddress, String> {
+        let base = text.trim().trim_end_matches('/');
+        let uri: Uri =
+            base.parse().map_err(|_| "an address of WuKongIM's API looks like http://127.0.0.1:5001".to_owned())?;
+        match (uri.scheme_str(), uri.host(), uri.query()) {
+            (Some("http"), Some(host), None) => Ok(NodeAddress { base: base.to_owned(), host: host.to_owned() }),
+            _ => Err("an address of WuKongIM's API begins with http:// and names a host".to_owned()),
+        }
+    }
+
+    /// A host for a socket address that is not known yet.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+}
+
+/// How long a caller waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For one node's answer: a paused node hangs where a dead one refuses.
+    pub attempt: Duration,
+    /// For the whole: a cluster has a new leader within ten seconds.
+    pub total: Duration,
+    /// Before the nodes are asked once more.
+    pub pause: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience { attempt: Duration::from_secs(2), total: Duration::from_secs(15), pause: Duration::from_millis(300) }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WukongimError {
+    /// No node answered in time, or none could just now.
+    Unavailable,
+    /// It was understood and refused; trying again does not help.
+    Refused { status: u16 },
+    /// This version has no such call.
+    Missing,
+    /// An answer that is not what the call answers.
+    Unreadable,
+}
+
+enum Attempt {
+    Done(Bytes),
+    Temporary,
+    Failed(WukongimError),
+}
+
+/// Two hundred messages of 32 KiB in base64 take 9 MB; ten thousand commands less than that.
+const MAX_ANSWER: usize = 64 << 20;
+
+/// Parts of the texts with which a living node reports that another one is away. They hold inner addresses.
+const TEMPORARY: [&str; 8] =
+    ["dial tcp", "connection refused", "失败", "获取频道", "deadline", "propose", "timeout", "EOF"];
+
+pub struct Transport {
+    nodes: Vec<NodeAddress>,
+    /// The node that answered last.
+    preferred: AtomicUsize,
+    http: Client<HttpConnector, Full<Bytes>>,
+    manager_token: Option<String>,
+    patience: Patience,
+}
+
+impl Transport {
+    pub fn new(nodes: Vec<NodeAddress>, manager_token: Option<String>, patience: Patience) -> Transport {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(patience.attempt));
+        connector.set_nodelay(true);
+        let http = Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(20)).build(connector);
+        Transport { nodes, preferred: AtomicUsize::new(0), http, manager_token, patience }
+    }
+
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, WukongimError> {
+        let body = serde_json::to_vec(body).map_err(|_| WukongimError::Unreadable)?;
+        read(&self.patiently(Method::POST, path, body.into()).await?)
+    }
+
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, WukongimError> {
+        read(&self.patiently(Method::GET, path, Bytes::new()).await?)
+    }
+
+    /// Asks each node once, until one answers.
+    pub async fn post_once<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, WukongimError> {
+        let body = serde_json::to_vec(body).map_err(|_| WukongimError::Unreadable)?;
+        match self.round(&Method::POST, path, &body.into()).await {
+            Some(answer) => read(&answer?),
+            None => Err(WukongimError::Unavailable),
+        }
+    }
+
+    /// Asks every node, each for itself.
+    pub async fn ask_each<T: DeserializeOwned>(&self, path: &str) -> Vec<(NodeAddress, Result<T, WukongimError>)> {
+        let mut answers = Vec::new();
+        for node in &self.nodes {
+            let answer = match self.attempt(node, &Method::GET, path, &Bytes::new()).await {
+                Attempt::Done(answer) => read(&answer),
+                Attempt::Temporary => Err(WukongimError::Unavailable),
+                Attempt::Failed(error) => Err(error),
+            };
+            answers.push((node.clone(), answer));
+        }
+        answers
+    }
+
+    async fn patiently(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, WukongimError> {
+        let give_up = Instant::now() + self.patience.total;
+        loop {
+            if let Some(answer) = self.round(&method, path, &body).await {
+                return answer;
+            }
+            if Instant::now() + self.patience.pause >= give_up {
+                tracing::warn!(call = without_query(path), "no node of WuKongIM answered in time");
+                return Err(WukongimError::Unavailable);
+            }
+            sleep(self.patience.pause).await;
+        }
+    }
+
+    /// Every node once, the one that answered last first. None where all failed for the moment.
+    async fn round(&self, method: &Method, path: &str, body: &Bytes) -> Option<Result<Bytes, WukongimError>> {
+        let first = self.preferred.load(Ordering::Relaxed);
+        for turn in 0..self.nodes.len() {
+            let index = (first + turn) % self.nodes.len();
+            match self.attempt(&self.nodes[index], method, path, body).await {
+                Attempt::Done(answer) => {
+                    self.preferred.store(index, Ordering::Relaxed);
+                    return Some(Ok(answer));
+                }
+                Attempt::Failed(error) => return Some(Err(error)),
+                Attempt::Temporary => {
+                    tracing::debug!(call = without_query(path), node = index, "a node cannot answer now")
+                }
+            }
+        }
+        None
+    }
+
+    async fn attempt(&self, node: &NodeAddress, method: &Method, path: &str, body: &Bytes) -> Attempt {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", node.base));
+        if *method == Method::POST {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        if let Some(token) = &self.manager_token {
+            request = request.header("token", token);
+        }
+        let Ok(request) = request.body(Full::new(body.clone())) else {
+            return Attempt::Failed(WukongimError::Unreadable);
+        };
+        let exchange = async {
+            let response = self.http.request(request).await.map_err(|_| ())?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(|_| ())?.to_bytes();
+            Ok::<_, ()>((status, body))
+        };
+        match timeout(self.patience.attempt, exchange).await {
+            Ok(Ok((status, body))) => judge(status, body),
+            Ok(Err(())) | Err(_) => Attempt::Temporary,
+        }
+    }
+}
+
+fn judge(status: StatusCode, body: Bytes) -> Attempt {
+    if status.is_success() {
+        return Attempt::Done(body);
+    }
+    match status {
+        StatusCode::NOT_FOUND => Attempt::Failed(WukongimError::Missing),
+        StatusCode::BAD_REQUEST => {
+            let text = String::from_utf8_lossy(&body);
+            if TEMPORARY.iter().any(|part| text.contains(part)) {
+                Attempt::Temporary
+            } else {
+                Attempt::Failed(WukongimError::Refused { status: status.as_u16() })
+            }
+        }
+        StatusCode::UNAUTHORIZED => {
+            tracing::error!("WuKongIM wants another manager token");
+            Attempt::Failed(WukongimError::Refused { status: status.as_u16() })
+        }
+        status
+            if status.is_server_error()
+                || status == StatusCode::REQUEST_TIMEOUT
+                || status == StatusCode::TOO_MANY_REQUESTS =>
+        {
+            Attempt::Temporary
+        }
+        status => Attempt::Failed(WukongimError::Refused { status: status.as_u16() }),
+    }
+}
+
+fn read<T: DeserializeOwned>(answer: &Bytes) -> Result<T, WukongimError> {
+    serde_json::from_slice(answer).map_err(|_| WukongimError::Unreadable)
+}
+
+/// For logs: the query of a lookup names people.
+fn without_query(path: &str) -> &str {
+    path.split('?').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_http_address_with_a_host_is_a_node() {
+        assert_eq!(
+            NodeAddress::parse("http://127.0.0.1:5001/").map(|node| (node.base, node.host)),
+            Ok(("http://127.0.0.1:5001".into(), "127.0.0.1".into()))
+        );
+        for wrong in ["", "127.0.0.1:5001", "https://x", "ftp://x", "http://", "http://x/?a=1"] {
+            assert!(NodeAddress::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_temporary_is_told_from_what_is_refused() {
+        let temporary = |status, body: &str| matches!(judge(status, Bytes::from(body.to_owned())), Attempt::Temporary);
+        assert!(temporary(
+            StatusCode::BAD_REQUEST,
+            r#"{"msg":"Post \"http://10.0.0.1\": dial tcp: refused","status":400}"#
+        ));
+        assert!(temporary(StatusCode::BAD_REQUEST, r#"{"msg":"获取频道所在节点失败！","status":400}"#));
+        assert!(temporary(StatusCode::BAD_REQUEST, r#"{"msg":"receive propose resp error","status":400}"#));
+        assert!(temporary(StatusCode::SERVICE_UNAVAILABLE, r#"{"error":"retry required"}"#));
+        assert!(!temporary(StatusCode::BAD_REQUEST, r#"{"msg":"uid不能包含特殊字符！","status":400}"#));
+        assert!(!temporary(StatusCode::NOT_FOUND, "404 page not found"));
+    }
+}

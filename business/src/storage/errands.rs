@@ -1,0 +1,150 @@
+//! What WuKongIM still has to be told: written with what makes it due, done by the service, in order within a lane.
+
+use serde::{Deserialize, Serialize};
+use sqlx::{Row, Transaction};
+
+use super::{Db, SessionKey, StorageError, Store, Stored};
+use crate::rules::command::Command;
+use crate::rules::{Channel, GroupId, Time, Uid};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ErrandId(i64);
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Errand {
+    /// Tell a channel's devices that a mark changed. The payload is JSON.
+    Command {
+        lane: String,
+        from: Uid,
+        channel_id: String,
+        channel_type: u8,
+        payload: String,
+        client_msg_no: String,
+    },
+    CreateGroup {
+        group: GroupId,
+        members: Vec<Uid>,
+    },
+    Subscribe {
+        group: GroupId,
+        members: Vec<Uid>,
+    },
+    Unsubscribe {
+        group: GroupId,
+        members: Vec<Uid>,
+    },
+    /// Take a token away and end the connections that came with it.
+    Quit {
+        uid: Uid,
+        device_flag: u8,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub struct DueErrand {
+    pub id: ErrandId,
+    pub attempts: u32,
+    pub errand: Errand,
+}
+
+pub(super) fn session_lane(key: &SessionKey) -> String {
+    format!("session:{}:{}", key.uid.as_str(), key.device_flag.number())
+}
+
+impl Errand {
+    pub(super) fn quit(key: &SessionKey) -> Errand {
+        Errand::Quit { uid: key.uid.clone(), device_flag: key.device_flag.number() }
+    }
+
+    pub(super) fn command(channel: &Channel, command: &Command) -> Errand {
+        Errand::Command {
+            lane: format!("channel:{}:{}", channel.channel_type(), channel.key()),
+            from: command.from.clone(),
+            channel_id: command.to.channel_id.clone(),
+            channel_type: command.to.channel_type,
+            payload: String::from_utf8_lossy(&command.payload).into_owned(),
+            client_msg_no: command.client_msg_no.clone(),
+        }
+    }
+
+    fn lane(&self) -> String {
+        match self {
+            Errand::Command { lane, .. } => lane.clone(),
+            Errand::CreateGroup { group, .. } | Errand::Subscribe { group, .. } | Errand::Unsubscribe { group, .. } => {
+                format!("group:{}", group.as_str())
+            }
+            Errand::Quit { uid, device_flag } => format!("session:{}:{device_flag}", uid.as_str()),
+        }
+    }
+
+    /// For logs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Errand::Command { .. } => "command",
+            Errand::CreateGroup { .. } => "create-group",
+            Errand::Subscribe { .. } => "subscribe",
+            Errand::Unsubscribe { .. } => "unsubscribe",
+            Errand::Quit { .. } => "quit",
+        }
+    }
+}
+
+pub(super) async fn add(tx: &mut Transaction<'static, Db>, errand: &Errand, now: Time) -> Stored<ErrandId> {
+    let body = serde_json::to_string(errand).map_err(|_| StorageError::Corrupt("an errand that is no JSON"))?;
+    let row = sqlx::query("INSERT INTO errands (lane, body, attempts, next_at) VALUES ($1, $2, 0, $3) RETURNING id")
+        .bind(errand.lane())
+        .bind(body)
+        .bind(now.0)
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(ErrandId(row.try_get("id")?))
+}
+
+impl Store {
+    /// The first errand of each lane that is due, at most `limit`.
+    pub async fn due_errands(&self, now: Time, limit: u32) -> Stored<Vec<DueErrand>> {
+        let rows = sqlx::query(
+            "SELECT id, body, attempts FROM errands AS first WHERE next_at <= $1
+             AND id = (SELECT MIN(id) FROM errands WHERE lane = first.lane) ORDER BY id LIMIT $2",
+        )
+        .bind(now.0)
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        let due = |row: &sqlx::sqlite::SqliteRow| {
+            let body: String = row.try_get("body")?;
+            let errand =
+                serde_json::from_str(&body).map_err(|_| StorageError::Corrupt("an errand that cannot be read"))?;
+            let attempts = u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX);
+            Ok(DueErrand { id: ErrandId(row.try_get("id")?), attempts, errand })
+        };
+        rows.iter().map(due).collect()
+    }
+
+    /// When the next errand is due, if there is any.
+    pub async fn next_errand_at(&self) -> Stored<Option<Time>> {
+        let row = sqlx::query("SELECT MIN(next_at) AS next_at FROM errands AS first WHERE id = (SELECT MIN(id) FROM errands WHERE lane = first.lane)")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(row.try_get::<Option<i64>, _>("next_at")?.map(Time))
+    }
+
+    pub async fn errand_is_open(&self, id: ErrandId) -> Stored<bool> {
+        Ok(sqlx::query("SELECT 1 FROM errands WHERE id = $1").bind(id.0).fetch_optional(&self.pool).await?.is_some())
+    }
+
+    pub async fn errand_done(&self, id: ErrandId) -> Stored<()> {
+        sqlx::query("DELETE FROM errands WHERE id = $1").bind(id.0).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    pub async fn errand_failed(&self, id: ErrandId, next_at: Time) -> Stored<()> {
+        sqlx::query("UPDATE errands SET attempts = attempts + 1, next_at = $2 WHERE id = $1")
+            .bind(id.0)
+            .bind(next_at.0)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+}
