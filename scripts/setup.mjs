@@ -116,7 +116,8 @@ export async function wasmTargetAdded() {
 
 /** The wasm-bindgen whose version is the lock file's: another one refuses the wasm file. */
 export async function bindgen(cargo) {
-  const version = crateVersion("wasm-bindgen") ?? "0.2.130";
+  const version = crateVersion("wasm-bindgen");
+  if (!version) throw new Problem("Cargo.lock names no wasm-bindgen, so there is nothing to build for the browser.");
   const ready = (path) => ask(path, ["--version"]) === `wasm-bindgen ${version}`;
   const onPath = find("wasm-bindgen");
   // wasm-pack wants the runner of tests from the same folder.
