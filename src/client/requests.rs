@@ -267,13 +267,14 @@ impl Client {
                 continue;
             }
             let behind = conversation.marks_version > self.timeline(&channel).row().marks_version;
-            let figure = Figure {
+            // A group that WuKongIM does not list yet comes without figures.
+            let figure = (conversation.last_message_seq > MessageSeq(0)).then_some(Figure {
                 last_seq: conversation.last_message_seq,
                 read_to: conversation.read_to,
                 unread: conversation.unread,
-            };
+            });
             let arrivals = conversation.recents.into_iter().map(|message| arrival(&channel, message)).collect();
-            self.push_work(&channel, Work::Page { arrivals, span: Span::Recents, more: true, figure: Some(figure) });
+            self.push_work(&channel, Work::Page { arrivals, span: Span::Recents, more: true, figure });
             if behind {
                 self.sync.want_marks(now.mono, channel);
             }
