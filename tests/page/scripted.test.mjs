@@ -1,0 +1,227 @@
+// What a person sees when the client says something rare: refusals, kicks, an account in use, a recall under suspicion, content of any shape. The
+// client is a scripted one (scripted/client.js), since the real one cannot be made to say these things on demand.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { openBrowser } from "../../scripts/lib/browser.mjs";
+import { address, answer, buildPage, names } from "./scripted/world.mjs";
+
+let browser;
+let folder;
+const members = ["alice", "bob", "carol", "dave"];
+const group = { groupId: "g1", name: "Cloud crew", members: members.map((uid, index) => ({ uid, name: names[uid], role: ["owner", "admin", "member", "member"][index] })) };
+
+before(async () => {
+  [folder, browser] = await Promise.all([buildPage(), openBrowser()]);
+});
+after(() => browser?.close());
+
+/** A window with `uid` logged in. `world` changes what the server says; `prepare` runs in the page before the log-in. */
+async function enter(context, uid, { world = {}, prepare = () => {}, size = { width: 1000, height: 700 }, locale = "en", path = "" } = {}) {
+  const window = await browser.newContext({ viewport: size, locale, serviceWorkers: "block" });
+  context.after(() => window.close());
+  const state = { groups: [structuredClone(group)], ...world };
+  await answer(window, folder, state);
+  const page = await window.newPage();
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  context.after(() => assert.deepEqual(errors, [], "the page threw nothing"));
+  await page.goto(address + path);
+  await page.evaluate(() => scripted.members.set("g1", ["alice", "bob", "carol", "dave"]));
+  await page.evaluate(prepare);
+  await logIn(page, uid);
+  return { page, state, window };
+}
+
+async function logIn(scope, uid) {
+  await scope.locator('input[name="uid"]').fill(uid);
+  await scope.locator('input[name="password"]').fill("secret");
+  await scope.locator('form button.primary').click();
+}
+
+const row = (page, text) => page.locator(".message").filter({ hasText: text });
+const say = (page, ...args) => page.evaluate((all) => { scripted.say(...all); }, args);
+const toAlice = { channelId: "alice", channelType: 1 };
+
+test("a message is queued, then sent; a refused one says why and can be sent again or dropped", async (context) => {
+  const { page } = await enter(context, "alice", { prepare: () => { scripted.delay = 300; scripted.say("bob", { channelId: "alice", channelType: 1 }, { type: 1, content: "hi" }); } });
+  await page.getByRole("button", { name: /Bob Okafor/ }).click();
+  const field = page.getByRole("textbox", { name: /Message/ });
+  await field.fill("first");
+  await field.press("Enter");
+  await row(page, "first").getByRole("img", { name: "Waiting to be sent" }).waitFor();
+  await row(page, "first").getByRole("img", { name: "Sent", exact: true }).waitFor();
+
+  await page.evaluate(() => { scripted.refuse = 3; });
+  for (const text of ["second", "third"]) {
+    await field.fill(text);
+    await field.press("Enter");
+    await row(page, text).getByText("Not sent: you are not in this group").waitFor();
+  }
+  await page.evaluate(() => { scripted.refuse = undefined; });
+  await row(page, "second").getByRole("button", { name: "Retry" }).click();
+  await row(page, "second").getByRole("img", { name: "Sent", exact: true }).waitFor();
+  await row(page, "third").getByRole("button", { name: "Discard" }).click();
+  await row(page, "third").waitFor({ state: "detached" });
+});
+
+test("an account that another window has open is said to be, and another one can be used", async (context) => {
+  const { page } = await enter(context, "alice", { prepare: () => { scripted.refuseToOpen = (uid) => (uid === "alice" ? "in-use" : undefined); } });
+  await page.getByRole("heading", { name: "Open in another window" }).waitFor();
+  await page.getByRole("button", { name: "Use another account" }).click();
+  await logIn(page, "bob");
+  await page.getByRole("heading", { name: "Bob Okafor" }).waitFor();
+});
+
+test("who opens the same person in both panes is told so", async (context) => {
+  const { page } = await enter(context, "alice", { size: { width: 1400, height: 800 } });
+  await page.getByRole("heading", { name: "Alice Chen" }).waitFor();
+  await page.getByRole("button", { name: "Menu" }).click();
+  await page.getByRole("menuitem", { name: "Open a second person beside" }).click();
+  await logIn(page.locator(".pane").nth(1), "alice");
+  await page.locator(".pane").nth(1).getByRole("heading", { name: "Open in another window" }).waitFor();
+});
+
+test("an unreachable server has a banner that counts down and can be hurried", async (context) => {
+  const { page, state } = await enter(context, "alice", { world: { down: false } });
+  await page.getByText("Connected", { exact: true }).first().waitFor();
+  state.down = true;
+  await page.evaluate(() => scripted.clients.get("alice").connect());
+  await page.getByText(/Next attempt in [1-4] s/).waitFor();
+  state.down = false;
+  await page.getByRole("button", { name: "Try now" }).click();
+  await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
+  assert.equal(await page.locator(".banner").count(), 0);
+});
+
+test("a device that was kicked says so and connects again when asked", async (context) => {
+  const { page } = await enter(context, "alice");
+  await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
+  await page.evaluate(() => scripted.clients.get("alice").become({ state: "kicked", reason: "" }));
+  await page.getByText("logged in on another device").first().waitFor();
+  await page.getByRole("button", { name: "Connect again" }).click();
+  await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
+});
+
+test("a session that is over leads back to the log-in, with the id filled in", async (context) => {
+  const { page } = await enter(context, "alice");
+  await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
+  await page.evaluate(() => scripted.clients.get("alice").become({ state: "refused", error: { code: "unauthorized", message: "", retryable: false } }));
+  await page.getByText("The session has ended").waitFor();
+  assert.equal(await page.locator('input[name="uid"]').inputValue(), "alice");
+  await page.reload();
+  assert.equal(await page.locator('input[name="password"]').count(), 1, "the dead session is not tried again");
+});
+
+test("a recall reads as each of those concerned would say it", async (context) => {
+  const prepare = () => {
+    const group = { channelId: "g1", channelType: 2 };
+    const recalled = (from, operator, role) => {
+      const message = scripted.say(from, group, { type: 1, content: "secret words" }, { quiet: true });
+      Object.assign(message, { state: "recalled", recall: { operator, role, at: Date.now() } });
+    };
+    recalled("alice", "alice", "author");
+    recalled("bob", "bob", "author");
+    recalled("carol", "alice", "owner");
+    recalled("carol", "bob", "admin");
+    recalled("alice", "bob", "admin");
+    const hidden = scripted.say("dave", group, { type: 1, content: "secret words" }, { quiet: true });
+    hidden.state = "hidden";
+  };
+  const expected = {
+    en: ["You recalled a message", "Bob Okafor recalled a message", "You recalled a message of 刘晓彤", "Bob Okafor recalled a message of 刘晓彤", "Bob Okafor recalled your message", "Hidden: its recall is being checked"],
+    "zh-CN": ["你撤回了一条消息", "Bob Okafor 撤回了一条消息", "你撤回了 刘晓彤 的一条消息", "Bob Okafor 撤回了 刘晓彤 的一条消息", "Bob Okafor 撤回了你的一条消息", "已隐藏：正在核实撤回"],
+  };
+  for (const [locale, sentences] of Object.entries(expected)) {
+    const { page } = await enter(context, "alice", { prepare, locale });
+    await page.locator("[data-row]").first().click();
+    await page.locator(".place").nth(5).waitFor();
+    assert.deepEqual(await page.locator(".place bdi").allTextContents(), sentences);
+    assert.ok(!(await page.content()).includes("secret words"));
+  }
+});
+
+test("who reads further up is told how many new messages there are, and stays where he is", async (context) => {
+  const prepare = () => {
+    for (let i = 0; i < 90; i++) scripted.say(i % 2 ? "alice" : "bob", { channelId: i % 2 ? "bob" : "alice", channelType: 1 }, { type: 1, content: `word ${i} ${"lorem ".repeat((i * 7) % 40)}` }, { at: Date.now() - 9e6 + i * 6e4, quiet: true });
+  };
+  const { page } = await enter(context, "alice", { prepare });
+  await page.getByRole("button", { name: /Bob Okafor/ }).click();
+  await row(page, "word 89").waitFor();
+  const box = page.locator(".timeline");
+  await page.getByRole("button", { name: "To the newest message" }).click().catch(() => {});
+  await box.evaluate((element) => { element.scrollTop = element.scrollHeight - element.clientHeight - 900; });
+  const before = await firstVisible(box);
+  await say(page, "bob", toAlice, { type: 1, content: "new one" });
+  await say(page, "bob", toAlice, { type: 1, content: "new two" });
+  const button = page.getByRole("button", { name: "2 new messages" });
+  await button.waitFor();
+  assert.deepEqual(await firstVisible(box), before);
+  await button.click();
+  await row(page, "new two").waitFor();
+  assert.ok(await row(page, "new two").isVisible());
+  await button.waitFor({ state: "detached" });
+});
+
+test("older pages come while one scrolls up, and nothing jumps", async (context) => {
+  const prepare = () => {
+    for (let i = 0; i < 300; i++) scripted.say("alice", { channelId: "bob", channelType: 1 }, { type: 1, content: `word ${i} ${"lorem ".repeat((i * 7) % 40)}` }, { at: Date.now() - 9e7 + i * 3e5, quiet: true });
+  };
+  const { page } = await enter(context, "alice", { prepare });
+  await page.getByRole("button", { name: /Bob Okafor/ }).click();
+  await row(page, "word 299").waitFor();
+  const box = page.locator(".timeline");
+  for (let turn = 0; turn < 60 && await row(page, "beginning of the conversation").count() === 0; turn++) {
+    const count = await page.locator(".message").count();
+    await box.evaluate((element) => { element.scrollTop = Math.min(600, element.scrollTop); });
+    const place = await firstVisible(box);
+    await page.waitForFunction((known) => document.querySelectorAll(".message").length > known || document.body.textContent.includes("beginning of the conversation"), count, { timeout: 2000 }).catch(() => {});
+    assert.deepEqual(await firstVisible(box), place);
+    if (await page.getByText("beginning of the conversation").count()) break;
+  }
+  assert.equal(await page.locator(".message").count(), 300);
+  const numbers = (await page.locator(".message .text").allTextContents()).map((text) => Number(text.split(" ")[1]));
+  assert.deepEqual(numbers, numbers.toSorted((a, b) => a - b));
+});
+
+/** The first message in sight and where it stands, to a pixel. */
+function firstVisible(box) {
+  return box.evaluate((element) => {
+    const top = element.getBoundingClientRect().top;
+    const first = [...element.querySelectorAll(".message")].find((row) => row.getBoundingClientRect().bottom > top);
+    return { key: first.dataset.key, top: Math.round(first.getBoundingClientRect().top - top) };
+  });
+}
+
+test("hostile names and content of any shape stay text and stay inside", async (context) => {
+  const evil = '<img src=x onerror="window.hacked=1">';
+  const world = { names: { bob: `${evil}\u202egnp.exe`, dave: "x".repeat(4000) }, groups: [] };
+  const prepare = () => {
+    const say = (content) => scripted.say("bob", { channelId: "alice", channelType: 1 }, content, { quiet: true });
+    const evil = '<img src=x onerror="window.hacked=1">';
+    say({ type: 1, content: evil });
+    say({ type: 1, content: "\u202e\u2066 turned around \u202d" });
+    say({ type: 1, content: "x".repeat(20_000) });
+    say({ type: 1, content: `Z${"\u0336\u0300\u0301".repeat(3000)}` });
+    say({ type: 1, content: "javascript:alert(1) https://a.example/\"onmouseover=alert(1)" });
+    say({ type: 2, url: "javascript:window.hacked=1" });
+    say({ type: 1, content: "q", reply: { message_id: "9", from_uid: evil, from_name: evil, payload: { type: 1, content: evil } }, mention: { uids: [evil, null, 4], all: {} } });
+    say({ type: 1, content: { deep: true }, reply: [], mention: 3 });
+    say({ type: 1006, content: "{0} {1} <b>", extra: [{ name: evil }] });
+    say({ type: 77, anything: evil });
+    say("plain text");
+  };
+  const { page } = await enter(context, "alice", { world, prepare });
+  await page.locator("[data-row]").first().click();
+  await page.locator(".message").nth(10).waitFor();
+  assert.equal(await page.locator("#app img, #app script, #app b").count(), 0);
+  assert.deepEqual(await page.locator("#app a").evaluateAll((links) => links.map(({ href, rel }) => [href, rel])), [["https://a.example/", "noopener noreferrer nofollow"]]);
+  assert.equal(await page.evaluate(() => window.hacked), undefined);
+  assert.ok(!/[\u202a-\u202e]/.test(await page.locator(".conversation-title").textContent()));
+  const pane = await page.locator(".pane").evaluate((element) => [element.scrollWidth, element.clientWidth]);
+  assert.equal(pane[0], pane[1], "nothing sticks out");
+  const bubbles = await page.locator(".bubble").evaluateAll((all) => all.map((bubble) => bubble.getBoundingClientRect().right - bubble.closest(".timeline").getBoundingClientRect().right));
+  assert.ok(bubbles.every((over) => over < 0));
+  await page.getByRole("button", { name: "Show more" }).first().click();
+  assert.equal((await page.locator(".text").nth(2).textContent()).length, 20_000);
+});

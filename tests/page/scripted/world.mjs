@@ -1,0 +1,72 @@
+// A page with the scripted client (client.js beside this file): its files and a few people come from the test itself, no server and no network.
+import { readFileSync } from "node:fs";
+import { extname, join } from "node:path";
+
+import webpack from "webpack";
+
+import { root } from "../../../scripts/lib/shell.mjs";
+import configuration from "../../../webpack.config.js";
+
+/** Builds the page around the scripted client and answers the folder. */
+export function buildPage() {
+  const folder = join(root, "tests", "page", "output", "scripted");
+  const compiler = webpack(configuration({ client: join(root, "tests", "page", "scripted", "client.js"), output: folder }, {}));
+  return new Promise((settle, fail) => compiler.run((error, stats) => {
+    if (error || stats.hasErrors()) fail(error ?? new Error(stats.toString("errors-only")));
+    else compiler.close(() => settle(folder));
+  }));
+}
+
+export const names = { alice: "Alice Chen", bob: "Bob Okafor", carol: "刘晓彤", dave: "Dave" };
+const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+const origin = "https://jindou.test";
+
+// What the business server allows a page.
+const policy = "default-src 'self'; connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; worker-src 'self'";
+
+/** Answers a page's requests; `state.groups`, `state.down` may be changed by the test. */
+export async function answer(context, folder, state) {
+  await context.route("**/*", (route) => {
+    const request = route.request();
+    const url = new URL(request.url());
+    if (url.origin !== origin) return route.abort();
+    if (url.pathname.startsWith("/v1/")) return api(route, url, request.postDataJSON(), request.headers().authorization, state);
+    const path = url.pathname === "/" ? "index.html" : url.pathname.slice(1);
+    return route.fulfill({ body: readFileSync(join(folder, path)), contentType: types[extname(path)], headers: { "content-security-policy": policy } });
+  });
+}
+
+export const address = `${origin}/`;
+
+function api(route, url, body, authorization, state) {
+  if (state.down) return route.abort("connectionrefused");
+  const json = (value, status = 200) => route.fulfill({ status, contentType: "application/json", body: JSON.stringify(value) });
+  const uid = authorization?.replace(/^Bearer token-/, "");
+  const people = Object.entries({ ...names, ...state.names }).map(([id, name]) => ({ uid: id, name }));
+  const groups = (state.groups ?? []).filter(({ members }) => members.some((member) => member.uid === uid))
+    .map((group) => ({ ...group, role: group.members.find((member) => member.uid === uid).role }));
+  switch (`${request(route)} ${url.pathname}`) {
+    case "POST /v1/login":
+      if (body.password !== "secret") return json({ code: "unauthorized", message: "", retryable: false }, 401);
+      return json({ uid: body.uid, name: { ...names, ...state.names }[body.uid] ?? body.uid, token: `token-${body.uid}`, deviceFlag: 1, expiresAt: Date.now() + 1e9 });
+    case "GET /v1/gateway": return json({ addresses: ["ws://127.0.0.1:9"] });
+    case "GET /v1/groups": return json({ groups });
+    case "GET /v1/people": {
+      const query = url.searchParams.get("query").toLowerCase();
+      return json({ people: people.filter((one) => one.uid.includes(query) || one.name.toLowerCase().includes(query)) });
+    }
+    case "POST /v1/logout": return json({});
+    case "POST /v1/groups": {
+      const members = [{ uid, name: names[uid], role: "owner" }, ...body.members.map((id) => ({ uid: id, name: names[id], role: "member" }))];
+      const group = { groupId: `g${(state.groups ??= []).length + 1}`, name: body.name, members };
+      state.groups.push(group);
+      return json({ ...group, role: "owner" });
+    }
+    default: {
+      const group = groups.find(({ groupId }) => url.pathname === `/v1/groups/${groupId}`);
+      return group ? json(group) : json({ code: "not-found", message: "", retryable: false }, 404);
+    }
+  }
+}
+
+const request = (route) => route.request().method();

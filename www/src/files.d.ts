@@ -1,0 +1,2 @@
+// What webpack makes of an import that is no script.
+declare module "*.css";

@@ -1,0 +1,281 @@
+// One person who is logged in: the client, and what the page shows of it. Events become signals here; components read signals and call the verbs
+// below. What the verbs fail with becomes a notice, since a person is there to read it.
+import { batch, computed, signal } from "@preact/signals";
+import { Client, type Channel, type Connection, type Conversation, type JindouErrorInfo, type Message, type MessageSeq } from "jindou";
+import type { Account } from "./accounts";
+import { compareSeq, group, hasSeq, keyOf } from "./channel";
+import { kindOf, mentionsPerson } from "./content";
+import { Directory } from "./directory";
+import { Draft } from "./draft";
+import { Inspector } from "./inspector";
+import type { Network } from "./network";
+import { Notices } from "./notices";
+import { Server } from "./server";
+import { Timeline } from "./timeline";
+import { errorText } from "../words";
+
+export interface ListEntry { channel: Channel; key: string; conversation?: Conversation; at: number }
+
+export class Chat {
+  readonly connection = signal<Connection>({ state: "idle" });
+  /** When the next attempt to connect is made, in milliseconds since 1970. */
+  readonly retryAt = signal(0);
+  readonly syncing = signal(false);
+  readonly conversations = signal<ReadonlyMap<string, Conversation>>(new Map());
+  /** Conversations with a message for me that I have not read. */
+  readonly mentioned = signal<ReadonlySet<string>>(new Set());
+  readonly current = signal<Timeline | undefined>(undefined);
+  readonly outbox = signal<readonly Message[]>([]);
+  /** Newest message for the ears: who reads the page with a screen reader hears it. */
+  readonly heard = signal<Message | undefined>(undefined);
+  /** The session is over: the pane asks for a log-in. */
+  readonly ended = signal<JindouErrorInfo | undefined>(undefined);
+  readonly inspector = new Inspector();
+  readonly notices = new Notices();
+  readonly #drafts = new Map<string, Draft>();
+
+  /** The newest conversation first; groups in which nothing was said yet stand last. */
+  readonly list = computed<readonly ListEntry[]>(() => {
+    const entries = new Map<string, ListEntry>();
+    for (const { groupId } of this.directory.groups.value.values()) {
+      const channel = { channelId: groupId, channelType: group };
+      entries.set(keyOf(channel), { channel, key: keyOf(channel), at: 0 });
+    }
+    for (const [key, conversation] of this.conversations.value) {
+      const { channelId, channelType } = conversation;
+      entries.set(key, { channel: { channelId, channelType }, key, conversation, at: conversation.lastMessage?.timestamp ?? 0 });
+    }
+    return [...entries.values()].sort((a, b) => b.at - a.at);
+  });
+  readonly unread = computed(() => [...this.conversations.value.values()].reduce((sum, { unread }) => sum + unread, 0));
+
+  private constructor(readonly account: Account, readonly client: Client, readonly network: Network, readonly server: Server, readonly directory: Directory) {}
+
+  /** Opens what is stored; needs no network. */
+  static async open(account: Account, network: Network, worker: boolean): Promise<Chat> {
+    const server = new Server(network, account.token);
+    const business = server.clientApi();
+    const client = await Client.open({
+      uid: account.uid,
+      token: account.token,
+      deviceFlag: account.deviceFlag,
+      business,
+      gateway: async () => {
+        network.check();
+        return (await business.gateway!()).addresses;
+      },
+      ...(worker ? {} : { worker: false }),
+      trace: true,
+    });
+    const chat = new Chat(account, client, network, server, new Directory(server, account));
+    chat.#listen();
+    await chat.#readAll();
+    chat.connect();
+    return chat;
+  }
+
+  connect(): void {
+    this.client.connect().catch((error: JindouErrorInfo) => {
+      if (error.code === "unauthorized") this.ended.value = error;
+    });
+  }
+
+  /** Now, not after the pause. */
+  async reconnect(): Promise<void> {
+    await this.client.disconnect();
+    this.connect();
+  }
+
+  /** Closes the socket, and until it is undone every address and every request fails: the client meets what it meets without a network. */
+  async setCut(cut: boolean): Promise<void> {
+    this.network.setCut(cut);
+    await this.reconnect();
+  }
+
+  select(channel: Channel): void {
+    if (this.current.peek()?.key === keyOf(channel)) return;
+    this.current.peek()?.close();
+    const timeline = new Timeline(this.client, channel);
+    const conversation = this.conversations.peek().get(timeline.key);
+    if (conversation && conversation.unread > 0) timeline.readTo.value = conversation.readTo;
+    this.current.value = timeline;
+    void timeline.load(conversation?.unread);
+  }
+
+  leave(): void {
+    this.current.peek()?.close();
+    this.current.value = undefined;
+  }
+
+  draftOf(channel: Channel): Draft {
+    const key = keyOf(channel);
+    const draft = this.#drafts.get(key) ?? new Draft();
+    this.#drafts.set(key, draft);
+    return draft;
+  }
+
+  send(channel: Channel): void {
+    const draft = this.draftOf(channel);
+    const { text, reply, mentioned } = { text: draft.text.peek(), reply: draft.reply.peek(), mentioned: draft.mentioned.peek() };
+    const content = draft.take((uid) => this.directory.personName(uid));
+    if (!content) return;
+    this.client.send(channel, content).catch((error: JindouErrorInfo) => {
+      // A refusal by the server is shown at the message, which stays in the outbox. Anything else was never queued: the text is given back.
+      if (error.code === "refused" || error.code === "closed" || error.code === "aborted") return;
+      if (!draft.text.peek()) {
+        draft.fill(text);
+        draft.reply.value = reply;
+        draft.mentioned.value = mentioned;
+      }
+      this.#complain(error);
+    });
+  }
+
+  async markRead(channel: Channel, messageSeq: MessageSeq): Promise<void> {
+    const known = this.conversations.peek().get(keyOf(channel));
+    if (known && compareSeq(messageSeq, known.readTo) <= 0 && known.unread === 0) return;
+    this.#forgetMention(keyOf(channel));
+    // The client keeps it and tells the server when it can; what fails here is the disk.
+    await this.client.markRead(channel, messageSeq).catch((error: JindouErrorInfo) => this.#complain(error));
+  }
+
+  recall(message: Message): Promise<void> {
+    return this.#act(this.client.recall(message));
+  }
+
+  restore(message: Message): Promise<void> {
+    return this.#act(this.client.restore(message));
+  }
+
+  /** Puts the recalled text into the composer. */
+  async editAgain(message: Message): Promise<void> {
+    await this.#act(this.client.reedit(message).then((content) => {
+      const kind = kindOf(content);
+      if (kind.kind === "text") this.draftOf(message).fill(kind.text);
+      else this.notices.add("info", (words) => words.notEditable);
+    }));
+  }
+
+  retry(message: Message): void {
+    // It settles when the server has answered; until then the tick says so.
+    this.client.retry(message.clientMsgNo).catch((error: JindouErrorInfo) => {
+      if (error.code !== "refused" && error.code !== "closed") this.#complain(error);
+    });
+    void this.#readOutbox();
+  }
+
+  discard(message: Message): Promise<void> {
+    return this.#act(this.client.discard(message.clientMsgNo).then(() => this.#readOutbox()));
+  }
+
+  /** Ends here; what is stored stays. */
+  async close(): Promise<void> {
+    this.leave();
+    this.inspector.close();
+    await this.client.close();
+  }
+
+  /** Ends here and deletes what is stored. */
+  async wipe(): Promise<void> {
+    this.leave();
+    this.inspector.close();
+    this.directory.forget();
+    await this.client.wipe();
+  }
+
+  #listen(): void {
+    const { client } = this;
+    client.on("connection", ({ connection }) => this.#connectionChanged(connection));
+    client.on("sync", ({ done }) => { this.syncing.value = !done; });
+    client.on("conversation", ({ conversation }) => {
+      this.conversations.value = new Map(this.conversations.peek()).set(keyOf(conversation), conversation);
+      if (conversation.unread === 0) this.#forgetMention(keyOf(conversation));
+      this.#meet(conversation);
+    });
+    client.on("message", ({ message, live }) => this.#messageCame(message, live));
+    client.on("message-changed", ({ message }) => {
+      this.#timelineOf(message)?.put(message, false);
+      if (message.own) void this.#readOutbox();
+    });
+    client.on("message-removed", ({ channel, key }) => {
+      this.#timelineOf(channel)?.remove(key);
+      void this.#readOutbox();
+    });
+    client.on("history", ({ channel, reachedStart }) => {
+      const timeline = this.#timelineOf(channel);
+      if (timeline && reachedStart) timeline.reachedStart.value = true;
+      void timeline?.refresh();
+    });
+    client.on("problem", ({ error }) => this.#complain(error));
+    client.on("trace", ({ line }) => this.inspector.add(line));
+  }
+
+  async #readAll(): Promise<void> {
+    const conversations = await this.client.conversations();
+    batch(() => {
+      // Events that came meanwhile are newer than the answer.
+      this.conversations.value = new Map([...conversations.map((one) => [keyOf(one), one] as const), ...this.conversations.peek()]);
+      this.connection.value = this.client.connection;
+    });
+    await this.#readOutbox();
+  }
+
+  async #readOutbox(): Promise<void> {
+    // It fails once the client is closed, when nobody looks any more.
+    this.outbox.value = await this.client.outbox().catch(() => []);
+  }
+
+  #connectionChanged(connection: Connection): void {
+    batch(() => {
+      this.connection.value = connection;
+      if (connection.state === "waiting") this.retryAt.value = Date.now() + connection.retryIn;
+      if (connection.state === "refused" && connection.error.code === "unauthorized") this.ended.value = connection.error;
+    });
+    // Names may have changed while we were away; a failure is mended by the next connect.
+    if (connection.state === "ready") this.directory.refresh().catch(() => {});
+  }
+
+  #messageCame(message: Message, live: boolean): void {
+    const timeline = this.#timelineOf(message);
+    timeline?.put(message, live);
+    if (message.own) void this.#readOutbox();
+    if (message.own) return;
+    if (mentionsPerson(message, this.account.uid) && this.#isUnread(message)) this.mentioned.value = new Set(this.mentioned.peek()).add(keyOf(message));
+    if (!live) return;
+    this.heard.value = message;
+    this.#meet(message);
+  }
+
+  #isUnread(message: Message): boolean {
+    const readTo = this.conversations.peek().get(keyOf(message))?.readTo ?? 0;
+    return hasSeq(message) && compareSeq(message.messageSeq, readTo) > 0;
+  }
+
+  #meet(channel: Channel): void {
+    if (channel.channelType === group) this.directory.meet(channel.channelId).catch(() => {});
+  }
+
+  #timelineOf(channel: Channel): Timeline | undefined {
+    const timeline = this.current.peek();
+    return timeline?.key === keyOf(channel) ? timeline : undefined;
+  }
+
+  #forgetMention(key: string): void {
+    if (!this.mentioned.peek().has(key)) return;
+    const rest = new Set(this.mentioned.peek());
+    rest.delete(key);
+    this.mentioned.value = rest;
+  }
+
+  async #act(action: Promise<unknown>): Promise<void> {
+    await action.catch((error: JindouErrorInfo) => this.#complain(error));
+  }
+
+  #complain(error: JindouErrorInfo): void {
+    if (error.code === "unauthorized") {
+      this.ended.value = error;
+      return;
+    }
+    this.notices.add("error", () => errorText(error));
+  }
+}

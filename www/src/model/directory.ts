@@ -1,0 +1,141 @@
+// Names: of people and groups, as the business server tells them, and kept in this browser so that a page without a network calls people by name.
+import { signal } from "@preact/signals";
+import type { Channel } from "jindou";
+import { group } from "./channel";
+import type { Group, Person, Server } from "./server";
+import { keep, kept } from "./shelf";
+import { cleanName } from "./text";
+
+// How many strangers' names are asked for at once. The API looks up one at a time.
+const atOnce = 4;
+const mostKept = 2000;
+
+interface Kept { people: [string, string][]; groups: Group[] }
+
+export class Directory {
+  readonly people = signal<ReadonlyMap<string, string>>(new Map());
+  readonly groups = signal<ReadonlyMap<string, Group>>(new Map());
+  #asked = new Set<string>();
+  #wanted: string[] = [];
+  #asking = 0;
+  #saving = false;
+
+  constructor(private readonly server: Server, readonly own: Person) {
+    const before = kept(this.#shelf) as Kept | undefined;
+    try {
+      this.people.value = new Map(before?.people).set(own.uid, own.name);
+      this.groups.value = new Map(before?.groups.map((known) => [known.groupId, known]));
+    } catch {
+      this.people.value = new Map([[own.uid, own.name]]);
+    }
+  }
+
+  get #shelf() { return `names.${this.own.uid}`; }
+
+  /** The name to show now. One that is not known is asked for, and whoever called this from a component is drawn again when it comes. */
+  personName(uid: string): string {
+    const name = this.people.value.get(uid);
+    if (name !== undefined) return name;
+    this.#want(uid);
+    return cleanName(uid);
+  }
+
+  channelName(channel: Channel): string {
+    if (channel.channelType !== group) return this.personName(channel.channelId);
+    return cleanName(this.groups.value.get(channel.channelId)?.name ?? "") || cleanName(channel.channelId);
+  }
+
+  /** The group of a channel, if it is one of mine. */
+  groupOf(channel: Channel): Group | undefined {
+    return channel.channelType === group ? this.groups.value.get(channel.channelId) : undefined;
+  }
+
+  async refresh(): Promise<void> {
+    this.#asked.clear();
+    const groups = await this.server.groups();
+    this.groups.value = new Map(groups.map((known) => [known.groupId, known]));
+    this.#learn(groups.flatMap((known) => known.members));
+  }
+
+  async search(query: string): Promise<Person[]> {
+    const found = await this.server.people(query, 20);
+    this.#learn(found);
+    return found.filter((one) => one.uid !== this.own.uid);
+  }
+
+  async createGroup(name: string, members: string[]): Promise<Group> {
+    return this.#put(await this.server.createGroup(name, members));
+  }
+
+  async change(change: Promise<Group>): Promise<Group> {
+    return this.#put(await change);
+  }
+
+  async removeMember(groupId: string, uid: string): Promise<void> {
+    await this.server.removeMember(groupId, uid);
+    if (uid !== this.own.uid) {
+      this.#put(await this.server.group(groupId));
+      return;
+    }
+    const groups = new Map(this.groups.peek());
+    groups.delete(groupId);
+    this.groups.value = groups;
+    this.#save();
+  }
+
+  /** A message from a group that is not known: somebody has put us into it. */
+  async meet(groupId: string): Promise<void> {
+    if (this.groups.peek().has(groupId) || this.#asked.has(`group ${groupId}`)) return;
+    this.#asked.add(`group ${groupId}`);
+    this.#put(await this.server.group(groupId));
+  }
+
+  #put(changed: Group): Group {
+    this.groups.value = new Map(this.groups.peek()).set(changed.groupId, changed);
+    this.#learn(changed.members);
+    return changed;
+  }
+
+  #learn(people: readonly Person[]): void {
+    const known = new Map(this.people.peek());
+    for (const { uid, name } of people) known.set(uid, cleanName(name) || uid);
+    this.people.value = known;
+    this.#save();
+  }
+
+  #want(uid: string): void {
+    if (!uid || this.#asked.has(uid)) return;
+    this.#asked.add(uid);
+    this.#wanted.push(uid);
+    // Not now: this is called while a component is drawn.
+    queueMicrotask(() => this.#askNext());
+  }
+
+  #askNext(): void {
+    const uid = this.#asking < atOnce ? this.#wanted.shift() : undefined;
+    if (uid === undefined) return;
+    this.#asking++;
+    this.server.people(uid, 20)
+      .then((found) => this.#learn(found))
+      // It is asked again after the next connect: refresh() forgets what was asked.
+      .catch(() => {})
+      .finally(() => {
+        this.#asking--;
+        this.#askNext();
+      });
+  }
+
+  #save(): void {
+    if (this.#saving) return;
+    this.#saving = true;
+    setTimeout(() => {
+      this.#saving = false;
+      const now: Kept = { people: [...this.people.peek()].slice(-mostKept), groups: [...this.groups.peek().values()] };
+      keep(this.#shelf, now);
+    }, 500);
+  }
+
+  forget(): void {
+    keep(this.#shelf, undefined);
+  }
+}

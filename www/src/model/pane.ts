@@ -1,0 +1,93 @@
+// One half of the window (or all of it): nobody, or one person. Its states, and all the ways between them:
+//
+//   entering ── log in, sign up, an account that is remembered ──► opening ──► open
+//      ▲                                                             │           │
+//      └──────── another account ◄── failed (in use, no storage) ◄───┘           │
+//      └──────────────────────── logged out, session over ◄──────────────────────┘
+import { effect, signal } from "@preact/signals";
+import type { JindouErrorInfo } from "jindou";
+import { accounts, choose, chosen, forget, remember, type Account } from "./accounts";
+import { Chat } from "./chat";
+import { Network } from "./network";
+import { logIn, signUp } from "./server";
+
+export type PaneState =
+  | { view: "entering"; uid?: string; sessionOver?: boolean }
+  | { view: "opening"; account: Account }
+  | { view: "failed"; account: Account; error: JindouErrorInfo }
+  | { view: "open"; chat: Chat };
+
+export class Pane {
+  readonly state = signal<PaneState>({ view: "entering" });
+  #network = new Network();
+  #watching: (() => void) | undefined;
+
+  constructor(readonly slot: number, private readonly worker: boolean) {
+    const account = chosen(slot);
+    if (account) void this.open(account);
+  }
+
+  /** Rejects with what the server said. */
+  async logIn(uid: string, password: string): Promise<void> {
+    await this.#enter(await logIn(this.#network, uid, password));
+  }
+
+  async signUp(uid: string, name: string, password: string): Promise<void> {
+    await this.#enter(await signUp(this.#network, uid, name, password));
+  }
+
+  async #enter(account: Account): Promise<void> {
+    remember(account);
+    await this.open(account);
+  }
+
+  async open(account: Account): Promise<void> {
+    this.state.value = { view: "opening", account };
+    choose(this.slot, account.uid);
+    try {
+      const chat = await Chat.open(account, this.#network, this.worker);
+      this.state.value = { view: "open", chat };
+      this.#watching = effect(() => {
+        if (chat.ended.value) void this.#end(chat, true);
+      });
+    } catch (error) {
+      this.state.value = { view: "failed", account, error: error as JindouErrorInfo };
+    }
+  }
+
+  /** Leaves this account to the other window and asks who is here. */
+  switchAccount(): void {
+    choose(this.slot, "");
+    this.state.value = { view: "entering" };
+  }
+
+  /** `wipe`: what is stored in this browser goes too. Ends the session at the server where that can be reached. */
+  async logOut(wipe: boolean): Promise<void> {
+    const state = this.state.peek();
+    if (state.view !== "open") return;
+    await state.chat.server.logOut().catch(() => {});
+    if (wipe) await state.chat.wipe().catch(() => {});
+    await this.#end(state.chat, false);
+  }
+
+  /** The window closes, or the pane does. */
+  async leave(): Promise<void> {
+    this.#watching?.();
+    const state = this.state.peek();
+    if (state.view === "open") await state.chat.close().catch(() => {});
+  }
+
+  async #end(chat: Chat, sessionOver: boolean): Promise<void> {
+    this.#watching?.();
+    const { uid } = chat.account;
+    forget(uid);
+    this.#network.setCut(false);
+    this.switchAccount();
+    this.state.value = { view: "entering", uid, sessionOver };
+    // A client that was wiped is closed already.
+    await chat.close().catch(() => {});
+  }
+}
+
+/** Who may go on without a password, for the screen that asks. */
+export const remembered = accounts;

@@ -1,0 +1,78 @@
+// The business server as this page uses it: people and groups for the page itself, and everything that the client asks it, as a `BusinessApi`.
+// A client takes an address (`business: "https://…"`) just as well; the page hands it functions, so that the switch that cuts the network cuts
+// these requests too.
+import type { BusinessApi } from "jindou";
+import type { Account } from "./accounts";
+import type { Network } from "./network";
+
+export type GroupRole = "owner" | "admin" | "member";
+export interface Person { uid: string; name: string }
+export interface Member extends Person { role: GroupRole }
+export interface Group { groupId: string; name: string; role: GroupRole; members: Member[] }
+
+/** Where each function of the client's interface stands in the HTTP API. */
+const clientCalls = {
+  gateway: ["GET", "gateway"],
+  policy: ["GET", "policy"],
+  online: ["GET", "online"],
+  history: ["POST", "history"],
+  conversations: ["POST", "conversations"],
+  read: ["POST", "read"],
+  commands: ["POST", "commands"],
+  commandsAck: ["POST", "commands/ack"],
+  marks: ["POST", "marks"],
+  recall: ["POST", "recall"],
+  restore: ["POST", "restore"],
+  reedit: ["POST", "reedit"],
+  lookup: ["POST", "lookup"],
+} as const satisfies Record<keyof BusinessApi, readonly [string, string]>;
+
+export function logIn(network: Network, uid: string, password: string): Promise<Account> {
+  return network.request("POST", "/v1/login", undefined, { uid, password });
+}
+
+export function signUp(network: Network, uid: string, name: string, password: string): Promise<Account> {
+  return network.request("POST", "/v1/signup", undefined, { uid, name, password });
+}
+
+export class Server {
+  constructor(readonly network: Network, private readonly token: string) {}
+
+  clientApi(): BusinessApi {
+    return Object.fromEntries(Object.entries(clientCalls).map(([name, [method, path]]) => [
+      name,
+      (request?: unknown) => this.#ask(method, path, method === "GET" ? undefined : (request ?? {})),
+    ]));
+  }
+
+  logOut(): Promise<unknown> { return this.#ask("POST", "logout", {}); }
+
+  async people(query: string, limit: number): Promise<Person[]> {
+    const { people } = await this.#ask<{ people: Person[] }>("GET", `people?${new URLSearchParams({ query, limit: String(limit) })}`);
+    return people;
+  }
+
+  async groups(): Promise<Group[]> {
+    return (await this.#ask<{ groups: Group[] }>("GET", "groups")).groups;
+  }
+
+  group(groupId: string): Promise<Group> { return this.#ask("GET", `groups/${encodeURIComponent(groupId)}`); }
+
+  createGroup(name: string, members: string[]): Promise<Group> { return this.#ask("POST", "groups", { name, members }); }
+
+  addMembers(groupId: string, uids: string[]): Promise<Group> {
+    return this.#ask("POST", `groups/${encodeURIComponent(groupId)}/members`, { uids });
+  }
+
+  setRole(groupId: string, uid: string, role: GroupRole): Promise<Group> {
+    return this.#ask("PUT", `groups/${encodeURIComponent(groupId)}/members/${encodeURIComponent(uid)}`, { role });
+  }
+
+  removeMember(groupId: string, uid: string): Promise<unknown> {
+    return this.#ask("DELETE", `groups/${encodeURIComponent(groupId)}/members/${encodeURIComponent(uid)}`);
+  }
+
+  #ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+    return this.network.request(method, `/v1/${path}`, this.token, body);
+  }
+}

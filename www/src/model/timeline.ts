@@ -1,0 +1,147 @@
+// The part of one channel that is on the screen: pages read from the client, and events merged into them by `key`. It owns no truth: whatever is
+// in doubt is read again. It knows nothing of elements and scrolling.
+import { signal } from "@preact/signals";
+import type { Channel, Client, Message, MessageSeq, MessagesPage } from "jindou";
+import { compareSeq, hasSeq, keyOf } from "./channel";
+
+const pageSize = 40;
+const largestPage = 200;
+// Reading the newest page again lets go of what lies above it, so that an evening in a busy group does not fill the page with elements.
+const mostKept = 400;
+const mostPagesToLocate = 25;
+
+export class Timeline {
+  readonly key: string;
+  /** Ascending; what is not acknowledged yet stands last. */
+  readonly messages = signal<readonly Message[]>([]);
+  readonly status = signal<"loading" | "ready" | "failed">("loading");
+  readonly older = signal<"idle" | "loading" | "waiting" | "failed">("idle");
+  readonly reachedStart = signal(false);
+  /** Messages that came from others while the reader was further up. */
+  readonly fresh = signal(0);
+  /** Everything above it had been read when the conversation was opened; the line "new messages" stands below it. */
+  readonly readTo = signal<MessageSeq | undefined>(undefined);
+  /** Told by the view. */
+  atBottom = true;
+  #closed = false;
+
+  constructor(private readonly client: Client, readonly channel: Channel) {
+    this.key = keyOf(channel);
+  }
+
+  /** The newest messages, and all that are unread as far as that is a page. */
+  async load(unread = 0): Promise<void> {
+    try {
+      const page = await this.#read({ limit: Math.max(pageSize, Math.min(unread + pageSize / 2, largestPage)) });
+      // An empty page of a channel that the store does not know yet: a `history` event will tell what the server has.
+      if (page) this.status.value = page.messages.length > 0 || page.complete || page.reachedStart ? "ready" : "loading";
+    } catch {
+      if (!this.#closed) this.status.value = "failed";
+    }
+  }
+
+  async loadOlder(): Promise<void> {
+    const before = this.oldestSeq();
+    if (before === undefined || this.reachedStart.peek() || this.older.peek() === "loading") return;
+    this.older.value = "loading";
+    try {
+      const page = await this.#read({ before });
+      // Nothing older here, and the beginning not reached: the client has asked the server, and `history` follows.
+      if (page) this.older.value = page.messages.length === 0 && !page.reachedStart ? "waiting" : "idle";
+    } catch {
+      if (!this.#closed) this.older.value = "failed";
+    }
+  }
+
+  /** After `history`, `lagged` and a failure: reads again what is shown. */
+  async refresh(): Promise<void> {
+    const upTo = this.oldestSeq();
+    const waiting = this.older.peek() === "waiting";
+    try {
+      let page = await this.#read({});
+      while (page && upTo !== undefined) {
+        const before = page.messages.find(hasSeq)?.messageSeq;
+        if (before === undefined || compareSeq(before, upTo) <= 0) break;
+        page = await this.#read({ before });
+      }
+      if (page) this.status.value = "ready";
+    } catch {
+      if (!this.#closed && this.status.peek() !== "ready") this.status.value = "failed";
+    }
+    if (waiting && !this.#closed) {
+      this.older.value = "idle";
+      await this.loadOlder();
+    }
+  }
+
+  put(message: Message, arrived: boolean): void {
+    const shown = this.messages.peek();
+    const known = shown.some((other) => other.key === message.key);
+    // A message from before what is shown comes with its page, when one scrolls there.
+    const oldest = this.oldestSeq();
+    if (!known && hasSeq(message) && oldest !== undefined && compareSeq(message.messageSeq, oldest) < 0 && !this.reachedStart.peek()) return;
+    if (!known && arrived && !message.own && !this.atBottom) this.fresh.value++;
+    this.#merge([message]);
+    if (this.atBottom) this.#trim();
+    if (this.status.peek() === "loading") this.status.value = "ready";
+  }
+
+  remove(key: string): void {
+    this.messages.value = this.messages.peek().filter((message) => message.key !== key);
+  }
+
+  /** The reader is at the newest message again. */
+  caughtUp(): void {
+    this.atBottom = true;
+    this.fresh.value = 0;
+    this.#trim();
+  }
+
+  /** The key of a message that may be far up, once it is read. */
+  async locate(messageId: string, messageSeq: MessageSeq): Promise<string | undefined> {
+    const find = () => this.messages.peek().find((message) => message.messageId === messageId)?.key;
+    for (let page = 0; page < mostPagesToLocate && find() === undefined; page++) {
+      const oldest = this.oldestSeq();
+      if (this.#closed || oldest === undefined || compareSeq(oldest, messageSeq) <= 0 || this.reachedStart.peek()) break;
+      await this.loadOlder();
+      if (this.older.peek() !== "idle") break;
+    }
+    return find();
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  oldestSeq(): MessageSeq | undefined {
+    return this.messages.peek().find(hasSeq)?.messageSeq;
+  }
+
+  #trim(): void {
+    const shown = this.messages.peek();
+    if (shown.length <= mostKept) return;
+    this.messages.value = shown.slice(-pageSize * 2);
+    this.reachedStart.value = false;
+  }
+
+  /** Nothing where it was closed meanwhile. */
+  async #read(options: { before?: MessageSeq; limit?: number }): Promise<MessagesPage | undefined> {
+    const page = await this.client.messages(this.channel, { limit: pageSize, ...options });
+    if (this.#closed) return undefined;
+    this.reachedStart.value ||= page.reachedStart;
+    this.#merge(page.messages);
+    return page;
+  }
+
+  #merge(messages: readonly Message[]): void {
+    const byKey = new Map(this.messages.peek().map((message) => [message.key, message]));
+    for (const message of messages) byKey.set(message.key, message);
+    this.messages.value = [...byKey.values()].sort(compare);
+  }
+}
+
+/** By messageSeq; what has none yet stands behind, in the order of its making. */
+function compare(a: Message, b: Message): number {
+  if (hasSeq(a)) return hasSeq(b) ? compareSeq(a.messageSeq, b.messageSeq) : -1;
+  return hasSeq(b) ? 1 : a.timestamp - b.timestamp;
+}

@@ -1,0 +1,47 @@
+// The window: one pane, or two people side by side. Where there is no room for two, tabs choose which of them is seen; both go on living.
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { openBeside, sideBySide } from "../model/preferences";
+import type { Pane } from "../model/pane";
+import { words } from "../words";
+import { PaneView } from "./pane-view";
+import "./app.css";
+
+/** `paneOf` makes a slot's pane when it is first wanted; `dropPane` lets it go. */
+export function App({ paneOf, dropPane }: { paneOf: (slot: number) => Pane; dropPane: (slot: number) => void }) {
+  const seen = useSignal(0);
+  const panes = sideBySide.value ? [paneOf(0), paneOf(1)] : [paneOf(0)];
+  const unread = panes.reduce((sum, { state }) => sum + (state.value.view === "open" ? state.value.chat.unread.value : 0), 0);
+  useEffect(() => {
+    document.title = unread > 0 ? `(${unread}) ${words.value.appName}` : words.value.appName;
+  }, [unread, words.value]);
+
+  const names = panes.map(({ state }, slot) => {
+    const now = state.value;
+    return now.view === "open" ? now.chat.account.name : now.view === "entering" ? `${words.value.person} ${slot + 1}` : now.account.name;
+  });
+  return (
+    <div class="window" data-panes={panes.length} data-seen={seen.value}>
+      {panes.length > 1 && (
+        <div class="pane-tabs" role="group" aria-label={words.value.panes}>
+          {names.map((name, slot) => (
+            <button key={slot} type="button" aria-pressed={seen.value === slot} onClick={() => { seen.value = slot; }}><bdi>{name}</bdi></button>
+          ))}
+        </div>
+      )}
+      <div class="panes">
+        {panes.map((pane) => (
+          <PaneView key={pane.slot} pane={pane} others={panes.filter((other) => other !== pane)}
+            beside={{
+              open: panes.length === 1 ? () => openBeside(true) : undefined,
+              close: pane.slot > 0 ? () => {
+                openBeside(false);
+                seen.value = 0;
+                dropPane(pane.slot);
+              } : undefined,
+            }} />
+        ))}
+      </div>
+    </div>
+  );
+}

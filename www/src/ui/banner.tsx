@@ -1,0 +1,67 @@
+// One line under the bar while there is no connection: what is the matter, when the next attempt is, and what can be done.
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { errorText, words } from "../words";
+import { useChat } from "./context";
+import { Icon } from "./icons";
+import "./banner.css";
+
+// A connection that stands within this time needs no words.
+const grace = 800;
+
+export function Banner() {
+  const chat = useChat();
+  const { state } = chat.connection.value;
+  const said = words.value;
+  if (chat.network.cut.value) {
+    return <Line icon="networkOff" text={said.bannerCut} action={said.mendNetwork} onAction={() => chat.setCut(false)} />;
+  }
+  switch (state) {
+    case "waiting": return <Waiting />;
+    case "kicked": return <Line icon="alert" text={said.bannerKicked} action={said.connectAgain} onAction={() => chat.connect()} />;
+    case "refused": return <Refused />;
+    case "connecting": case "authenticating": return <Late text={said.bannerConnecting} />;
+    default: return null;
+  }
+}
+
+function Waiting() {
+  const chat = useChat();
+  const seconds = useSignal(0);
+  const until = chat.retryAt.value;
+  useEffect(() => {
+    const count = () => { seconds.value = Math.max(0, Math.ceil((until - Date.now()) / 1000)); };
+    count();
+    const timer = setInterval(count, 250);
+    return () => clearInterval(timer);
+  }, [until]);
+  return <Line icon="networkOff" text={words.value.bannerWaiting(seconds.value)} action={words.value.tryNow} onAction={() => chat.reconnect()} />;
+}
+
+function Refused() {
+  const chat = useChat();
+  const connection = chat.connection.value;
+  const why = connection.state === "refused" ? errorText(connection.error) : "";
+  return <Line icon="alert" text={`${words.value.bannerRefused} ${why}`} action={words.value.connectAgain} onAction={() => chat.connect()} />;
+}
+
+function Late({ text }: { text: string }) {
+  const late = useSignal(false);
+  useEffect(() => {
+    const timer = setTimeout(() => { late.value = true; }, grace);
+    return () => clearTimeout(timer);
+  }, []);
+  return late.value ? <Line icon="network" text={text} quiet /> : null;
+}
+
+interface LineProps { icon: "network" | "networkOff" | "alert"; text: string; quiet?: boolean; action?: string; onAction?: () => void }
+
+function Line({ icon, text, quiet = false, action, onAction }: LineProps) {
+  return (
+    <div class={`banner ${quiet ? "quiet" : ""}`}>
+      <Icon name={icon} size={18} />
+      <p>{text}</p>
+      {action && <button type="button" class="link-button" onClick={onAction}>{action}</button>}
+    </div>
+  );
+}

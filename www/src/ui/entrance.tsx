@@ -1,0 +1,94 @@
+// Who is here? Log in, sign up, or go on as somebody who is remembered in this browser.
+import { useState } from "preact/hooks";
+import { accounts, forget } from "../model/accounts";
+import type { Pane } from "../model/pane";
+import { words } from "../words";
+import { Avatar } from "./avatar";
+import { FormError } from "./form-error";
+import { Cloud, Icon } from "./icons";
+import { Settings } from "./settings";
+import "./entrance.css";
+
+interface EntranceProps { pane: Pane; uid?: string; sessionOver?: boolean; taken: readonly string[] }
+
+export function Entrance({ pane, uid = "", sessionOver = false, taken }: EntranceProps) {
+  const said = words.value;
+  const [signingUp, setSigningUp] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>();
+  const [known, setKnown] = useState(accounts);
+
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const fields = new FormData(event.currentTarget as HTMLFormElement);
+    const field = (name: string) => String(fields.get(name) ?? "");
+    setBusy(true);
+    setError(undefined);
+    try {
+      const id = field("uid").trim();
+      if (signingUp) await pane.signUp(id, field("name").trim() || id, field("password"));
+      else await pane.logIn(id, field("password"));
+    } catch (problem) {
+      const wrong = !signingUp && (problem as { code?: string }).code === "unauthorized";
+      setError(wrong ? { code: "wrong-password" } : problem);
+      setBusy(false);
+    }
+  };
+  const others = known.filter((account) => !taken.includes(account.uid));
+  return (
+    <main class="entrance">
+      <div class="entrance-corner"><Settings /></div>
+      <div class="entrance-card">
+        <Cloud size={52} />
+        <h1>{said.appName}</h1>
+        {sessionOver && <p class="entrance-note" role="status">{said.sessionOver}</p>}
+        {others.length > 0 && (
+          <section class="entrance-known" aria-label={said.continueAs}>
+            <h2 class="small soft">{said.continueAs}</h2>
+            <ul>
+              {others.map((account) => (
+                <li key={account.uid}>
+                  <button type="button" class="row" onClick={() => pane.open(account)}>
+                    <Avatar id={account.uid} name={account.name} size="small" />
+                    <span class="one-line"><bdi>{account.name}</bdi></span>
+                  </button>
+                  <button type="button" class="icon-button" aria-label={said.forgetAccount(account.name)} title={said.forgetAccount(account.name)}
+                    onClick={() => {
+                      forget(account.uid);
+                      setKnown(accounts());
+                    }}>
+                    <Icon name="close" size={16} />
+                  </button>
+                </li>
+              ))}
+            </ul>
+          </section>
+        )}
+        <form onSubmit={submit} aria-label={signingUp ? said.signUp : said.logIn}>
+          <label class="field">
+            <span>{said.userId}</span>
+            <input name="uid" defaultValue={uid} required maxLength={64} autocomplete="username" autocapitalize="off" spellcheck={false} />
+          </label>
+          {signingUp && (
+            <label class="field">
+              <span>{said.displayName}</span>
+              <input name="name" maxLength={64} autocomplete="nickname" />
+            </label>
+          )}
+          <label class="field">
+            <span>{said.password}</span>
+            <input name="password" type="password" required autocomplete={signingUp ? "new-password" : "current-password"} />
+          </label>
+          <FormError error={error} />
+          <button class="button primary" disabled={busy}>{busy ? said.entering : signingUp ? said.signUp : said.logIn}</button>
+        </form>
+        <p class="small soft">
+          {signingUp ? said.haveAccount : said.newHere}{" "}
+          <button type="button" class="link-button" onClick={() => { setSigningUp(!signingUp); setError(undefined); }}>
+            {signingUp ? said.logIn : said.signUp}
+          </button>
+        </p>
+      </div>
+    </main>
+  );
+}

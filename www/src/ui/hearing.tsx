@@ -1,0 +1,36 @@
+// For who hears the page: one polite sentence for each message that comes, and for the state of the connection.
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { words } from "../words";
+import { useChat } from "./context";
+import { digest } from "./digest";
+
+// Nobody can listen to a flood: within this time the newest message stands for all.
+const pause = 1000;
+
+export function Hearing() {
+  const chat = useChat();
+  const sentence = useSignal("");
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = chat.heard.subscribe((message) => {
+      if (!message || timer) return;
+      timer = setTimeout(() => {
+        timer = undefined;
+        const newest = chat.heard.peek();
+        if (newest) sentence.value = words.peek().heard(chat.directory.personName(newest.from), digest(newest, chat));
+      }, pause);
+    });
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, [chat]);
+  const { state } = chat.connection.value;
+  return (
+    <>
+      <p class="visually-hidden" role="log" aria-live="polite">{sentence.value}</p>
+      <p class="visually-hidden" role="status">{chat.network.cut.value ? words.value.bannerCut : words.value.connection[state]}</p>
+    </>
+  );
+}

@@ -1,0 +1,30 @@
+// Asks before the session ends, and whether what is stored here goes too.
+import { useSignal } from "@preact/signals";
+import type { Pane } from "../model/pane";
+import { words } from "../words";
+import { Dialog } from "./dialog";
+
+export function LogOut({ pane, onClose }: { pane: Pane; onClose: () => void }) {
+  const erase = useSignal(false);
+  const busy = useSignal(false);
+  const said = words.value;
+  return (
+    <Dialog title={said.logOutQuestion} onClose={onClose}>
+      <p class="soft">{said.logOutExplanation}</p>
+      <label class="check">
+        <input type="checkbox" checked={erase.value} onChange={(event) => { erase.value = event.currentTarget.checked; }} />
+        <span>{said.alsoErase}</span>
+      </label>
+      <div class="dialog-actions">
+        <button type="button" class="button" onClick={onClose}>{said.cancel}</button>
+        <button type="button" class="button primary" disabled={busy.value}
+          onClick={() => {
+            busy.value = true;
+            void pane.logOut(erase.value);
+          }}>
+          {said.logOut}
+        </button>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,45 @@
+// A pane by its state: entering, opening, failed, open.
+import type { Pane } from "../model/pane";
+import { errorText, words } from "../words";
+import { ChatView } from "./chat-view";
+import { ChatContext } from "./context";
+import { Entrance } from "./entrance";
+import { Icon } from "./icons";
+
+export interface Beside { open?: () => void; close?: () => void }
+
+export function PaneView({ pane, others, beside }: { pane: Pane; others: readonly Pane[]; beside: Beside }) {
+  return <section class="pane"><Inside pane={pane} others={others} beside={beside} /></section>;
+}
+
+function Inside({ pane, others, beside }: { pane: Pane; others: readonly Pane[]; beside: Beside }) {
+  const state = pane.state.value;
+  const said = words.value;
+  switch (state.view) {
+    case "entering":
+      return <Entrance pane={pane} uid={state.uid} sessionOver={state.sessionOver} taken={others.flatMap(uidOf)} />;
+    case "opening":
+      return <main class="empty"><span class="spinner" /><p role="status">{said.opening(state.account.name)}</p></main>;
+    case "failed": {
+      const inUse = state.error.code === "in-use";
+      return (
+        <main class="empty">
+          <Icon name={inUse ? "beside" : "alert"} size={40} />
+          <h1>{inUse ? said.inUseTitle : said.cannotOpen}</h1>
+          <p role="alert">{inUse ? said.inUse(state.account.name) : errorText(state.error)}</p>
+          <div class="dialog-actions">
+            <button type="button" class="button primary" onClick={() => pane.open(state.account)}>{said.tryAgain}</button>
+            <button type="button" class="button" onClick={() => pane.switchAccount()}>{said.otherAccount}</button>
+          </div>
+        </main>
+      );
+    }
+    case "open":
+      return <ChatContext.Provider value={state.chat}><ChatView key={state.chat.account.uid} pane={pane} beside={beside} /></ChatContext.Provider>;
+  }
+}
+
+function uidOf(pane: Pane): string[] {
+  const state = pane.state.value;
+  return state.view === "open" ? [state.chat.account.uid] : state.view === "entering" ? [] : [state.account.uid];
+}

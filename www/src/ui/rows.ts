@@ -1,0 +1,29 @@
+// Messages arranged for the eye: by days, in runs of one author, with the line above the first that is new.
+import type { Message, MessageSeq } from "jindou";
+import { compareSeq, hasSeq } from "../model/channel";
+import { dayKey } from "../words";
+
+// Milliseconds between two messages of one run.
+const longestPause = 5 * 60_000;
+
+export interface Row { message: Message; /** Of its run: it carries the author. */ first: boolean; newLine: boolean }
+export interface Day { key: number; rows: Row[] }
+
+export function rowsOf(messages: readonly Message[], readTo: MessageSeq | undefined): Day[] {
+  const days: Day[] = [];
+  let before: Message | undefined;
+  let lineDrawn = readTo === undefined;
+  for (const message of messages) {
+    const key = dayKey(message.timestamp);
+    // Clocks differ: a message whose time is before the day that stands above it joins that day, for its place is its seq's.
+    let day = days.at(-1);
+    if (!day || key > day.key) days.push(day = { key, rows: [] });
+    const newLine = !lineDrawn && !message.own && hasSeq(message) && compareSeq(message.messageSeq, readTo!) > 0;
+    lineDrawn ||= newLine;
+    const first = newLine || day.rows.length === 0 || !before || before.from !== message.from
+      || before.state !== "normal" || message.timestamp - before.timestamp > longestPause;
+    day.rows.push({ message, first, newLine });
+    before = message;
+  }
+  return days;
+}

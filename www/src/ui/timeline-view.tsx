@@ -1,0 +1,200 @@
+// The messages of one conversation, and all that is about scrolling: it stays at the newest message while the reader is there, holds still while the
+// reader is further up, whatever comes above or below, reads older pages before the top is reached, and tells what has been seen.
+import { useSignal } from "@preact/signals";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import type { Timeline } from "../model/timeline";
+import { dayOf, words } from "../words";
+import { useChat } from "./context";
+import { Icon } from "./icons";
+import { MessageRow } from "./message-row";
+import { rowsOf, type Day } from "./rows";
+import "./timeline-view.css";
+
+// Pixels: how near to the end counts as being there, and how early the next page is read.
+const nearBottom = 48;
+const nearTop = 900;
+// What is seen for less than this is not read.
+const seenFor = 250;
+
+export function TimelineView({ timeline, name }: { timeline: Timeline; name: string }) {
+  const chat = useChat();
+  const said = words.value;
+  const scroller = useRef<HTMLDivElement>(null);
+  const content = useRef<HTMLDivElement>(null);
+  const anchor = useRef<{ element: Element; top: number } | undefined>(undefined);
+  const settled = useRef(false);
+  const seen = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const away = useSignal(false);
+  const reached = useSignal<string | undefined>(undefined);
+  const messages = timeline.messages.value;
+  const status = timeline.status.value;
+
+  const rows = () => scroller.current!.getElementsByClassName("message");
+  const visible = () => document.visibilityState === "visible" && (scroller.current?.clientHeight ?? 0) > 0;
+
+  const lookAround = () => {
+    const box = scroller.current;
+    // Gone already, or the pane is not shown.
+    if (!box || box.clientHeight === 0) return;
+    const atBottom = box.scrollHeight - box.scrollTop - box.clientHeight < nearBottom;
+    away.value = box.scrollHeight - box.scrollTop - box.clientHeight > box.clientHeight;
+    if (atBottom && visible()) timeline.caughtUp();
+    else timeline.atBottom = atBottom;
+    const top = box.getBoundingClientRect().top;
+    const element = firstWith(rows(), (row) => row.getBoundingClientRect().bottom > top);
+    anchor.current = element && { element, top: element.getBoundingClientRect().top - top };
+    if (box.scrollTop < nearTop && timeline.older.peek() === "idle") void timeline.loadOlder();
+    lookWhatIsSeen();
+  };
+  const lookWhatIsSeen = () => {
+    clearTimeout(seen.current);
+    seen.current = setTimeout(() => {
+      if (!scroller.current || !visible()) return;
+      const bottom = scroller.current.getBoundingClientRect().bottom;
+      const all = rows();
+      const below = firstIndexWith(all, (row) => row.getBoundingClientRect().top + 8 > bottom);
+      const keys = new Set([...all].slice(0, below).slice(-8).map((row) => (row as HTMLElement).dataset.key));
+      const newest = timeline.messages.peek().findLast((message) => keys.has(message.key) && message.messageSeq !== undefined);
+      if (newest?.messageSeq !== undefined) void chat.markRead(timeline.channel, newest.messageSeq);
+    }, seenFor);
+  };
+  const stay = () => {
+    const box = scroller.current;
+    if (!box || box.clientHeight === 0) return;
+    if (timeline.atBottom) box.scrollTop = box.scrollHeight;
+    else if (anchor.current?.element.isConnected) {
+      const moved = anchor.current.element.getBoundingClientRect().top - box.getBoundingClientRect().top - anchor.current.top;
+      if (Math.abs(moved) >= 1) box.scrollTop += moved;
+    }
+    lookAround();
+  };
+  const toNewest = () => {
+    timeline.caughtUp();
+    scroller.current!.scrollTop = scroller.current!.scrollHeight;
+  };
+
+  useLayoutEffect(() => {
+    if (status !== "ready") return;
+    const line = settled.current ? undefined : scroller.current!.querySelector(".new-line");
+    settled.current = true;
+    if (line) {
+      timeline.atBottom = false;
+      scroller.current!.scrollTop += line.getBoundingClientRect().top - scroller.current!.getBoundingClientRect().top - 56;
+      lookAround();
+    } else stay();
+  }, [messages, status, timeline.older.value, timeline.reachedStart.value]);
+
+  useEffect(() => {
+    const sizes = new ResizeObserver(stay);
+    sizes.observe(scroller.current!);
+    sizes.observe(content.current!);
+    const shown = () => { if (visible()) lookAround(); };
+    document.addEventListener("visibilitychange", shown);
+    return () => {
+      sizes.disconnect();
+      clearTimeout(seen.current);
+      document.removeEventListener("visibilitychange", shown);
+    };
+  }, []);
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    const row = (event.target as Element).closest<HTMLElement>(".message");
+    if (!row || row !== event.target) return;
+    if (event.key === "Enter" || event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) {
+      event.preventDefault();
+      row.querySelector<HTMLElement>("[data-menu]")?.click();
+      return;
+    }
+    const all = [...rows()] as HTMLElement[];
+    const at = all.indexOf(row);
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    all[Math.max(0, Math.min(all.length - 1, to))]?.focus();
+  };
+
+  /** Scrolls to a quoted message and shows which it is. */
+  const jump = async (messageId: string, messageSeq: unknown) => {
+    const seq = typeof messageSeq === "number" || (typeof messageSeq === "string" && /^\d{1,20}$/.test(messageSeq)) ? messageSeq : 0;
+    timeline.atBottom = false;
+    const key = await timeline.locate(messageId, seq);
+    const row = ([...rows()] as HTMLElement[]).find((one) => one.dataset.key === key);
+    if (!key || !row) return chat.notices.add("info", (now) => now.quoteGone);
+    row.scrollIntoView({ block: "center" });
+    row.focus({ preventScroll: true });
+    row.classList.add("found");
+    setTimeout(() => row.classList.remove("found"), 1600);
+  };
+
+  const days = rowsOf(messages, timeline.readTo.value);
+  const last = messages.at(-1)?.key;
+  const tabbed = messages.some(({ key }) => key === reached.value) ? reached.value : last;
+  return (
+    <div class="timeline-frame">
+      <div class="timeline" ref={scroller} onScroll={lookAround} onKeyDown={onKeyDown} tabIndex={-1}
+        onContextMenu={(event) => {
+          const row = (event.target as Element).closest(".message");
+          if ((event as Event as PointerEvent).pointerType !== "touch" || !row) return;
+          event.preventDefault();
+          row.querySelector<HTMLElement>("[data-menu]")?.click();
+        }}
+        onFocusCapture={(event) => {
+          const row = (event.target as Element).closest<HTMLElement>(".message");
+          if (row) reached.value = row.dataset.key;
+        }}>
+        <div class="timeline-content" ref={content}>
+          {status === "loading" && <p class="timeline-note"><span class="spinner" role="status" aria-label={said.loading} /></p>}
+          {status === "failed" && (
+            <p class="timeline-note" role="alert">{said.loadFailed} <button type="button" class="link-button" onClick={() => timeline.load()}>{said.tryAgain}</button></p>
+          )}
+          {status === "ready" && <Top timeline={timeline} empty={messages.length === 0} />}
+          <div role="list" aria-label={said.timeline(name)}>
+            {days.map((day) => <DayOfMessages key={day.key} day={day} tabbed={tabbed} jump={jump} />)}
+          </div>
+        </div>
+      </div>
+      {(timeline.fresh.value > 0 || away.value) && (
+        <button type="button" class={`to-newest ${timeline.fresh.value > 0 ? "fresh" : ""}`} onClick={toNewest}
+          aria-label={timeline.fresh.value > 0 ? undefined : said.toNewest} title={said.toNewest}>
+          <Icon name="down" size={18} />
+          {timeline.fresh.value > 0 && <span>{said.newMessages(timeline.fresh.value)}</span>}
+        </button>
+      )}
+    </div>
+  );
+}
+
+function DayOfMessages({ day, tabbed, jump }: { day: Day; tabbed: string | undefined; jump: (messageId: string, messageSeq: unknown) => void }) {
+  return (
+    <div class="day" role="presentation">
+      <h3 class="day-name"><span>{dayOf(day.key)}</span></h3>
+      {day.rows.map(({ message, first, newLine }) => (
+        <MessageRow key={message.key} message={message} first={first} newLine={newLine} tabbed={message.key === tabbed} jump={jump} />
+      ))}
+    </div>
+  );
+}
+
+function Top({ timeline, empty }: { timeline: Timeline; empty: boolean }) {
+  const said = words.value;
+  const older = timeline.older.value;
+  if (timeline.reachedStart.value || empty) return <p class="timeline-note">{empty ? said.nothingSaid : said.beginning}</p>;
+  if (older === "failed") {
+    return <p class="timeline-note" role="alert">{said.loadFailed} <button type="button" class="link-button" onClick={() => timeline.loadOlder()}>{said.tryAgain}</button></p>;
+  }
+  if (older === "waiting") return <p class="timeline-note">{said.olderWaiting}</p>;
+  return <p class="timeline-note"><span class="spinner" role="status" aria-label={said.loading} /></p>;
+}
+
+/** Rows stand one below the other, so what is on one side of a line is found by halving. */
+function firstIndexWith(rows: ArrayLike<Element>, holds: (row: Element) => boolean): number {
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (holds(rows[middle]!)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+const firstWith = (rows: ArrayLike<Element>, holds: (row: Element) => boolean): Element | undefined => rows[firstIndexWith(rows, holds)];
