@@ -1,0 +1,126 @@
+//! What JavaScript calls: one class, used by `engine.js` in a worker or on the page, and by nobody else.
+//!
+//! Every function returns at once; a promise settles when the core says so. Dropping it (`free()`) settles them all.
+
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
+
+use js_sys::Promise;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
+
+use crate::client::{Client, Command, Event, Input, Output, Page, Ticket};
+use crate::error::{Error, ErrorCode};
+use crate::time::{Mono, Now};
+
+use super::convert::{self, Options};
+use super::driver::{Driver, Machine, Surroundings};
+use super::host::Host;
+use super::http::Business;
+use super::store::IndexedStore;
+use super::tabs;
+
+/// The facade counts its calls from 1.
+const OPENING: Ticket = Ticket(0);
+
+impl Machine for Client {
+    fn handle(&mut self, now: Now, input: Input) {
+        Client::handle(self, now, input);
+    }
+    fn poll_output(&mut self) -> Option<Output> {
+        Client::poll_output(self)
+    }
+    fn poll_timeout(&self) -> Option<Mono> {
+        Client::poll_timeout(self).map(|(deadline, _)| deadline)
+    }
+}
+
+#[wasm_bindgen]
+pub struct Engine {
+    driver: Driver<Client>,
+    /// While the engine lives, so that a panic can be told.
+    _host: Rc<Host>,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Resolves to an `Engine` once the database has been read; no network yet.
+    pub fn open(options: JsValue, host: Host) -> Promise {
+        tell_panics();
+        let host = Rc::new(host);
+        HOSTS.with_borrow_mut(|hosts| hosts.push(Rc::downgrade(&host)));
+        future_to_promise(async move {
+            match open(options, host).await {
+                Ok(engine) => Ok(engine.into()),
+                Err(error) => Err(convert::error(&error)),
+            }
+        })
+    }
+
+    /// The command of this name. `ticket` is a number that was not used before.
+    pub fn call(&self, ticket: f64, name: &str, args: JsValue) -> Promise {
+        match convert::command(name, args) {
+            Ok(command) => self.driver.call(Ticket(ticket as u64), command),
+            Err(error) => Promise::reject(&convert::error(&error)),
+        }
+    }
+
+    /// What the page around us did; an unknown word is nothing.
+    pub fn page(&self, happened: &str) {
+        let page = match happened {
+            "visible" => Page::Visible,
+            "hidden" => Page::Hidden,
+            "online" => Page::Online,
+            "offline" => Page::Offline,
+            "shown" => Page::Shown,
+            _ => return,
+        };
+        self.driver.feed(Input::Page(page));
+    }
+}
+
+async fn open(options: JsValue, host: Rc<Host>) -> Result<Engine, Error> {
+    let options = Options::read(options)?;
+    let config = options.config()?;
+    let database = options.database();
+    let lock = tabs::lock(&database).await?;
+    let alone = lock.is_some();
+    let opened = async {
+        let store = IndexedStore::open(&database).await?;
+        let epoch = store.claim().await?;
+        Ok((store, epoch))
+    };
+    let (store, epoch) = opened.await.map_err(|failure| convert::storage_error(&failure))?;
+    let mut entropy = [0; 32];
+    getrandom::fill(&mut entropy).map_err(|_| Error::new(ErrorCode::NotSupported, "this browser has no dice"))?;
+
+    let business = Business::new(Rc::clone(&host), options.business.as_deref(), options.functions);
+    let surroundings = Surroundings { host: Rc::clone(&host), business, store, lock };
+    let driver = Driver::start(Client::new(config, epoch, entropy), surroundings);
+    // It waits behind the first reading of the database, so its answer says that there is one.
+    JsFuture::from(driver.call(OPENING, Command::Outbox))
+        .await
+        .map_err(|_| Error::new(ErrorCode::Storage, "the database cannot be read"))?;
+    if !alone {
+        let message =
+            "this page has no Web Locks (plain http?): a second tab with this database is not noticed at once";
+        driver.tell(Event::Problem { error: Error::new(ErrorCode::NotSupported, message) });
+    }
+    Ok(Engine { driver, _host: host })
+}
+
+thread_local! {
+    static HOSTS: RefCell<Vec<Weak<Host>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A panic is our bug, and after it no client of this module can go on. The place is told and never the text, which may
+/// quote what is private.
+fn tell_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line())).unwrap_or_default();
+        let hosts = HOSTS.try_with(|hosts| hosts.try_borrow_mut().map(|mut hosts| hosts.drain(..).collect::<Vec<_>>()));
+        for host in hosts.into_iter().flatten().flatten().filter_map(|host| host.upgrade()) {
+            host.failed(&place);
+        }
+    }));
+}

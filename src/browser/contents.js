@@ -1,0 +1,51 @@
+// Contents cross the port as the JSON text that is sent. Here they become what the application gives and gets.
+import { JindouError } from "./errors.js";
+
+/** The JSON of a content; what has none is not sent. */
+export function json(content) {
+  const wrong = (cause) => new JindouError({ code: "invalid-argument", message: "a content is an object that JSON can hold", cause });
+  if (typeof content !== "object" || content === null || Array.isArray(content)) throw wrong();
+  let text;
+  try {
+    text = JSON.stringify(content);
+  } catch (cause) {
+    throw wrong(cause);
+  }
+  // `toJSON` may make anything of it.
+  if (!text?.startsWith("{")) throw wrong();
+  return text;
+}
+
+/** An object where it is the JSON of one, else the text or the bytes as they came. */
+export function payloadOf(content) {
+  if (typeof content !== "string") return content;
+  try {
+    const value = JSON.parse(content);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : content;
+  } catch {
+    return content;
+  }
+}
+
+export function messageOf(message) {
+  if (message.content !== undefined) message.content = payloadOf(message.content);
+  return message;
+}
+
+export function eventOf(event) {
+  if (event.message) messageOf(event.message);
+  if (event.conversation?.lastMessage) messageOf(event.conversation.lastMessage);
+  if (event.type === "command") event.content = payloadOf(event.content);
+  if (event.type === "stream") event.data = dataOf(event.data);
+  return event;
+}
+
+/** A stream's data is any JSON. */
+function dataOf(data) {
+  if (typeof data !== "string") return data;
+  try {
+    return JSON.parse(data);
+  } catch {
+    return data;
+  }
+}

@@ -1,0 +1,83 @@
+// One end of the port, in a worker or on the page: messages become calls of the wasm engine, and what it says becomes messages.
+// The words of the port stand in index.js.
+import init, { Engine } from "./jindou.js";
+
+// One module for all clients of this thread.
+let ready;
+
+export function serve(port) {
+  const asked = new Map();
+  let questions = 0;
+  let engine;
+  let gone = false;
+
+  const host = {
+    events: (events) => port.postMessage({ events }),
+    ask: (name, body) =>
+      new Promise((resolve, reject) => {
+        questions += 1;
+        asked.set(questions, { resolve, reject });
+        port.postMessage({ ask: questions, name, body });
+      }),
+    failed: (place) => {
+      console.error(`jindou: a bug at ${place}; this client has ended`);
+      port.postMessage({ failed: place });
+    },
+  };
+
+  const settle = (ticket, promise, after) =>
+    promise.then(
+      (value) => port.postMessage({ settled: ticket, value: after ? after(value) : value }),
+      (error) => port.postMessage({ settled: ticket, error: info(error) }),
+    );
+
+  async function open(options) {
+    ready ??= init();
+    try {
+      await ready;
+    } catch (cause) {
+      ready = undefined;
+      throw { code: "unavailable", message: `the WebAssembly module cannot be loaded (${cause?.name ?? "Error"})`, retryable: true };
+    }
+    const opened = await Engine.open(options, host);
+    if (gone) opened.free();
+    else engine = opened;
+  }
+
+  // In a worker nobody else is left then; on a page the other clients go on.
+  function end() {
+    gone = true;
+    engine?.free();
+    engine = undefined;
+    port.onmessage = null;
+    port.close();
+  }
+
+  port.onmessage = ({ data }) => {
+    if ("open" in data) settle(data.ticket, open(data.open), () => null);
+    else if ("call" in data) call(data);
+    else if ("page" in data) engine?.page(data.page);
+    else if ("answered" in data) answer(data);
+    else if ("free" in data) end();
+  };
+
+  function call({ ticket, call: name, args }) {
+    try {
+      settle(ticket, engine.call(ticket, name, args));
+    } catch (error) {
+      // The engine is gone, or it panicked: either way it takes no calls any more.
+      port.postMessage({ settled: ticket, error: { code: "closed", message: "the client is closed", retryable: false } });
+    }
+  }
+
+  function answer({ answered, value, error }) {
+    const question = asked.get(answered);
+    asked.delete(answered);
+    if (error) question?.reject(error);
+    else question?.resolve(value);
+  }
+}
+
+// The engine rejects with plain objects; anything else was thrown by the browser.
+const info = (error) =>
+  typeof error?.code === "string" ? error : { code: "storage", message: `the browser failed (${error?.name ?? "Error"})`, retryable: true };

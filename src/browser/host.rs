@@ -1,0 +1,22 @@
+//! The other end of the port, as Rust sees it: whom events are told, and who answers for the application.
+
+use js_sys::{Array, Promise};
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    /// An object of `engine.js`.
+    pub type Host;
+
+    /// Takes them and returns; listeners are called later.
+    #[wasm_bindgen(method)]
+    pub fn events(this: &Host, events: Array);
+
+    /// Calls the application's function of this name with JSON text; the promise gives JSON text.
+    #[wasm_bindgen(method)]
+    pub fn ask(this: &Host, name: &str, body: &str) -> Promise;
+
+    /// We panicked: nothing of this module may be called again.
+    #[wasm_bindgen(method)]
+    pub fn failed(this: &Host, place: &str);
+}

@@ -1,0 +1,164 @@
+//! What the core asks of the business server: over `fetch`, or by the application's own functions, which take and give the
+//! same JSON.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use js_sys::{Promise, Uint8Array};
+use serde::Deserialize;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortController, Headers, Request as Fetch, RequestCredentials, RequestInit, Response as Answer};
+
+use crate::client::FetchFailure;
+use crate::client::request::{Request, Response, failure};
+use crate::error::DenyReason;
+use crate::time::Wall;
+
+use super::clock;
+use super::host::Host;
+
+/// A server that is silent for so long will not answer.
+const TIMEOUT: u32 = 15_000;
+/// The application may have to log in first.
+const PATIENCE: u32 = 30_000;
+/// Larger than the largest page of history, small enough to be held twice.
+const MOST_ANSWER: f64 = 32e6;
+
+#[wasm_bindgen]
+extern "C" {
+    // Of whatever global there is: a worker has no `window`.
+    #[wasm_bindgen(js_name = fetch, catch)]
+    fn fetch(request: &Fetch) -> Result<Promise, JsValue>;
+}
+
+pub struct Business {
+    host: Rc<Host>,
+    /// Without a slash at its end.
+    address: Option<String>,
+    /// What the application answers itself, by `Request::name`.
+    functions: Vec<String>,
+    /// The one that the application gave last.
+    token: RefCell<Option<String>>,
+}
+
+impl Business {
+    pub fn new(host: Rc<Host>, address: Option<&str>, functions: Vec<String>) -> Self {
+        let address = address.map(|address| address.trim_end_matches('/').to_owned());
+        Self { host, address, functions, token: RefCell::default() }
+    }
+
+    /// Aborting the controller ends it early.
+    pub async fn answer(&self, request: &Request, controller: &AbortController) -> Result<Response, FetchFailure> {
+        let name = request.name();
+        if matches!(request, Request::Token) {
+            return Ok(Response::Token(self.new_token().await?));
+        }
+        let http = request.http().ok_or_else(|| not_supported(name))?;
+        if self.functions.iter().any(|function| function == name) {
+            let json = self.ask(name, http.body.as_deref().unwrap_or("{}")).await?;
+            return request.read(json.as_bytes());
+        }
+        let Some(address) = &self.address else { return Err(not_supported(name)) };
+        let token = self.token.borrow().clone();
+        let token = match token {
+            Some(token) => token,
+            None => self.new_token().await?,
+        };
+        let url = format!("{address}{}", http.path);
+        let answered = over_http(&url, http.method, http.body.as_deref(), &token, controller);
+        let (status, body) = match clock::within(TIMEOUT, answered).await {
+            Some(answered) => answered?,
+            None => {
+                controller.abort();
+                return Err(FetchFailure::new("timeout", "the business server did not answer in time", true));
+            }
+        };
+        if (200..300).contains(&status) {
+            return request.read(&body);
+        }
+        if status == 401 {
+            // The next request asks the application for a new one.
+            self.token.take();
+        }
+        Err(failure(status, &body))
+    }
+
+    async fn new_token(&self) -> Result<String, FetchFailure> {
+        let json = self.ask("token", "{}").await?;
+        let Response::Token(token) = Request::Token.read(json.as_bytes())? else {
+            return Err(FetchFailure::new("bad-response", "the token is no string", false));
+        };
+        self.token.replace(Some(token.clone()));
+        Ok(token)
+    }
+
+    async fn ask(&self, name: &str, body: &str) -> Result<String, FetchFailure> {
+        let answer = JsFuture::from(self.host.ask(name, body));
+        match clock::within(PATIENCE, answer).await {
+            Some(Ok(json)) => json.as_string().ok_or_else(|| FetchFailure::new("bad-response", "no JSON", false)),
+            Some(Err(error)) => Err(refusal(error)),
+            None => Err(FetchFailure::new("timeout", format!("the application's {name} did not settle in time"), true)),
+        }
+    }
+}
+
+async fn over_http(
+    url: &str,
+    method: &str,
+    body: Option<&str>,
+    token: &str,
+    controller: &AbortController,
+) -> Result<(u16, Vec<u8>), FetchFailure> {
+    // Neither the browser's text nor the address is told: both may quote what is private.
+    let network = |_: JsValue| FetchFailure::new("network", "the business server cannot be reached", true);
+    let wrong =
+        |_: JsValue| FetchFailure::new("invalid", "the business server's address or the token cannot be used", false);
+    let headers = Headers::new().map_err(wrong)?;
+    headers.set("authorization", &format!("Bearer {token}")).map_err(wrong)?;
+    let init = RequestInit::new();
+    init.set_method(method);
+    init.set_signal(Some(&controller.signal()));
+    // The bearer token says who it is; cookies of the page's other business are not ours to send.
+    init.set_credentials(RequestCredentials::Omit);
+    if let Some(body) = body {
+        headers.set("content-type", "application/json").map_err(wrong)?;
+        init.set_body(&body.into());
+    }
+    init.set_headers(&headers);
+    let request = Fetch::new_with_str_and_init(url, &init).map_err(wrong)?;
+    let answer: Answer = JsFuture::from(fetch(&request).map_err(network)?).await.map_err(network)?.unchecked_into();
+    let length = answer.headers().get("content-length").ok().flatten().and_then(|length| length.parse::<f64>().ok());
+    if length.is_some_and(|length| length > MOST_ANSWER) {
+        controller.abort();
+        return Err(FetchFailure::new("bad-response", "the business server's answer is too large", false));
+    }
+    let buffer = JsFuture::from(answer.array_buffer().map_err(network)?).await.map_err(network)?;
+    Ok((answer.status(), Uint8Array::new(&buffer).to_vec()))
+}
+
+/// What an application's function throws: an object like the business server's errors, or anything.
+fn refusal(error: JsValue) -> FetchFailure {
+    #[derive(Deserialize)]
+    struct Refusal {
+        code: String,
+        #[serde(default)]
+        message: String,
+        #[serde(default)]
+        retryable: bool,
+        #[serde(default)]
+        reason: Option<DenyReason>,
+        #[serde(default)]
+        deadline: Option<Wall>,
+    }
+    match serde_wasm_bindgen::from_value(error) {
+        Ok(Refusal { code, message, retryable, reason, deadline }) => {
+            FetchFailure { code, message, retryable, reason, deadline }
+        }
+        Err(_) => FetchFailure::new("unavailable", "the application's function failed", true),
+    }
+}
+
+fn not_supported(name: &str) -> FetchFailure {
+    FetchFailure::new("not-supported", format!("nobody answers {name}: no business server and no such function"), false)
+}

@@ -1,0 +1,313 @@
+// The public face of Jindou. The client itself is WebAssembly and lives in a dedicated worker, or on the page; this is the same over both,
+// and the only part that knows of a page: its events, the application's functions, the promises and the listeners.
+//
+// The words of the port, from here:          { open, ticket } { call, ticket, args } { page } { answered, value | error } { free }
+//                         from the engine:   { settled, value | error } { events } { ask, name, body } { failed }
+//
+// Nothing here touches `window` until a client is opened, so a server may import it.
+import { JindouError, errorOf } from "./errors.js";
+import { eventOf, json, messageOf, payloadOf } from "./contents.js";
+import { link } from "./link.js";
+import { Readers } from "./readers.js";
+
+export { JindouError };
+export const version = "0.1.0";
+
+/** What is called by name at the business server, and may be a function of the application instead. */
+const functions = [
+  "gateway", "policy", "online", "history", "conversations", "read", "commands", "commandsAck", "marks", "recall", "restore", "reedit", "lookup",
+];
+
+const ours = Symbol("jindou");
+
+export class Client {
+  #link;
+  #options;
+  #connection = { state: "idle" };
+  #listeners = new Map();
+  #readers = new Readers();
+  #calls = new Map();
+  #tickets = 0;
+  #ending;
+  #ended;
+  #forget = [];
+
+  constructor(key, options) {
+    if (key !== ours) throw new TypeError("a client is made by Client.open");
+    this.#options = options;
+  }
+
+  static async open(options) {
+    const client = new Client(ours, checked(options));
+    await client.#open();
+    return client;
+  }
+
+  get uid() {
+    return this.#options.uid;
+  }
+
+  get connection() {
+    return this.#connection;
+  }
+
+  get mode() {
+    return this.#link.mode;
+  }
+
+  on(type, listener) {
+    if (typeof listener !== "function") throw new JindouError({ code: "invalid-argument", message: "a listener is a function" });
+    // A function may be given twice, and each time is undone for itself.
+    const entry = { listener };
+    const of = this.#listeners.get(type) ?? new Set();
+    this.#listeners.set(type, of.add(entry));
+    return () => void of.delete(entry);
+  }
+
+  events(options = {}) {
+    return this.#readers.read(options.limit ?? 1024, options.signal, this.#ended !== undefined);
+  }
+
+  async connect({ signal } = {}) {
+    await this.#call("connect", {}, signal);
+  }
+
+  async disconnect() {
+    await this.#call("disconnect");
+  }
+
+  async send(channel, content, options = {}) {
+    const { signal, ...rest } = options;
+    const clientMsgNo = rest.clientMsgNo ?? this.#newClientMsgNo();
+    const result = await this.#call("send", { ...rest, ...(clientMsgNo !== undefined && { clientMsgNo }), channel: channelOf(channel), content: json(content) }, signal);
+    return sent(result);
+  }
+
+  async messages(channel, { signal, before, limit } = {}) {
+    const page = await this.#call("messages", { channel: channelOf(channel), before, limit }, signal);
+    return { messages: page.messages.map(messageOf), reachedStart: page.reachedStart, complete: page.complete };
+  }
+
+  async conversations() {
+    const { conversations } = await this.#call("conversations");
+    return conversations.map((conversation) => eventOf({ type: "conversation", conversation }).conversation);
+  }
+
+  async markRead(channel, messageSeq) {
+    await this.#call("markRead", { channel: channelOf(channel), messageSeq });
+  }
+
+  async recall(message, { signal } = {}) {
+    return messageOf((await this.#call("recall", actOn(message), signal)).message);
+  }
+
+  async restore(message, { signal } = {}) {
+    return messageOf((await this.#call("restore", actOn(message), signal)).message);
+  }
+
+  async reedit(message, { signal } = {}) {
+    return payloadOf((await this.#call("reedit", actOn(message), signal)).content);
+  }
+
+  async outbox() {
+    return (await this.#call("outbox")).messages.map(messageOf);
+  }
+
+  async retry(clientMsgNo) {
+    return sent(await this.#call("retry", { clientMsgNo }));
+  }
+
+  async discard(clientMsgNo) {
+    await this.#call("discard", { clientMsgNo });
+  }
+
+  async audit({ limit } = {}) {
+    return (await this.#call("audit", { limit })).lines;
+  }
+
+  async close() {
+    await (this.#ending ??= this.#close("close"));
+  }
+
+  async wipe() {
+    // A closed client has let go of its database, so there is nothing here to delete it with.
+    if (this.#ending) throw closed();
+    await (this.#ending = this.#close("wipe"));
+  }
+
+  async #open() {
+    const { token, gateway, business, clientMsgNo, worker, ...plain } = this.#options;
+    const address = typeof business === "string" ? business : undefined;
+    const offered = functions.filter((name) => (name === "gateway" && gateway !== undefined) || typeof business?.[name] === "function");
+    const options = { ...plain, functions: offered, ...(address !== undefined && { business: new URL(address, globalThis.location?.href).href }) };
+    this.#link = await link(worker !== false, (message) => this.#heard(message), () => this.#end(new JindouError({ code: "closed", message: "the worker died", retryable: true })));
+    try {
+      await this.#ask({ open: options });
+    } catch (error) {
+      this.#end(errorOf(error));
+      throw error;
+    }
+    this.#watchPage();
+  }
+
+  async #close(how) {
+    try {
+      await this.#call(how);
+    } finally {
+      this.#end(closed());
+    }
+  }
+
+  /** Sends a call and gives the promise of its answer. An abort ends the waiting at once, and tells the engine. */
+  #call(call, args = {}, signal) {
+    if (this.#ended) return Promise.reject(this.#ended);
+    if (this.#ending) return Promise.reject(closed());
+    return this.#ask({ call, args }, signal);
+  }
+
+  #ask(message, signal) {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(aborted(signal));
+      const ticket = (this.#tickets += 1);
+      const stop = () => {
+        this.#calls.delete(ticket);
+        this.#link.post({ call: "abort", ticket: (this.#tickets += 1), args: { ticket } });
+        reject(aborted(signal));
+      };
+      signal?.addEventListener("abort", stop, { once: true });
+      const settle = (how) => (value) => {
+        this.#calls.delete(ticket);
+        signal?.removeEventListener("abort", stop);
+        how(value);
+      };
+      this.#calls.set(ticket, { resolve: settle(resolve), reject: settle(reject) });
+      try {
+        this.#link.post({ ...message, ticket });
+      } catch (cause) {
+        // What cannot be cloned cannot be an argument.
+        this.#calls.get(ticket).reject(new JindouError({ code: "invalid-argument", message: "an argument cannot be copied", cause }));
+      }
+    });
+  }
+
+  #heard(message) {
+    if (message.settled !== undefined) {
+      const call = this.#calls.get(message.settled);
+      if (message.error) call?.reject(errorOf(message.error));
+      else call?.resolve(message.value);
+    } else if (message.events) {
+      for (const event of message.events) this.#tell(eventOf(event));
+    } else if (message.ask !== undefined) {
+      void this.#answer(message);
+    } else if (message.failed !== undefined) {
+      this.#end(new JindouError({ code: "closed", message: "the client failed by a bug and has ended" }));
+    }
+  }
+
+  #tell(event) {
+    if (event.type === "connection") this.#connection = event.connection;
+    this.#readers.push(event);
+    for (const { listener } of [...(this.#listeners.get(event.type) ?? [])]) {
+      try {
+        listener(event);
+      } catch (error) {
+        // The application's own, so it goes where its errors go, and the other listeners still hear.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+
+  async #answer({ ask, name, body }) {
+    try {
+      this.#link.post({ answered: ask, value: JSON.stringify(await this.#asked(name, body)) ?? "null" });
+    } catch (error) {
+      const { code, message, retryable, reason, deadline } = Object(error);
+      const known = typeof code === "string";
+      const info = { code: known ? code : "unavailable", message: known ? String(message) : `the application's ${name} failed`, retryable: known ? retryable === true : true };
+      this.#link.post({ answered: ask, error: { ...info, ...(reason && { reason: String(reason) }), ...(Number.isSafeInteger(deadline) && { deadline }) } });
+    }
+  }
+
+  async #asked(name, body) {
+    const { token, gateway, business } = this.#options;
+    if (name === "token") return typeof token === "function" ? String(await token()) : token;
+    if (name === "gateway" && gateway !== undefined) {
+      const addresses = typeof gateway === "function" ? await gateway() : gateway;
+      return { addresses: [addresses].flat().map(String) };
+    }
+    return business[name](JSON.parse(body));
+  }
+
+  #newClientMsgNo() {
+    const make = this.#options.clientMsgNo;
+    if (!make) return undefined;
+    try {
+      return String(make());
+    } catch (cause) {
+      throw new JindouError({ code: "invalid-argument", message: "clientMsgNo() failed", cause });
+    }
+  }
+
+  /** What only a page sees. In a worker of the application's own there is no page, and nothing of this happens. */
+  #watchPage() {
+    const { document } = globalThis;
+    const say = (page) => this.#link.post({ page });
+    const listen = (target, type, listener) => {
+      target?.addEventListener?.(type, listener);
+      this.#forget.push(() => target?.removeEventListener?.(type, listener));
+    };
+    listen(document, "visibilitychange", () => say(document.visibilityState === "hidden" ? "hidden" : "visible"));
+    listen(globalThis, "online", () => say("online"));
+    listen(globalThis, "offline", () => say("offline"));
+    listen(globalThis, "pageshow", (event) => event.persisted && say("shown"));
+    listen(globalThis, "pagehide", () => say("hidden"));
+    if (document?.visibilityState === "hidden") say("hidden");
+    if (globalThis.navigator?.onLine === false) say("offline");
+  }
+
+  /** Nothing comes any more: whoever waits is told so. */
+  #end(error) {
+    if (this.#ended) return;
+    this.#ended = error;
+    for (const forget of this.#forget.splice(0)) forget();
+    for (const { reject } of [...this.#calls.values()]) reject(error);
+    this.#link?.end();
+    if (this.#connection.state !== "closed") this.#tell({ type: "connection", connection: { state: "closed" } });
+    this.#readers.end();
+  }
+}
+
+function checked(options) {
+  const wrong = (message) => new JindouError({ code: "invalid-argument", message });
+  if (typeof options !== "object" || options === null) throw wrong("options are an object");
+  const { uid, token, gateway, business, clientMsgNo } = options;
+  if (typeof uid !== "string" || uid === "") throw wrong("uid is a string that is not empty");
+  if (typeof token !== "string" && typeof token !== "function") throw wrong("token is a string or a function");
+  if (gateway !== undefined && typeof gateway !== "string" && typeof gateway !== "function" && !Array.isArray(gateway)) throw wrong("gateway is an address, some addresses or a function");
+  if (business !== undefined && typeof business !== "string" && (typeof business !== "object" || business === null)) throw wrong("business is an address or an object of functions");
+  if (typeof business === "string" && !isAddress(business)) throw wrong("business is not an address");
+  if (gateway === undefined && business === undefined) throw wrong("either gateway or business is needed");
+  if (clientMsgNo !== undefined && typeof clientMsgNo !== "function") throw wrong("clientMsgNo is a function");
+  return { ...options };
+}
+
+function isAddress(text) {
+  try {
+    return Boolean(new URL(text, globalThis.location?.href));
+  } catch {
+    return false;
+  }
+}
+
+const channelOf = (channel) => ({ channelId: channel?.channelId, channelType: channel?.channelType });
+
+function actOn(message) {
+  const { clientMsgNo = "", messageId, messageSeq } = message ?? {};
+  return { channel: channelOf(message), target: { clientMsgNo, messageId, messageSeq } };
+}
+
+const sent = (result) => (result.type === "sent" ? { ...result, message: messageOf(result.message) } : result);
+const closed = () => new JindouError({ code: "closed", message: "the client is closed" });
+const aborted = (signal) => new JindouError({ code: "aborted", message: "the call was aborted", cause: signal.reason });
