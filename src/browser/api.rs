@@ -13,6 +13,7 @@ use crate::client::{Client, Command, Event, Input, Output, Page, Ticket};
 use crate::error::{Error, ErrorCode};
 use crate::time::{Mono, Now};
 
+use super::clock;
 use super::convert::{self, Options};
 use super::driver::{Driver, Machine, Surroundings};
 use super::host::Host;
@@ -22,6 +23,8 @@ use super::tabs;
 
 /// The facade counts its calls from 1.
 const OPENING: Ticket = Ticket(0);
+/// The core reads again and again; an application that opens wants to know.
+const READING: u32 = 15_000;
 
 impl Machine for Client {
     fn handle(&mut self, now: Now, input: Input) {
@@ -98,9 +101,10 @@ async fn open(options: JsValue, host: Rc<Host>) -> Result<Engine, Error> {
     let surroundings = Surroundings { host: Rc::clone(&host), business, store, lock };
     let driver = Driver::start(Client::new(config, epoch, entropy), surroundings);
     // It waits behind the first reading of the database, so its answer says that there is one.
-    JsFuture::from(driver.call(OPENING, Command::Outbox))
-        .await
-        .map_err(|_| Error::new(ErrorCode::Storage, "the database cannot be read"))?;
+    let read = clock::within(READING, JsFuture::from(driver.call(OPENING, Command::Outbox))).await;
+    if !matches!(read, Some(Ok(_))) {
+        return Err(Error::new(ErrorCode::Storage, "the database cannot be read"));
+    }
     if !alone {
         let message =
             "this page has no Web Locks (plain http?): a second tab with this database is not noticed at once";
