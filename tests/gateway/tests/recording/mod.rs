@@ -180,7 +180,7 @@ impl Play {
             .filter(|(_, value)| value["kind"] == json!("SENDACK") && value["reasonCode"] == json!(1))
             .filter_map(|(_, value)| value["messageID"].as_str())
             .collect();
-        let mut seen: BTreeMap<&str, (u64, Vec<(&Recording, &Value)>)> = BTreeMap::new();
+        let mut seen: BTreeMap<&str, (u64, Vec<View>)> = BTreeMap::new();
         for recording in recordings {
             for (ms, recv) in recording.recvs() {
                 let id = recv["messageID"].as_str().expect("an id");
@@ -463,6 +463,9 @@ fn is_generated(name: &str) -> bool {
     name.len() == 33 && name.chars().all(|c| c.is_ascii_hexdigit())
 }
 
+/// A message as one receiver saw it.
+type View<'a> = (&'a Recording, &'a Value);
+
 /// A message as its receivers saw it, and so as it must have been sent.
 struct Ghost {
     by_api: bool,
@@ -474,7 +477,7 @@ struct Ghost {
 }
 
 impl Ghost {
-    fn of(views: &[(&Recording, &Value)]) -> Ghost {
+    fn of(views: &[View]) -> Ghost {
         let recv = views[0].1;
         let from = recv["fromUID"].as_str().expect("a sender").to_owned();
         let name = recv["clientMsgNo"].as_str().expect("a name");
