@@ -2,7 +2,7 @@
 //
 //   PORT=8080          the page and the business server (default 5480, or a free one)
 //   GATEWAY_PORT=…     the gateway double's WebSocket, GATEWAY_API_PORT=… its HTTP API (default: free ones)
-//   WUKONGIM_API=http://…   the HTTP API of a real WuKongIM, used instead of the double
+//   WUKONGIM_API=http://…   the HTTP API of a real WuKongIM, used instead of the double; several nodes of a cluster with commas between them
 //
 // Data is kept in .data/, for each WuKongIM its own, since the business server's records speak of that server's messages.
 import { join } from "node:path";
@@ -16,10 +16,10 @@ import { compilers } from "./setup.mjs";
 const usualPort = 5480;
 
 await command(async () => {
-  const real = realServer();
+  const real = realNodes();
   const port = (await chosenPort("PORT")) ?? ((await portIsFree(usualPort)) ? usualPort : 0);
   const gatewayPorts = { ws: (await chosenPort("GATEWAY_PORT")) ?? 0, api: (await chosenPort("GATEWAY_API_PORT")) ?? 0 };
-  if (real) await answers(real);
+  if (real) await answer(real);
 
   await compilers();
   const [programs] = await together(buildServers("quick"), buildPackage().then(buildPage));
@@ -30,31 +30,35 @@ await command(async () => {
 
   const running = (async () => {
     const data = join(root, ".data");
-    const wukongim = real?.href.replace(/\/$/, "") ?? (await startGateway({ program: programs.gateway, data: join(data, "gateway"), ...gatewayPorts, onExit })).addresses.api;
-    const records = join(data, real ? `business-${real.host.replace(/[^\w.-]/g, "-")}` : "business");
+    const wukongim = real?.join(",") ?? (await startGateway({ program: programs.gateway, data: join(data, "gateway"), ...gatewayPorts, onExit })).addresses.api;
+    const records = join(data, real ? `business-${new URL(real[0]).host.replace(/[^\w.-]/g, "-")}` : "business");
     return startBusiness({ program: programs.business, data: records, wukongim, page, port, onExit });
   })();
   const business = await Promise.race([running, death]);
-  say(`\nJindou is running: ${business.addresses.url}   (${real ? `with the WuKongIM at ${real.href}` : "with the gateway double"}; Ctrl-C ends it)`);
+  say(`\nJindou is running: ${business.addresses.url}   (${real ? `with the WuKongIM at ${real.join(", ")}` : "with the gateway double"}; Ctrl-C ends it)`);
 
   await Promise.race([death, interrupted()]);
   await endAll();
   return 0;
 });
 
-function realServer() {
+/** The nodes of a real WuKongIM, each without a slash at the end, or undefined when the double is wanted. */
+function realNodes() {
   const given = process.env.WUKONGIM_API;
   if (!given) return undefined;
-  const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (!url || !/^https?:$/.test(url.protocol)) throw new Problem(`WUKONGIM_API is "${given}", which is no http:// or https:// address.`);
-  return url;
+  return given.split(",").map((node) => {
+    const url = URL.canParse(node.trim()) ? new URL(node.trim()) : undefined;
+    if (!url || !/^https?:$/.test(url.protocol)) throw new Problem(`WUKONGIM_API is "${given}", which is no http:// or https:// address.`);
+    return url.href.replace(/\/$/, "");
+  });
 }
 
-async function answers(url) {
+/** One node that answers is enough: a cluster is made so that some may be away. */
+async function answer(nodes) {
   try {
-    await fetch(new URL("/route", url), { signal: AbortSignal.timeout(5000) });
-  } catch (error) {
-    throw new Problem(`There is no answer from the WuKongIM at ${url.href} (${error.cause?.code ?? error.name}): is it running, and is this its HTTP API?`);
+    await Promise.any(nodes.map((node) => fetch(`${node}/route`, { signal: AbortSignal.timeout(5000) })));
+  } catch ({ errors: [error] }) {
+    throw new Problem(`There is no answer from the WuKongIM at ${nodes.join(", ")} (${error.cause?.code ?? error.name}): is it running, and is this its HTTP API?`);
   }
 }
 

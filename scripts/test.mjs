@@ -92,7 +92,7 @@ async function buildEverything() {
   const servers = await buildServers("dev");
   await buildPackage();
   await buildPage();
-  return { JINDOU_GATEWAY: servers.gateway, JINDOU_BUSINESS: servers.business };
+  return { JINDOU_TEST_GATEWAY: servers.gateway, JINDOU_TEST_BUSINESS: servers.business };
 }
 
 function nodeTests(folder) {

@@ -34,5 +34,5 @@ test("a WuKongIM that does not answer is told before anything is built", async (
   await new Promise((closed) => server.close(closed));
   const { code, said } = await start({ WUKONGIM_API: `http://127.0.0.1:${port}` });
   assert.equal(code, 1);
-  assert.equal(said, `There is no answer from the WuKongIM at http://127.0.0.1:${port}/ (ECONNREFUSED): is it running, and is this its HTTP API?`);
+  assert.equal(said, `There is no answer from the WuKongIM at http://127.0.0.1:${port} (ECONNREFUSED): is it running, and is this its HTTP API?`);
 });
