@@ -1,11 +1,11 @@
 //! A stored message, and what a person is shown of it once the marks are merged in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::content;
 use super::identity::{Author, ClientMsgNo, MessageId, MessageSeq, TargetKey, Uid};
-use super::recall::{Mark, MarkState, MarkView};
+use super::recall::{Mark, MarkState, MarkView, StoredCopy};
 
 /// One stored copy, as WuKongIM has it.
 #[derive(Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub struct MarksNeeded {
 #[derive(Clone, Debug, Default)]
 pub struct Marks {
     by_target: BTreeMap<TargetKey, Mark>,
-    withdrawn_copies: std::collections::BTreeSet<MessageId>,
+    withdrawn_copies: BTreeSet<MessageId>,
 }
 
 impl Marks {
@@ -68,6 +68,15 @@ impl Marks {
             found.by_target.insert(mark.key.clone(), mark);
         }
         found
+    }
+
+    /// Adds copies that turned up, so that what quotes them is purged as well.
+    pub fn learn(&mut self, copies: &[(TargetKey, StoredCopy)]) {
+        for (key, copy) in copies {
+            if self.by_target.get(key).is_some_and(|mark| mark.state.is_withdrawn()) {
+                self.withdrawn_copies.insert(copy.message_id);
+            }
+        }
     }
 
     pub fn withdraws(&self, message: MessageId) -> bool {
@@ -106,10 +115,10 @@ fn merge_one(mut message: StoredMessage, marks: &Marks, viewer: &Uid) -> SeenMes
 
 /// Copies of marked messages that the mark does not know yet, a resend that came after the recall say. They are to be added, so
 /// that what quotes them is purged as well.
-pub fn unknown_copies(messages: &[StoredMessage], marks: &Marks) -> Vec<(TargetKey, super::recall::Copy)> {
+pub fn unknown_copies(messages: &[StoredMessage], marks: &Marks) -> Vec<(TargetKey, StoredCopy)> {
     let unknown = |message: &StoredMessage| {
         let mark = marks.by_target.get(&message.target())?;
-        let copy = super::recall::Copy { message_id: message.message_id, message_seq: message.message_seq };
+        let copy = StoredCopy { message_id: message.message_id, message_seq: message.message_seq };
         (mark.state != MarkState::Restored && !mark.copies.contains(&copy)).then(|| (mark.key.clone(), copy))
     };
     messages.iter().filter_map(unknown).collect()

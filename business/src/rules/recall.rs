@@ -72,7 +72,7 @@ impl Capacity {
 /// A stored copy of a marked message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Copy {
+pub struct StoredCopy {
     pub message_id: MessageId,
     pub message_seq: MessageSeq,
 }
@@ -86,7 +86,7 @@ pub struct Mark {
     pub state: MarkState,
     pub client_msg_no: ClientMsgNo,
     /// Ascending by messageSeq; the first one places the message.
-    pub copies: Vec<Copy>,
+    pub copies: Vec<StoredCopy>,
     pub operator: Uid,
     pub capacity: Capacity,
     pub at: Time,
@@ -101,7 +101,7 @@ pub struct MarkView {
     pub version: Version,
     pub state: MarkState,
     pub client_msg_no: ClientMsgNo,
-    pub copies: Vec<Copy>,
+    pub copies: Vec<StoredCopy>,
     pub author: Author,
     pub operator: Uid,
     pub role: Capacity,
@@ -341,8 +341,11 @@ fn decide_recall(
     if capacity != Capacity::Author && !open(policy.manager_window) {
         return Err(Denial { reason: DenyReason::Window, deadline: closes(policy.manager_window) });
     }
-    let mut copies: Vec<Copy> =
-        facts.copies.iter().map(|copy| Copy { message_id: copy.message_id, message_seq: copy.message_seq }).collect();
+    let mut copies: Vec<StoredCopy> = facts
+        .copies
+        .iter()
+        .map(|copy| StoredCopy { message_id: copy.message_id, message_seq: copy.message_seq })
+        .collect();
     copies.extend(facts.existing.iter().flat_map(|mark| mark.copies.iter().copied()));
     copies.sort_by_key(|copy| (copy.message_seq, copy.message_id));
     copies.dedup();

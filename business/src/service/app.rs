@@ -150,9 +150,10 @@ impl App {
         viewer: &Uid,
         messages: Vec<StoredMessage>,
     ) -> Result<(Vec<SeenMessage>, Version), ApiError> {
-        let (marks, version) = self.store.marks_for(channel, &message::marks_needed(&messages)).await?;
+        let (mut marks, version) = self.store.marks_for(channel, &message::marks_needed(&messages)).await?;
         let unknown = message::unknown_copies(&messages, &marks);
         if !unknown.is_empty() {
+            marks.learn(&unknown);
             self.store.add_copies(channel, &unknown).await?;
         }
         Ok((message::merge(messages, &marks, viewer), version))

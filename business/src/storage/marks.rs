@@ -11,7 +11,7 @@ use super::{Db, StorageError, Store, Stored, signed, unsigned};
 use crate::rules::feed::{self, Page};
 use crate::rules::identity::TargetName;
 use crate::rules::message::{Marks, MarksNeeded};
-use crate::rules::recall::{Capacity, ContentChange, Copy, Decision, Mark, MarkState};
+use crate::rules::recall::{Capacity, ContentChange, Decision, Mark, MarkState, StoredCopy};
 use crate::rules::{Author, Channel, ClientMsgNo, MessageId, MessageSeq, Role, TargetKey, Time, Uid, Version, command};
 
 /// What somebody asked for.
@@ -86,9 +86,9 @@ fn key(row: &SqliteRow) -> Stored<TargetKey> {
     Ok(TargetKey { author: Author::new(author), name: TargetName::from_key(&target)? })
 }
 
-fn copy(row: &SqliteRow) -> Stored<Copy> {
+fn copy(row: &SqliteRow) -> Stored<StoredCopy> {
     let message_seq = MessageSeq::try_from(unsigned(row.try_get("message_seq")?)?)?;
-    Ok(Copy { message_id: MessageId(row.try_get("message_id")?), message_seq })
+    Ok(StoredCopy { message_id: MessageId(row.try_get("message_id")?), message_seq })
 }
 
 /// A mark without its copies.
@@ -187,7 +187,12 @@ async fn write_mark(tx: &mut Transaction<'static, Db>, mark: &Mark) -> Stored<()
     Ok(())
 }
 
-async fn add_copy(tx: &mut Transaction<'static, Db>, channel: &Channel, key: &TargetKey, copy: &Copy) -> Stored<()> {
+async fn add_copy(
+    tx: &mut Transaction<'static, Db>,
+    channel: &Channel,
+    key: &TargetKey,
+    copy: &StoredCopy,
+) -> Stored<()> {
     sqlx::query(
         "INSERT INTO mark_copies (channel_type, channel_key, message_id, message_seq, author, target) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT DO NOTHING",
@@ -335,7 +340,7 @@ impl Store {
     }
 
     /// A copy that turned up after its mark was made.
-    pub async fn add_copies(&self, channel: &Channel, copies: &[(TargetKey, Copy)]) -> Stored<()> {
+    pub async fn add_copies(&self, channel: &Channel, copies: &[(TargetKey, StoredCopy)]) -> Stored<()> {
         let mut tx = self.write().await?;
         for (key, copy) in copies {
             add_copy(&mut tx, channel, key, copy).await?;

@@ -1,0 +1,321 @@
+//! Groups, history, conversations, read positions, commands, and the roads to the gateway.
+
+use serde_json::{Value, json};
+
+use crate::world::{NOW, World, group, person, shown, text, with};
+
+fn names(messages: &Value) -> Vec<&str> {
+    messages
+        .as_array()
+        .expect("messages")
+        .iter()
+        .map(|message| message["clientMsgNo"].as_str().expect("a name"))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_group_is_made_at_wukongim_and_its_members_are_kept_in_step() {
+    let world = World::new(&[]).await;
+    let (owner, bob, carol) = (world.sign_up("owner").await, world.sign_up("bob").await, world.sign_up("carol").await);
+    let id = world.group(&owner, &["bob"]).await;
+    let subscribers = |world: &World| world.fake.lock().subscribers[&id].iter().cloned().collect::<Vec<_>>();
+    assert_eq!(subscribers(&world), ["bob", "owner"]);
+
+    let path = format!("/v1/groups/{id}/members");
+    assert_eq!(
+        world.post(&path, &bob, json!({ "uids": ["carol"] })).await.refused(),
+        (403, "forbidden"),
+        "a member adds nobody"
+    );
+    world.call("PUT", &format!("{path}/bob"), Some(&owner), Some(json!({ "role": "admin" }))).await.done();
+    let group = world.post(&path, &bob, json!({ "uids": ["carol"] })).await.done();
+    assert_eq!((&group["role"], group["members"].as_array().map(Vec::len)), (&json!("admin"), Some(3)));
+    assert_eq!(subscribers(&world), ["bob", "carol", "owner"]);
+
+    assert_eq!(world.call("DELETE", &format!("{path}/owner"), Some(&bob), None).await.refused(), (403, "forbidden"));
+    assert_eq!(
+        world.call("PUT", &format!("{path}/carol"), Some(&bob), Some(json!({ "role": "admin" }))).await.refused(),
+        (403, "forbidden")
+    );
+    world.call("DELETE", &format!("{path}/carol"), Some(&bob), None).await.done();
+    assert_eq!(subscribers(&world), ["bob", "owner"]);
+    assert_eq!(world.get(&format!("/v1/groups/{id}"), &carol).await.refused(), (404, "not-found"));
+
+    // The owner leaves; somebody must be able to change the group.
+    world.call("DELETE", &format!("{path}/owner"), Some(&owner), None).await.done();
+    assert_eq!(world.get(&format!("/v1/groups/{id}"), &bob).await.done()["role"], "owner");
+    let policy = world.get("/v1/policy", &bob).await.done();
+    assert_eq!(policy["roles"], json!([{ "channelId": id, "channelType": 2, "role": "owner" }]));
+    assert_eq!((&policy["serverTime"], &policy["recallWindow"]), (&json!(NOW), &json!(120_000)));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_group_of_people_without_an_account_is_not_made() {
+    let world = World::new(&[]).await;
+    let owner = world.sign_up("owner").await;
+    for (members, expected) in [
+        (json!(["nobody"]), (404, "not-found")),
+        (json!(["a@b"]), (400, "invalid")),
+        (json!(vec!["x"; 501]), (400, "invalid")),
+    ] {
+        assert_eq!(
+            world.post("/v1/groups", &owner, json!({ "name": "g", "members": members })).await.refused(),
+            expected
+        );
+    }
+    assert_eq!(world.get("/v1/groups", &owner).await.done(), json!({ "groups": [] }));
+    assert!(world.fake.calls_to("/channel").is_empty());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn history_pages_both_ways_and_tells_exactly_whether_there_is_more() {
+    let world = World::new(&[]).await;
+    let (alice, _) = (world.sign_up("alice").await, world.sign_up("bob").await);
+    let all: Vec<String> = (1..=10).map(|number| format!("n{number}")).collect();
+    for name in &all {
+        world.fake.write("bob", "alice", 1, name, &text(name));
+    }
+    //  start, end, limit, pull, first..=last, more
+    let table = [
+        (0, 0, 4, "older", 7..=10, true),
+        (0, 0, 10, "older", 1..=10, false),
+        (0, 0, 4, "newer", 7..=10, true),
+        (6, 0, 4, "older", 3..=6, true),
+        (4, 0, 4, "older", 1..=4, false),
+        (6, 3, 10, "older", 4..=6, false),
+        (0, 8, 10, "older", 9..=10, false),
+        (3, 0, 4, "newer", 3..=6, true),
+        (7, 0, 4, "newer", 7..=10, false),
+        (3, 6, 10, "newer", 3..=5, false),
+    ];
+    for (start, end, limit, pull, expected, more) in table {
+        let asked = with(&person("bob"), json!({ "start": start, "end": end, "limit": limit, "pull": pull }));
+        let page = world.post("/v1/history", &alice, asked.clone()).await.done();
+        assert_eq!(names(&page["messages"]), all[expected.start() - 1..*expected.end()], "{asked}");
+        assert_eq!(page["more"], more, "{asked}");
+    }
+    let page = world.newest(&alice, &person("bob")).await;
+    let first = &page["messages"][0];
+    assert_eq!(
+        (&first["fromUid"], &first["messageSeq"], &first["timestamp"]),
+        (&json!("bob"), &json!(1), &json!(NOW / 1000))
+    );
+    assert!(
+        first["messageId"].as_str().is_some_and(|id| id.parse::<i64>().is_ok_and(|id| id > 1 << 53)),
+        "no digit is lost"
+    );
+    assert_eq!(world.newest(&alice, &person("alice")).await["messages"], json!([]), "an empty channel");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn limits_and_ranges_that_make_no_sense_are_refused() {
+    let world = World::new(&[]).await;
+    let alice = world.sign_up("alice").await;
+    let wrong = [
+        json!({ "limit": 0, "pull": "older" }),
+        json!({ "limit": 201, "pull": "older" }),
+        json!({ "limit": 5, "pull": "sideways" }),
+        json!({ "limit": 5 }),
+        json!({ "limit": 5, "pull": "older", "start": 9_007_199_254_740_992_u64 }),
+        json!({ "limit": 5, "pull": "older", "start": -1 }),
+        json!({ "limit": 5, "pull": "older", "channelType": 9 }),
+        json!({ "limit": 5, "pull": "older", "channelId": "" }),
+    ];
+    for wrong in wrong {
+        let asked = with(&person("bob"), wrong);
+        assert_eq!(world.post("/v1/history", &alice, asked.clone()).await.refused(), (400, "invalid"), "{asked}");
+    }
+    assert_eq!(world.raw("POST", "/v1/history", Some(&alice), b"{".to_vec(), &[]).await.refused(), (400, "invalid"));
+    assert_eq!(
+        world.raw("POST", "/v1/history", Some(&alice), vec![b' '; 300_000], &[]).await.refused(),
+        (413, "too-large")
+    );
+    let many: Vec<Value> =
+        (0..1001).map(|number| with(&person(&format!("u{number}")), json!({ "messageSeq": 1 }))).collect();
+    assert_eq!(
+        world.post("/v1/conversations", &alice, json!({ "cursors": many, "recents": 5 })).await.refused(),
+        (400, "invalid")
+    );
+    let many: Vec<Value> = (0..201).map(|number| person(&format!("u{number}"))).collect();
+    assert_eq!(
+        world.post("/v1/marks", &alice, json!({ "channels": many, "limit": 5 })).await.refused(),
+        (400, "invalid")
+    );
+    let many = vec!["n"; 101];
+    assert_eq!(
+        world.post("/v1/lookup", &alice, with(&person("bob"), json!({ "clientMsgNos": many }))).await.refused(),
+        (400, "invalid")
+    );
+    let long = json!({ "clientMsgNo": "n".repeat(129) });
+    assert_eq!(world.post("/v1/recall", &alice, with(&person("bob"), long)).await.refused(), (400, "invalid"));
+    assert_eq!(world.call("PATCH", "/v1/history", Some(&alice), None).await.refused(), (405, "invalid"));
+    assert_eq!(world.get("/v1/nothing", &alice).await.refused(), (404, "not-found"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn conversations_give_what_is_newer_than_the_cursors_and_read_positions_of_other_devices() {
+    let world = World::new(&[]).await;
+    let (alice, bob) = (world.sign_up("alice").await, world.sign_up("bob").await);
+    let id = world.group(&alice, &["bob"]).await;
+    for number in 1..=6 {
+        world.fake.write("alice", "bob", 1, &format!("n{number}"), &text("hello"));
+    }
+    let ask = async |cursors: Value, recents: u64| {
+        let answer =
+            world.post("/v1/conversations", &bob, json!({ "cursors": cursors, "recents": recents })).await.done();
+        answer["conversations"].as_array().expect("a list").clone()
+    };
+    let fresh = ask(json!([]), 3).await;
+    let of =
+        |list: &[Value], channel: &str| list.iter().find(|one| one["channelId"] == channel).cloned().expect("listed");
+    let with_alice = of(&fresh, "alice");
+    assert_eq!(names(&with_alice["recents"]), ["n4", "n5", "n6"]);
+    assert_eq!(
+        (&with_alice["unread"], &with_alice["readTo"], &with_alice["lastMessageSeq"]),
+        (&json!(6), &json!(0), &json!(6))
+    );
+    let empty = of(&fresh, &id);
+    assert_eq!(
+        (&empty["channelType"], &empty["lastMessageSeq"], &empty["recents"]),
+        (&json!(2), &json!(0), &json!([])),
+        "a group without messages"
+    );
+
+    // Another device reads to 4; this one has everything, and learns it all the same.
+    world.post("/v1/read", &bob, with(&person("alice"), json!({ "messageSeq": 4 }))).await.done();
+    let up_to_date = ask(json!([with(&person("alice"), json!({ "messageSeq": 6 }))]), 10).await;
+    let with_alice = of(&up_to_date, "alice");
+    assert_eq!(
+        (&with_alice["unread"], &with_alice["readTo"], &with_alice["recents"]),
+        (&json!(2), &json!(4), &json!([]))
+    );
+    let behind = ask(json!([with(&person("alice"), json!({ "messageSeq": 4 }))]), 10).await;
+    assert_eq!(names(&of(&behind, "alice")["recents"]), ["n5", "n6"]);
+    assert_eq!(
+        of(&ask(json!([with(&person("alice"), json!({ "messageSeq": 1 }))]), 10).await, "alice")["recents"]
+            .as_array()
+            .map(Vec::len),
+        Some(5)
+    );
+
+    // One's own message is read by oneself, on 2.1.x too, which counts it.
+    world.fake.write("bob", "alice", 1, "own", &text("hi"));
+    let with_alice = of(&ask(json!([]), 3).await, "alice");
+    assert_eq!((&with_alice["unread"], &with_alice["readTo"]), (&json!(0), &json!(7)));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_read_position_moves_exactly_and_never_back() {
+    let world = World::new(&[]).await;
+    let (bob, _) = (world.sign_up("bob").await, world.sign_up("alice").await);
+    let read = async |seq: u64| {
+        world.post("/v1/read", &bob, with(&person("alice"), json!({ "messageSeq": seq }))).await.done()
+    };
+    read(5).await;
+    assert!(world.fake.calls_to("/conversations/setUnread").is_empty(), "nothing is there to be read");
+    for number in 1..=9 {
+        world.fake.write("alice", "bob", 1, &format!("n{number}"), &text("hello"));
+    }
+    for (seq, unread) in [(4, 5), (9, 0), (50, 0), (1, 8)] {
+        read(seq).await;
+        assert_eq!(
+            world.fake.calls_to("/conversations/setUnread").pop().expect("a call")["unread"],
+            unread,
+            "read to {seq}"
+        );
+    }
+    let calls = world.fake.calls_to("/conversations/setUnread").len();
+    read(0).await;
+    assert_eq!(world.fake.calls_to("/conversations/setUnread").len(), calls, "0 would read everything");
+    let answer = world.post("/v1/conversations", &bob, json!({ "recents": 1 })).await.done();
+    assert_eq!(answer["conversations"][0]["readTo"], 9);
+    assert!(world.fake.calls_to("/conversations/clearUnread").is_empty());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn commands_are_given_with_their_channel_and_acknowledged_as_one() {
+    let world = World::new(&[]).await;
+    let (alice, bob) = (world.sign_up("alice").await, world.sign_up("bob").await);
+    let id = world.group(&alice, &["bob"]).await;
+    for (channel, to) in [(person("bob"), "bob"), (group(&id), id.as_str())] {
+        world.fake.write("alice", to, channel["channelType"].as_u64().expect("a type"), "n1", &text("hello"));
+        world.post("/v1/recall", &alice, with(&channel, json!({ "clientMsgNo": "n1" }))).await.done();
+    }
+    world.until_called("/message/send", 2).await;
+    for (token, peer) in [(&alice, "bob"), (&bob, "alice")] {
+        let commands = world.post("/v1/commands", token, json!({ "limit": 1 })).await.done();
+        let mut channels: Vec<(String, u64)> = Vec::new();
+        for command in commands["commands"].as_array().expect("a list") {
+            channels.push((
+                command["channelId"].as_str().expect("an id").to_owned(),
+                command["channelType"].as_u64().expect("a type"),
+            ));
+            assert!(shown(command).contains("messageRevoke"));
+        }
+        channels.sort_by_key(|(_, channel_type)| *channel_type);
+        assert_eq!(
+            channels,
+            [(peer.to_owned(), 1), (id.clone(), 2)],
+            "all of them, since an acknowledgement covers all"
+        );
+    }
+    assert!(world.fake.calls_to("/message/sync").iter().all(|call| call["limit"] == 10_000));
+    world.post("/v1/commands/ack", &bob, json!({ "messageSeq": 1 })).await.done();
+    assert_eq!(world.fake.calls_to("/message/syncack"), [json!({ "uid": "bob", "last_message_seq": 1 })]);
+    assert_eq!(world.post("/v1/commands/ack", &bob, json!({ "messageSeq": 0 })).await.refused(), (400, "invalid"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_lookup_finds_ones_own_messages_alone_with_and_without_an_index() {
+    for old in [false, true] {
+        let world = World::new(&[]).await;
+        let (alice, bob) = (world.sign_up("alice").await, world.sign_up("bob").await);
+        world.fake.lock().old = old;
+        let id = world.group(&alice, &["bob"]).await;
+        for (channel, to) in [(person("bob"), "bob".to_owned()), (group(&id), id.clone())] {
+            let channel_type = channel["channelType"].as_u64().expect("a type");
+            if channel_type == 2 {
+                world.fake.write("bob", &id, 2, "n1", &text("bob used this name first"));
+            }
+            let first = world.fake.write("alice", &to, channel_type, "n1", &text("first"));
+            world.fake.write("alice", &to, channel_type, "n1", &text("a resend"));
+            world.fake.write("alice", &to, channel_type, "n2", &text("n2"));
+            let asked = with(&channel, json!({ "clientMsgNos": ["n1", "n2", "n3", ""] }));
+            let found = world.post("/v1/lookup", &alice, asked).await.done();
+            assert_eq!(names(&found["found"]), ["n1", "n2"], "old {old}, {channel}");
+            assert_eq!(found["found"][0]["messageId"], first.as_str(), "the first copy");
+            assert_eq!(shown(&found["found"][0]), text("first").to_string());
+        }
+        let not_his = world.post("/v1/lookup", &bob, with(&group(&id), json!({ "clientMsgNos": ["n2"] }))).await.done();
+        assert_eq!(not_his["found"], json!([]));
+        world.end().await;
+    }
+}
+
+#[tokio::test]
+async fn the_gateway_and_the_connection_are_told_as_wukongim_tells_them() {
+    let world = World::new(&[]).await;
+    let alice = world.sign_up("alice").await;
+    assert_eq!(world.get("/v1/gateway", &alice).await.done(), json!({ "addresses": ["ws://127.0.0.1:5200"] }));
+    assert_eq!(world.get("/v1/online", &alice).await.done(), json!({ "online": false }));
+    world.fake.lock().online = vec![("alice".to_owned(), 2)];
+    assert_eq!(world.get("/v1/online", &alice).await.done(), json!({ "online": false }), "another kind of device");
+    world.fake.lock().online = vec![("alice".to_owned(), 1)];
+    assert_eq!(world.get("/v1/online", &alice).await.done(), json!({ "online": true }));
+    world.fake.lock().down = true;
+    assert_eq!(world.get("/v1/online", &alice).await.done(), json!({ "online": null }), "it cannot be told now");
+    world.end().await;
+
+    let world = World::new(&["--gateway", "wss://im.example.org,wss://im2.example.org/ws"]).await;
+    let alice = world.sign_up("alice").await;
+    let told = world.get("/v1/gateway", &alice).await.done();
+    assert_eq!(told["addresses"].as_array().map(Vec::len), Some(2));
+    world.end().await;
+}

@@ -1,0 +1,97 @@
+//! WuKongIM is away, refuses, or forgets; and the process ends at a bad moment.
+
+use serde_json::json;
+
+use crate::world::{World, person, text, with};
+
+#[tokio::test]
+async fn what_cannot_be_answered_now_says_so_without_inner_addresses() {
+    let world = World::new(&[]).await;
+    let (alice, _) = (world.sign_up("alice").await, world.sign_up("bob").await);
+    world.fake.lock().down = true;
+    let history = with(&person("bob"), json!({ "limit": 5, "pull": "older" }));
+    let calls = [
+        ("/v1/history", history),
+        ("/v1/conversations", json!({ "recents": 5 })),
+        ("/v1/commands", json!({ "limit": 5 })),
+        ("/v1/lookup", with(&person("bob"), json!({ "clientMsgNos": ["n1"] }))),
+        ("/v1/recall", with(&person("bob"), json!({ "clientMsgNo": "n1" }))),
+        ("/v1/login", json!({ "uid": "alice", "password": "correct horse" })),
+    ];
+    for (path, body) in calls {
+        let answer = world.post(path, &alice, body).await;
+        assert_eq!((answer.refused(), &answer.body["retryable"]), ((503, "unavailable"), &json!(true)), "{path}");
+        assert!(!answer.text.contains("10.1.2.3") && !answer.text.contains("dial"), "{}", answer.text);
+    }
+    assert_eq!(world.get("/v1/gateway", &alice).await.refused(), (503, "unavailable"));
+    assert_eq!(world.get("/v1/me", &alice).await.status, 200, "what needs no WuKongIM goes on");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_call_is_tried_again_until_a_leader_is_back() {
+    let world = World::new(&[]).await;
+    let (alice, _) = (world.sign_up("alice").await, world.sign_up("bob").await);
+    world.fake.lock().down = true;
+    let fake = world.fake.clone();
+    let back = tokio::spawn(async move {
+        while fake.calls_to("/channel/messagesync").len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        fake.lock().down = false;
+    });
+    let answer = world.post("/v1/history", &alice, with(&person("bob"), json!({ "limit": 5, "pull": "older" }))).await;
+    back.await.expect("it came back");
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_recall_that_was_recorded_is_told_after_a_restart() {
+    let world = World::new(&[]).await;
+    let (alice, _) = (world.sign_up("alice").await, world.sign_up("bob").await);
+    world.fake.write("alice", "bob", 1, "n1", &text("x"));
+    // The mark is recorded; the command finds nobody. A copy of the message is known, so only the command needs WuKongIM.
+    world.fake.lock().refused.clear();
+    let recall = world.post("/v1/recall", &alice, with(&person("bob"), json!({ "clientMsgNo": "n1" })));
+    let fake = world.fake.clone();
+    let cut = async {
+        // From the moment of the look-up on nothing is answered.
+        while fake.calls_to("/channel/messagesync").is_empty() {
+            tokio::task::yield_now().await;
+        }
+        fake.lock().down = true;
+    };
+    let (answer, ()) = tokio::join!(recall, cut);
+    // The cut may have come in the middle of the look-up; then nothing was recorded, and the client asks again.
+    let recorded = answer.status == 200;
+    let world = world.restart().await;
+    world.fake.lock().down = false;
+    if !recorded {
+        world.post("/v1/recall", &alice, with(&person("bob"), json!({ "clientMsgNo": "n1" }))).await.done();
+    }
+    world.pass(60);
+    let sent = world.until_called("/message/send", 1).await;
+    let names: std::collections::BTreeSet<String> = sent.iter().map(|call| call["client_msg_no"].to_string()).collect();
+    assert_eq!(names.len(), 1, "every attempt has the same name");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_errand_that_is_refused_for_ever_does_not_hold_up_the_next() {
+    let world = World::new(&[]).await;
+    let (alice, _) = (world.sign_up("alice").await, world.sign_up("bob").await);
+    world.fake.lock().refused.insert("/channel");
+    let id = world.group(&alice, &[]).await;
+    world.fake.lock().refused.clear();
+    world.post(&format!("/v1/groups/{id}/members"), &alice, json!({ "uids": ["bob"] })).await.done();
+    assert!(world.fake.lock().subscribers[&id].contains("bob"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn health_and_stop() {
+    let world = World::new(&[]).await;
+    assert_eq!(world.call("GET", "/healthz", None, None).await.done(), json!({ "status": "ok" }));
+    world.end().await;
+}
