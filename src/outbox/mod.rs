@@ -102,11 +102,21 @@ pub struct Outbox {
     careful: bool,
     /// The business server can be asked by clientMsgNo.
     lookups: bool,
+    /// When it was last asked what may leave. What was due then and stayed waits for an answer, not for time.
+    looked: Mono,
 }
 
 impl Outbox {
     pub fn new(own: Uid, lookups: bool) -> Self {
-        Self { own, entries: BTreeMap::new(), ordinals: BTreeMap::new(), next_client_seq: 1, careful: false, lookups }
+        Self {
+            own,
+            entries: BTreeMap::new(),
+            ordinals: BTreeMap::new(),
+            next_client_seq: 1,
+            careful: false,
+            lookups,
+            looked: Mono(0),
+        }
     }
 
     /// What the database holds. All of it may have been sent before the reload.
@@ -212,6 +222,7 @@ impl Outbox {
 
     /// What may leave now, in order, unsealed.
     pub fn take_sends(&mut self, now: Now, version: ProtocolVersion, turn: &mut Turn) -> Vec<Send> {
+        self.looked = now.mono;
         let window = if self.careful { 1 } else { WINDOW };
         let mut under_way = self.entries.values().filter(|e| matches!(e.progress, Progress::InFlight { .. })).count();
         let asks = self.asks(version);
@@ -436,9 +447,9 @@ impl Outbox {
 
     pub fn poll_timeout(&self, ready: bool) -> Option<Mono> {
         let entries = self.entries.values().filter_map(|entry| match entry.progress {
-            Progress::Idle { not_before } if ready => Some(not_before),
+            Progress::Idle { not_before } if ready && not_before > self.looked => Some(not_before),
             Progress::InFlight { sent_at, .. } => Some(sent_at + ANSWER),
-            Progress::Unconfirmed { look_at, asked: false } if ready => Some(look_at),
+            Progress::Unconfirmed { look_at, asked: false } if ready && look_at > self.looked => Some(look_at),
             _ => None,
         });
         let waiters = self.entries.values().flat_map(|entry| &entry.waiters).filter_map(|waiter| waiter.deadline);
