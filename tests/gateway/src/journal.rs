@@ -39,15 +39,13 @@ impl fmt::Debug for Message {
 #[derive(Default)]
 pub(crate) struct Log {
     messages: Vec<Message>,
-    /// The place before the first message: above 0 once the channel was deleted.
-    cleared_to: u64,
     by_client_msg_no: BTreeMap<String, Vec<u64>>,
     last_of: BTreeMap<Uid, u64>,
 }
 
 impl Log {
     pub(crate) fn last_seq(&self) -> u64 {
-        self.cleared_to + self.messages.len() as u64
+        self.messages.len() as u64
     }
 
     pub(crate) fn messages(&self) -> &[Message] {
@@ -55,7 +53,7 @@ impl Log {
     }
 
     pub(crate) fn at(&self, seq: u64) -> Option<&Message> {
-        self.messages.get(usize::try_from(seq.checked_sub(self.cleared_to + 1)?).ok()?)
+        self.messages.get(usize::try_from(seq.checked_sub(1)?).ok()?)
     }
 
     /// All copies under one clientMsgNo, oldest first.
@@ -74,7 +72,7 @@ impl Log {
 
     /// Messages from `first` (inclusive) to `end` (exclusive), oldest first.
     pub(crate) fn range(&self, first: u64, end: u64) -> &[Message] {
-        let clamp = |seq: u64| usize::try_from(seq.saturating_sub(self.cleared_to + 1)).unwrap_or(usize::MAX);
+        let clamp = |seq: u64| usize::try_from(seq.saturating_sub(1)).unwrap_or(usize::MAX);
         let (from, to) = (clamp(first).min(self.messages.len()), clamp(end).min(self.messages.len()));
         self.messages.get(from..to).unwrap_or_default()
     }
@@ -115,17 +113,8 @@ impl Journal {
     /// not follow the last one means that rows between are lost: what is missing stays missing.
     pub(crate) fn restore(&mut self, message: Message) {
         let log = self.logs.entry(message.channel.clone()).or_default();
-        if log.messages.is_empty() {
-            log.cleared_to = message.message_seq.saturating_sub(1);
-        }
         if message.message_seq == log.last_seq() + 1 {
             log.push(message);
-        }
-    }
-
-    pub(crate) fn clear(&mut self, channel: &Channel) {
-        if let Some(log) = self.logs.get_mut(channel) {
-            *log = Log { cleared_to: log.last_seq(), ..Log::default() };
         }
     }
 
@@ -165,16 +154,5 @@ mod tests {
         assert_eq!(log.range(3, u64::MAX).len(), 2);
         assert!(log.range(9, 3).is_empty());
         assert_eq!(log.last_of(&Uid::from("a")), 4);
-    }
-
-    #[test]
-    fn a_cleared_channel_counts_on() {
-        let mut journal = Journal::default();
-        journal.append(message("m"));
-        journal.clear(&Channel::group("g"));
-        assert_eq!(journal.append(message("m")), 2);
-        let log = journal.log(&Channel::group("g")).expect("written above");
-        assert_eq!(log.copies("m").count(), 1);
-        assert!(log.at(1).is_none());
     }
 }

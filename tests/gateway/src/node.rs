@@ -459,7 +459,6 @@ impl Node {
                     self.journal.restore(message);
                 }
             }
-            Row::Cleared { id, kind } => self.journal.clear(&row::channel(id, kind)),
             Row::Conversation { uid, id, kind, read_to, deleted_to, updated_at } => {
                 let conversation = crate::conversation::Conversation { read_to, deleted_to, updated_at };
                 self.conversations.write(&uid, &row::channel(id, kind), conversation);

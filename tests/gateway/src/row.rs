@@ -45,11 +45,6 @@ pub enum Row {
         #[serde(flatten)]
         stored: StoredMessage,
     },
-    /// The messages of a channel are gone; its places are not given again.
-    Cleared {
-        id: String,
-        kind: u8,
-    },
     Conversation {
         uid: Uid,
         id: String,
@@ -140,7 +135,6 @@ impl fmt::Debug for Row {
             Row::Channel { .. } => "Channel",
             Row::List { .. } => "List",
             Row::Message { .. } => "Message",
-            Row::Cleared { .. } => "Cleared",
             Row::Conversation { .. } => "Conversation",
             Row::Forgotten { .. } => "Forgotten",
             Row::Pending { .. } => "Pending",

@@ -66,14 +66,15 @@ impl Node {
     }
 
     pub(super) fn channel_create(&mut self, request: &HttpRequest) -> Answer {
-        let form = Form::read(request)?;
+        let wrong = |text| HttpResponse::refuse(&format!("数据格式有误！: {text}"));
+        let form = Form::parse(request).map_err(wrong)?;
         let channel = named(&form)?;
         if channel.kind == ChannelType(0) {
             return Err(HttpResponse::refuse("频道类型错误！"));
         }
         let uids = form.uids("subscribers")?;
-        if channel.kind == ChannelType::PERSON && !uids.is_empty() {
-            let v21 = self.config.generation == Generation::V21;
+        let v21 = self.config.generation == Generation::V21;
+        if channel.kind == ChannelType::PERSON && (v21 || !uids.is_empty()) {
             return Err(HttpResponse::refuse(if v21 {
                 "暂不支持个人频道！"
             } else {
@@ -91,6 +92,7 @@ impl Node {
         Ok(HttpResponse::ok())
     }
 
+    /// Nobody can write any more. What was said stays, to be read by whoever asks.
     pub(super) fn channel_delete(&mut self, request: &HttpRequest) -> Answer {
         let channel = Form::read(request)?.channel()?;
         if channel.kind == ChannelType::PERSON {
@@ -98,8 +100,6 @@ impl Node {
         }
         if let Some(info) = self.directory.info(&channel) {
             self.write_info(&channel, ChannelInfo { disband: true, ..info });
-            self.journal.clear(&channel);
-            self.persist(Row::Cleared { id: channel.id, kind: channel.kind.0 });
         }
         Ok(HttpResponse::ok())
     }
@@ -139,11 +139,12 @@ impl Node {
         let (read_to, updated_at) = (self.journal.last_seq(channel), self.now);
         for uid in uids {
             let known = self.conversations.written(uid, channel);
-            let conversation = if self.config.generation.is_v3() {
-                // Version 3 hides from a member what was said before, as if it had been deleted.
-                known.unwrap_or(Conversation { read_to, deleted_to: read_to, updated_at })
-            } else {
-                Conversation { read_to, updated_at, ..known.unwrap_or_default() }
+            let conversation = match self.config.generation {
+                Generation::V21 => known.unwrap_or(Conversation { read_to, deleted_to: 0, updated_at }),
+                // Who was a member already starts anew.
+                Generation::V22 => Conversation { read_to, deleted_to: 0, updated_at },
+                // What was said before is hidden, as if it had been deleted.
+                Generation::V3 => known.unwrap_or(Conversation { read_to, deleted_to: read_to, updated_at }),
             };
             self.write_conversation(uid, channel, conversation);
         }
@@ -157,7 +158,8 @@ impl Node {
             return Err(HttpResponse::refuse(NO_PERSON));
         }
         self.change_list(&channel, ListKind::Subscribers, ListChange::Remove, &uids);
-        if channel.kind != ChannelType::LIVE {
+        // Version 3 keeps the conversation, to say that it is gone.
+        if channel.kind != ChannelType::LIVE && !self.config.generation.is_v3() {
             uids.iter().for_each(|uid| self.forget_conversation(uid, &channel));
         }
         Ok(HttpResponse::ok())
@@ -167,11 +169,13 @@ impl Node {
         let Some((list, change)) = list_call(&request.path) else { return Ok(HttpResponse::unknown()) };
         let form = Form::read(request)?;
         let channel = form.channel()?;
-        required(&channel.id, "channel_id不能为空！")?;
-        let uids = form.uids("uids")?;
-        if channel.kind == ChannelType(0) {
+        let set = request.path.ends_with("_set");
+        required(&channel.id, if set { "频道ID不能为空！" } else { "channel_id不能为空！" })?;
+        if !set && channel.kind == ChannelType(0) {
             return Err(HttpResponse::refuse("频道类型不能为0！"));
         }
+        let all = request.path.ends_with("_remove_all");
+        let uids = if all { Vec::new() } else { form.uids("uids")? };
         if change != ListChange::Set && uids.is_empty() {
             return Err(HttpResponse::refuse("uids不能为空！"));
         }
@@ -179,7 +183,13 @@ impl Node {
         if channel.kind == ChannelType::LIVE {
             return Ok(HttpResponse::ok());
         }
+        let v21 = self.config.generation == Generation::V21;
         match (list, change) {
+            // 2.1.x takes the conversation from who is let in again, and not from who is shut out.
+            (ListKind::Black, ListChange::Remove) if v21 => {
+                uids.iter().for_each(|uid| self.forget_conversation(uid, &channel));
+            }
+            (ListKind::Black, _) if v21 => {}
             (ListKind::Black, ListChange::Add | ListChange::Set) => {
                 uids.iter().for_each(|uid| self.forget_conversation(uid, &channel));
             }

@@ -51,9 +51,9 @@ impl Node {
     pub(super) fn message_sync_ack(&mut self, request: &HttpRequest) -> Answer {
         let form = Form::read(request)?;
         let uid = form.uid("uid")?;
-        required(uid.as_str(), "用户UID不能为空！")?;
+        let v3 = self.config.generation.is_v3();
+        required(uid.as_str(), if v3 { "uid不能为空！" } else { "用户UID不能为空！" })?;
         if form.seq("last_message_seq")? == 0 {
-            let v3 = self.config.generation.is_v3();
             let text = if v3 { "last_message_seq不能为空！" } else { "最后一次messageSeq不能为0！" };
             return Err(HttpResponse::refuse(text));
         }

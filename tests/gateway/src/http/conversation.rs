@@ -1,6 +1,6 @@
 //! Conversations: who has what to read. The server's figures are lengths of intervals, not counts of messages.
 
-use super::history::recent_senders;
+use super::history::newest_after;
 use super::{Answer, Form, HttpRequest, HttpResponse, required};
 use crate::config::Generation;
 use crate::conversation::Conversation;
@@ -72,21 +72,22 @@ impl Node {
     ) -> Option<Value> {
         let log = self.journal.log(channel)?;
         let last = log.messages().last()?;
-        let (newest, oldest) = recent_senders(log, after, count)?;
+        let recents = newest_after(log, after, count);
+        let (newest, oldest) = (recents.last()?, recents.first()?);
         let last_seq = last.message_seq;
         let mut read_to = conversation.read_to;
         let mut unread = last_seq.saturating_sub(read_to);
         if self.config.generation == Generation::V21 {
             // It means to look whether the last message is one's own, and looks at the oldest that it returns.
-            if oldest == uid {
-                (read_to, unread) = (last_seq, 0);
+            if oldest.from == *uid {
+                (read_to, unread) = (oldest.message_seq, 0);
             }
         } else {
             let own = log.last_of(uid);
             if own > read_to && last_seq - own < unread {
                 (read_to, unread) = (own, last_seq - own);
             }
-            if newest == uid {
+            if newest.from == *uid {
                 (read_to, unread) = (last_seq, 0);
             }
         }
@@ -114,7 +115,7 @@ impl Node {
 
     /// Channels are named by their stored ids here: a peer's uid finds nothing.
     pub(super) fn conversation_sync_messages(&mut self, request: &HttpRequest) -> Answer {
-        let form = Form::read(request)?;
+        let form = Form::bound(request)?;
         let uid = form.uid("uid")?;
         let count = usize::try_from(form.number("msg_count")?).ok().filter(|count| *count > 0).unwrap_or(15);
         let newest_first = form.flag("order_by_last")?;
@@ -140,13 +141,47 @@ impl Node {
         Ok(HttpResponse::json(&Value::Array(found)))
     }
 
+    /// The channels that are named, whether the person has a conversation there or not.
+    pub(super) fn conversation_sync_by_channels(&mut self, request: &HttpRequest) -> Answer {
+        let form = Form::read(request)?;
+        let uid = form.uid("uid")?;
+        required(uid.as_str(), "uid cannot be empty")?;
+        let wanted = form.forms("channels")?;
+        if wanted.is_empty() {
+            return Err(HttpResponse::refuse("channels cannot be empty"));
+        }
+        let count = usize::try_from(form.number("msg_count")?).ok().filter(|count| *count > 0).unwrap_or(15);
+        let mut found = Vec::new();
+        for wanted in wanted {
+            let channel = wanted.channel_for(&uid)?;
+            let name = channel.name_for(uid.as_str());
+            let conversation = self.conversations.written(&uid, &channel).unwrap_or_default();
+            let value = self.conversation_json(&uid, &channel, &name, conversation, 0, count);
+            found.push(value.unwrap_or_else(|| {
+                json!({
+                    "channel_id": name,
+                    "channel_type": channel.kind.0,
+                    "unread": 0,
+                    "timestamp": 0,
+                    "last_msg_seq": 0,
+                    "last_client_msg_no": "",
+                    "offset_msg_seq": 0,
+                    "readed_to_msg_seq": conversation.read_to,
+                    "version": 0,
+                    "recents": [],
+                })
+            }));
+        }
+        Ok(HttpResponse::json(&Value::Array(found)))
+    }
+
     /// Everything that is there now counts as read; the `message_seq` of the call is ignored.
     pub(super) fn conversations_clear_unread(&mut self, request: &HttpRequest) -> Answer {
-        self.move_read_position(&Form::read(request)?, |last_seq, _| last_seq)
+        self.move_read_position(&Form::read(request)?, "uid cannot be empty", |last_seq, _| last_seq)
     }
 
     pub(super) fn conversations_set_unread(&mut self, request: &HttpRequest) -> Answer {
-        self.move_read_position(&Form::read(request)?, |last_seq, unread| match unread {
+        self.move_read_position(&Form::read(request)?, "UID cannot be empty", |last_seq, unread| match unread {
             0 => last_seq,
             unread if unread > last_seq => last_seq.saturating_sub(1),
             unread => last_seq - unread,
@@ -154,9 +189,9 @@ impl Node {
     }
 
     /// Forwards only.
-    fn move_read_position(&mut self, form: &Form, position: impl Fn(u64, u64) -> u64) -> Answer {
+    fn move_read_position(&mut self, form: &Form, nobody: &str, position: impl Fn(u64, u64) -> u64) -> Answer {
         let uid = form.uid("uid")?;
-        let channel = named_by(form, &uid)?;
+        let channel = named_by(form, &uid, nobody)?;
         let unread = u64::try_from(form.number("unread")?).unwrap_or(0);
         let read_to = position(self.journal.last_seq(&channel), unread);
         let mut conversation = self.conversations.written(&uid, &channel).unwrap_or_default();
@@ -172,7 +207,8 @@ impl Node {
     pub(super) fn conversations_delete(&mut self, request: &HttpRequest) -> Answer {
         let form = Form::read(request)?;
         let uid = form.uid("uid")?;
-        let channel = named_by(&form, &uid)?;
+        let v3 = self.config.generation.is_v3();
+        let channel = named_by(&form, &uid, if v3 { "uid cannot be empty" } else { "Uid cannot be empty" })?;
         let mut conversation = self.conversations.written(&uid, &channel).unwrap_or_default();
         conversation.deleted_to = self.journal.last_seq(&channel);
         if self.config.generation.is_v3() {
@@ -183,8 +219,8 @@ impl Node {
     }
 }
 
-fn named_by(form: &Form, uid: &Uid) -> Result<Channel, HttpResponse> {
-    required(uid.as_str(), "UID cannot be empty")?;
+fn named_by(form: &Form, uid: &Uid, nobody: &str) -> Result<Channel, HttpResponse> {
+    required(uid.as_str(), nobody)?;
     let channel = form.channel_for(uid)?;
     if form.text("channel_id")?.is_empty() || channel.kind == ChannelType(0) {
         return Err(HttpResponse::refuse("channel_id or channel_type cannot be empty"));

@@ -10,17 +10,27 @@ use serde_json::{Map, Value};
 pub(super) struct Form(Map<String, Value>);
 
 impl Form {
+    /// As most calls read their body.
     pub(super) fn read(request: &HttpRequest) -> Result<Form, HttpResponse> {
+        Form::parse(request).map_err(|text| HttpResponse::refuse(&text))
+    }
+
+    /// As a few calls read it: what is wrong is said in JSON that calls itself plain text.
+    pub(super) fn bound(request: &HttpRequest) -> Result<Form, HttpResponse> {
+        Form::parse(request).map_err(|text| HttpResponse::refuse(&text).as_text())
+    }
+
+    pub(super) fn parse(request: &HttpRequest) -> Result<Form, String> {
         match serde_json::from_slice(&request.body) {
             Ok(Value::Object(fields)) => Ok(Form(fields)),
-            Ok(_) => Err(HttpResponse::refuse("数据格式有误！: json: cannot unmarshal into Go value")),
-            Err(_) if request.body.is_empty() => Err(HttpResponse::refuse("数据格式有误！: EOF")),
-            Err(_) => Err(HttpResponse::refuse("数据格式有误！: invalid character")),
+            Ok(_) => Err("json: cannot unmarshal into Go value".to_owned()),
+            Err(_) if request.body.is_empty() => Err("EOF".to_owned()),
+            Err(_) => Err("invalid character".to_owned()),
         }
     }
 
     pub(super) fn wrong(name: &str) -> HttpResponse {
-        HttpResponse::refuse(&format!("数据格式有误！: json: cannot unmarshal into Go struct field {name}"))
+        HttpResponse::refuse(&format!("json: cannot unmarshal into Go struct field {name}"))
     }
 
     fn field(&self, name: &str) -> Option<&Value> {
@@ -94,10 +104,7 @@ impl Form {
 
     pub(super) fn bytes(&self, name: &str) -> Result<Vec<u8>, HttpResponse> {
         let text = self.text(name)?;
-        STANDARD.decode(&text).map_err(|_| HttpResponse {
-            content_type: Some("text/plain; charset=utf-8"),
-            ..HttpResponse::refuse("illegal base64 data at input byte 0")
-        })
+        STANDARD.decode(&text).map_err(|_| HttpResponse::refuse("illegal base64 data at input byte 0").as_text())
     }
 
     pub(super) fn kind(&self) -> Result<ChannelType, HttpResponse> {

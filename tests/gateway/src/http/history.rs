@@ -2,7 +2,7 @@
 
 use super::{Answer, Form, HttpRequest, HttpResponse, required};
 use crate::config::Generation;
-use crate::ids::{Channel, SYSTEM_UID, Uid};
+use crate::ids::{Channel, SYSTEM_UID};
 use crate::journal::{Log, Message};
 use crate::node::Node;
 use base64::Engine as _;
@@ -108,10 +108,13 @@ impl Node {
     fn queried(&self, request: &HttpRequest) -> Result<Channel, HttpResponse> {
         let id = request.param("channel_id");
         let kind = ChannelType(request.param("channel_type").parse().unwrap_or(0));
-        required(id, "channel_id不能为空！")?;
+        required(id, "channel_id不能为空")?;
         let viewer = request.param("login_uid");
-        if viewer.is_empty() || self.config.generation == Generation::V21 {
+        if self.config.generation == Generation::V21 {
             return Ok(Channel::new(id, kind));
+        }
+        if kind == ChannelType::PERSON {
+            required(viewer, "login_uid不能为空")?;
         }
         Ok(Channel::seen_by(viewer, id, kind))
     }
@@ -146,13 +149,9 @@ impl Node {
             required(viewer.as_str(), "login_uid不能为空！")?;
         }
         let channel = form.channel_for(&viewer)?;
-        let (id, name) = (form.number("message_id")?, form.text("client_msg_no")?);
-        let found = self.journal.log(&channel).and_then(|log| match id {
-            // By name it finds nothing in a channel of two people.
-            0 if kind == ChannelType::PERSON => None,
-            0 => log.copies(&name).next(),
-            id => log.by_id(id),
-        });
+        // By clientMsgNo alone it finds nothing.
+        let id = form.number("message_id")?;
+        let found = self.journal.log(&channel).and_then(|log| log.by_id(id));
         Ok(match found {
             Some(message) => HttpResponse::json(&self.message_json(message, Header::Kept)),
             None => HttpResponse::status(404),
@@ -214,10 +213,4 @@ fn read_page(log: &Log, start: u64, end: u64, limit: i64, upwards: bool) -> &[Me
 pub(super) fn newest_after(log: &Log, seq: u64, count: usize) -> &[Message] {
     let page = log.range(seq.saturating_add(1), u64::MAX);
     &page[page.len().saturating_sub(count)..]
-}
-
-/// Who sent the newest and the oldest of what a conversation shows.
-pub(super) fn recent_senders(log: &Log, seq: u64, count: usize) -> Option<(&Uid, &Uid)> {
-    let recents = newest_after(log, seq, count);
-    Some((&recents.last()?.from, &recents.first()?.from))
 }

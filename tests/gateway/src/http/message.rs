@@ -35,7 +35,7 @@ pub(super) fn channel_of_listed(uids: &[Uid]) -> String {
 
 impl Node {
     pub(super) fn message_send(&mut self, request: &HttpRequest) -> Answer {
-        let form = Form::read(request)?;
+        let form = Form::bound(request)?;
         let payload = form.bytes("payload")?;
         if payload.is_empty() {
             return Err(HttpResponse::refuse("payload不能为空！"));
@@ -108,7 +108,7 @@ impl Node {
 
     /// One message to each, in their own channels.
     pub(super) fn message_send_batch(&mut self, request: &HttpRequest) -> Answer {
-        let form = Form::read(request)?;
+        let form = Form::bound(request)?;
         let (from, listed, payload) = (form.uid("from_uid")?, form.uids("subscribers")?, form.bytes("payload")?);
         required(from.as_str(), "from_uid不能为空！")?;
         if listed.is_empty() {

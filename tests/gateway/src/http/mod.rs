@@ -94,6 +94,10 @@ impl HttpResponse {
         HttpResponse { status: 400, ..HttpResponse::json(&json!({ "msg": text, "status": 400 })) }
     }
 
+    fn as_text(self) -> HttpResponse {
+        HttpResponse { content_type: Some("text/plain; charset=utf-8"), ..self }
+    }
+
     /// The other form of an error, in version 3.
     fn error(status: u16, text: &str) -> HttpResponse {
         HttpResponse { status, ..HttpResponse::json(&json!({ "error": text })) }
@@ -147,6 +151,7 @@ impl Node {
     }
 
     fn route(&mut self, request: &HttpRequest) -> Answer {
+        let generation = self.config.generation;
         match (request.method.as_str(), request.path.as_str()) {
             ("POST", "/user/token") => self.user_token(request),
             ("POST", "/user/device_quit") => self.user_device_quit(request),
@@ -165,8 +170,11 @@ impl Node {
             ("POST", "/conversations/clearUnread") => self.conversations_clear_unread(request),
             ("POST", "/conversations/setUnread") => self.conversations_set_unread(request),
             ("POST", "/conversations/delete") => self.conversations_delete(request),
+            ("POST", path) if generation == Generation::V21 && path.ends_with("_remove_all") => {
+                Ok(HttpResponse::unknown())
+            }
             ("POST", path) if channel::list_call(path).is_some() => self.channel_list(request),
-            _ if self.config.generation == Generation::V3 => self.route_v3(request),
+            _ if generation == Generation::V3 => self.route_v3(request),
             _ => self.route_v2(request),
         }
     }
@@ -188,6 +196,7 @@ impl Node {
             ("POST", "/conversation/sync") => self.conversation_sync(request),
             ("POST", "/conversation/channels") => self.conversation_channels(request),
             ("POST", "/conversation/syncMessages") => self.conversation_sync_messages(request),
+            ("POST", "/conversation/syncByChannels") if v22 => self.conversation_sync_by_channels(request),
             _ => Ok(HttpResponse::unknown()),
         }
     }

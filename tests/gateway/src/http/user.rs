@@ -20,7 +20,10 @@ impl Node {
 
     /// Registers a token for one person and device flag. A master's token ends the connections that were there before.
     pub(super) fn user_token(&mut self, request: &HttpRequest) -> Answer {
-        let form = Form::read(request)?;
+        let form = match Form::parse(request) {
+            Err(_) if self.config.generation.is_v3() => return Err(HttpResponse::refuse("invalid request")),
+            other => other.map_err(|text| HttpResponse::refuse(&text))?,
+        };
         let (uid, token) = (form.uid("uid")?, form.text("token")?);
         required(uid.as_str(), "uid不能为空！")?;
         required(&token, "token不能为空！")?;
@@ -95,8 +98,10 @@ impl Node {
         Ok(HttpResponse::ok())
     }
 
+    /// `null` where there are none.
     pub(super) fn user_system_list(&self) -> HttpResponse {
-        HttpResponse::json(&self.directory.system_uids().map(|uid| json!(uid.as_str())).collect())
+        let uids: Vec<&str> = self.directory.system_uids().map(Uid::as_str).collect();
+        HttpResponse::json(&if uids.is_empty() { Value::Null } else { json!(uids) })
     }
 
     fn address(&self, intranet: bool) -> Value {
@@ -120,7 +125,7 @@ impl Node {
     }
 
     pub(super) fn route_batch(&self, request: &HttpRequest) -> Answer {
-        let uids = listed(request)?;
+        let uids = listed(request).map_err(|_| HttpResponse::refuse("数据格式有误！").as_text())?;
         let mut address = self.address(request.param("intranet") == "1");
         address["uids"] = json!(uids);
         Ok(HttpResponse::json(&json!([address])))
@@ -129,5 +134,6 @@ impl Node {
 
 /// A body that is a bare list of people.
 fn listed(request: &HttpRequest) -> Result<Vec<Uid>, HttpResponse> {
-    serde_json::from_slice(&request.body).map_err(|_| HttpResponse::refuse("数据格式有误！"))
+    let text = if request.body.is_empty() { "EOF" } else { "json: cannot unmarshal into Go value of type []string" };
+    serde_json::from_slice(&request.body).map_err(|_| HttpResponse::refuse(text).as_text())
 }

@@ -12,7 +12,7 @@ use crate::send::Post;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jindou::id::ChannelType;
-use jindou::wire::{Flags, Setting, Text};
+use jindou::wire::{Flags, ReasonCode, Setting, Text};
 use serde_json::{Value, json};
 
 const DEFAULT_LIMIT: usize = 100;
@@ -29,7 +29,8 @@ struct Page {
 impl Node {
     pub(super) fn route_v3(&mut self, request: &HttpRequest) -> Answer {
         match (request.method.as_str(), request.path.as_str()) {
-            ("GET", "/healthz" | "/readyz") => Ok(HttpResponse::json(&json!({ "status": "ok" }))),
+            ("GET", "/healthz") => Ok(HttpResponse::json(&json!({ "status": "ok" }))),
+            ("GET", "/readyz") => Ok(HttpResponse::json(&json!({ "ready": true }))),
             ("POST", "/message/send") => self.message_send_v3(request),
             ("POST", "/message/sync") => self.message_sync_v3(request),
             ("POST", "/message/syncack") => self.message_sync_ack(request),
@@ -44,15 +45,21 @@ impl Node {
 
     /// Asks for permission, and answers with the truth. A repeated clientMsgNo finds the first message again.
     fn message_send_v3(&mut self, request: &HttpRequest) -> Answer {
-        let form = Form::read(request)?;
+        let invalid = || HttpResponse::error(400, "invalid request");
+        let form = Form::parse(request).map_err(|_| invalid())?;
         let payload =
             STANDARD.decode(form.text("payload")?).map_err(|_| HttpResponse::error(400, "invalid payload"))?;
         let given = form.uid("from_uid")?;
         let from = if given.as_str().is_empty() { form.uid("sender_uid")? } else { given };
         let listed = form.uids("subscribers")?;
         let named = form.text("channel_id")?;
-        if from.as_str().is_empty() || payload.is_empty() || (named.is_empty() && listed.is_empty()) {
-            return Err(HttpResponse::error(400, "invalid request"));
+        let kind = form.kind()?;
+        let nowhere = listed.is_empty() && (named.is_empty() || kind == ChannelType(0));
+        if from.as_str().is_empty() || payload.is_empty() || nowhere {
+            return Err(invalid());
+        }
+        if kind == ChannelType::PERSON && named.contains('@') {
+            return Err(HttpResponse::error(400, "invalid channel id"));
         }
         let header = form.header()?;
         let flags = Flags {
@@ -61,6 +68,9 @@ impl Node {
             sync_once: header.sync_once || form.flag("sync_once")?,
             no_persist: header.no_persist || form.flag("no_persist")?,
         };
+        if !listed.is_empty() && !flags.sync_once {
+            return Err(HttpResponse::error(400, "request subscribers require sync_once"));
+        }
         let mut post = Post {
             message_id: 0,
             from,
@@ -69,7 +79,7 @@ impl Node {
             setting: Setting(form.byte("setting")?),
             client_msg_no: Text::from(form.text("client_msg_no")?),
             named: Text::from(named),
-            kind: form.kind()?,
+            kind,
             expire: form.expire()?,
             topic: None,
             payload,
@@ -86,6 +96,9 @@ impl Node {
         };
         if let Some((channel, post)) = delivery {
             self.deliver(&channel, &post, outcome.message_seq);
+        } else if outcome.reason == ReasonCode::SYSTEM_ERROR {
+            // The name was used for other words.
+            return Err(HttpResponse::error(500, "internal/message: append failed: channel: log conflict"));
         }
         Ok(HttpResponse::json(&json!({
             "message_id": outcome.message_id,
@@ -114,7 +127,6 @@ impl Node {
                 "end_message_seq": page.end,
                 "more": u8::from(page.more),
                 "messages": page.messages,
-                "error": "",
             }));
         }
         Ok(HttpResponse::json(&json!({ "items": items })))
@@ -123,14 +135,22 @@ impl Node {
     /// Up to where the channel is hidden from the reader, if he is a member at all.
     fn hidden_to(&self, uid: &Uid, channel: &Channel) -> Result<u64, HttpResponse> {
         let conversation = self.conversations.written(uid, channel);
-        let member = match channel.kind {
-            ChannelType::PERSON => conversation.is_some(),
-            _ => self.directory.list(channel, ListKind::Subscribers).contains(uid),
-        };
-        if !member {
+        if self.is_disbanded(channel) {
+            return Err(HttpResponse::refuse("internal/message: channel disbanded"));
+        }
+        if conversation.is_none() || self.has_left(uid, channel) {
             return Err(HttpResponse::refuse("internal/message: valid channel membership required"));
         }
         Ok(conversation.map_or(0, |conversation| conversation.deleted_to))
+    }
+
+    fn is_disbanded(&self, channel: &Channel) -> bool {
+        self.directory.info(channel).is_some_and(|info| info.disband)
+    }
+
+    /// A conversation outlives the membership.
+    fn has_left(&self, uid: &Uid, channel: &Channel) -> bool {
+        channel.kind != ChannelType::PERSON && !self.directory.list(channel, ListKind::Subscribers).contains(uid)
     }
 
     fn page_v3(&self, form: &Form, viewer: &Uid) -> Result<Page, HttpResponse> {
@@ -180,10 +200,15 @@ impl Node {
         rest.retain(|(channel, _)| cursor.is_empty() || place(channel) > cursor);
         rest.sort_by_key(|(channel, _)| place(channel));
         let page = &rest[..rest.len().min(limit)];
-        let listed = page.iter().filter_map(|(channel, at)| self.conversation_json_v3(&uid, channel, *at));
+        let (lost, kept): (Vec<_>, Vec<_>) =
+            page.iter().partition(|(channel, _)| self.is_disbanded(channel) || self.has_left(&uid, channel));
+        let kept = kept.into_iter().filter_map(|(channel, at)| self.conversation_json_v3(&uid, channel, *at));
+        let lost = lost.into_iter().map(
+            |(channel, _)| json!({ "channel_id": channel.name_for(uid.as_str()), "channel_type": channel.kind.0 }),
+        );
         let mut value = json!({
-            "conversations": listed.collect::<Vec<Value>>(),
-            "deletes": [],
+            "conversations": kept.collect::<Vec<Value>>(),
+            "deletes": lost.collect::<Vec<Value>>(),
             "unresolved": [],
             "done": page.len() == rest.len(),
             "coverage": self.now.0.saturating_mul(1_000_000),
@@ -223,6 +248,9 @@ impl Node {
     fn command_bind(&mut self, request: &HttpRequest, bind: bool) -> Answer {
         let form = Form::read(request)?;
         let (uid, channel) = (form.uid("uid")?, form.channel()?);
+        if uid.as_str().is_empty() || channel.id.is_empty() || channel.kind == ChannelType(0) {
+            return Err(HttpResponse::refuse("uid、channel_id和channel_type不能为空！"));
+        }
         if !bind {
             self.bound.remove(&(uid, channel));
             return Ok(HttpResponse::ok());
@@ -256,7 +284,11 @@ impl Node {
             let read_to = self.conversations.written(&uid, &channel).map_or(0, |conversation| conversation.read_to);
             let page = log.range(read_to + 1, u64::MAX);
             let page = &page[..page.len().min(limit - found.len())];
-            found.extend(page.iter().map(|message| self.message_json_v3(message, &uid)));
+            found.extend(page.iter().map(|message| {
+                let mut value = self.message_json_v3(message, &uid);
+                value["header"]["sync_once"] = json!(1);
+                value
+            }));
             if let Some(last) = page.last() {
                 records.push(SyncRecord { channel, last_seq: last.message_seq });
             }
@@ -266,9 +298,9 @@ impl Node {
     }
 }
 
-/// The order of a conversation list, as bytes.
+/// The order of a conversation list, as bytes: groups before people.
 fn place(channel: &Channel) -> Vec<u8> {
-    let mut place = channel.id.clone().into_bytes();
-    place.push(channel.kind.0);
+    let mut place = vec![u8::MAX - channel.kind.0];
+    place.extend_from_slice(channel.id.as_bytes());
     place
 }
