@@ -13,12 +13,16 @@ use super::app::App;
 use super::error::ApiError;
 use super::wukongim::WukongimError;
 use crate::rules::{ChannelRef, Span};
-use crate::storage::{DueErrand, Errand, ErrandId, SessionKey, Stored};
+use crate::storage::{CommandErrand, DueErrand, Errand, ErrandId, SessionKey, Stored};
 
 /// Lanes that are served side by side.
 const LANES: u32 = 16;
 /// An errand that failed is tried again after one second, then two, up to this.
 const LONGEST_WAIT: Span = Span(60_000);
+/// While the leader of a channel is dead, WuKongIM takes a command and loses it. So it is looked for, and sent again.
+const FIRST_LOOK: Span = Span(2_000);
+const LATER_LOOKS: Span = Span(15_000);
+const SENDS: u8 = 4;
 /// How long a request waits for its own errand before it answers all the same.
 const REQUEST_WAITS: Duration = Duration::from_secs(3);
 /// Expired sessions and sealed content go within this time.
@@ -73,7 +77,10 @@ async fn round(app: &Arc<App>) -> Stored<usize> {
 async fn finish(app: &App, due: DueErrand) -> Stored<()> {
     let kind = due.errand.kind();
     match perform(app, &due).await {
-        Ok(()) => app.store.errand_done(due.id).await,
+        Ok(Next::Nothing) => app.store.errand_done(due.id).await,
+        Ok(Next::Confirm { command, sent, after }) => {
+            app.store.errand_followed(due.id, &Errand::Confirm { command, sent }, app.now().plus(after)).await
+        }
         Err(WukongimError::Unavailable) => {
             let wait = LONGEST_WAIT.0.min(1000 << due.attempts.min(10));
             app.store.errand_failed(due.id, app.now().plus(Span(wait))).await
@@ -86,24 +93,57 @@ async fn finish(app: &App, due: DueErrand) -> Stored<()> {
     }
 }
 
-async fn perform(app: &App, due: &DueErrand) -> Result<(), WukongimError> {
+enum Next {
+    Nothing,
+    Confirm { command: CommandErrand, sent: u8, after: Span },
+}
+
+async fn perform(app: &App, due: &DueErrand) -> Result<Next, WukongimError> {
     match &due.errand {
-        Errand::Command { from, channel_id, channel_type, payload, client_msg_no, .. } => {
-            let to = ChannelRef { channel_id: channel_id.clone(), channel_type: *channel_type };
-            app.wukongim.send_command(from, &to, &STANDARD.encode(payload), client_msg_no).await
+        Errand::Command(command) => {
+            send(app, command).await?;
+            return Ok(Next::Confirm { command: command.clone(), sent: 1, after: FIRST_LOOK });
         }
-        Errand::CreateGroup { group, members } => app.wukongim.create_group(group, members).await,
-        Errand::Subscribe { group, members } => app.wukongim.subscribe(group, members).await,
-        Errand::Unsubscribe { group, members } => app.wukongim.unsubscribe(group, members).await,
+        Errand::Confirm { command, sent } => return confirm(app, command, *sent).await,
+        Errand::CreateGroup { group, members } => app.wukongim.create_group(group, members).await?,
+        Errand::Subscribe { group, members } => app.wukongim.subscribe(group, members).await?,
+        Errand::Unsubscribe { group, members } => app.wukongim.unsubscribe(group, members).await?,
         Errand::Quit { uid, device_flag } => {
             let _one_at_a_time = app.token_lock(uid).lock().await;
             // A log-in since then has taken this errand back.
-            match app.store.errand_is_open(due.id).await {
-                Ok(true) => app.wukongim.quit_device(uid, *device_flag).await,
-                Ok(false) => Ok(()),
-                Err(_) => Err(WukongimError::Unavailable),
+            let open = app.store.errand_is_open(due.id).await.map_err(|_| WukongimError::Unavailable)?;
+            if open {
+                app.wukongim.quit_device(uid, *device_flag).await?;
             }
         }
+    }
+    Ok(Next::Nothing)
+}
+
+async fn send(app: &App, command: &CommandErrand) -> Result<(), WukongimError> {
+    let payload = STANDARD.encode(&command.payload);
+    app.wukongim.send_command(&command.from, &channel_of(command), &payload, &command.client_msg_no).await
+}
+
+fn channel_of(command: &CommandErrand) -> ChannelRef {
+    ChannelRef { channel_id: command.channel_id.clone(), channel_type: command.channel_type }
+}
+
+async fn confirm(app: &App, command: &CommandErrand, sent: u8) -> Result<Next, WukongimError> {
+    match app.wukongim.command_is_stored(&command.from, &channel_of(command), &command.client_msg_no).await {
+        Ok(true) => Ok(Next::Nothing),
+        Ok(false) if sent < SENDS => {
+            send(app, command).await?;
+            Ok(Next::Confirm { command: command.clone(), sent: sent + 1, after: LATER_LOOKS })
+        }
+        Ok(false) => {
+            // Devices learn of the mark from the feed when they catch up.
+            tracing::warn!("a command was sent several times and is not stored");
+            Ok(Next::Nothing)
+        }
+        // 2.1.x has no index to look into.
+        Err(WukongimError::Missing) => Ok(Next::Nothing),
+        Err(error) => Err(error),
     }
 }
 

@@ -31,6 +31,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,7 +94,7 @@ pub async fn start(config: Config, clock: Clock, patience: Patience) -> Result<R
     if config.page.as_ref().is_some_and(|folder| !folder.is_dir()) {
         return Err(StartError::Page);
     }
-    fs::create_dir_all(&config.data).map_err(StartError::Folder)?;
+    make_private(&config.data).map_err(StartError::Folder)?;
     let secrets = Secrets::of_folder(&config.data).map_err(StartError::Folder)?;
     let store = Store::open(&config.data).await?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| StartError::Listen(config.listen, error))?;
@@ -115,6 +116,18 @@ pub async fn start(config: Config, clock: Clock, patience: Patience) -> Result<R
     let until_stopped = async move { while !*until.borrow() && until.changed().await.is_ok() {} };
     let listening = tokio::spawn(axum::serve(listener, service).with_graceful_shutdown(until_stopped).into_future());
     Ok(Running { app, address, stop, listening, working })
+}
+
+/// Password hashes and the secret are nobody else's.
+fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(folder)
 }
 
 impl Running {

@@ -1,5 +1,7 @@
 //! What WuKongIM still has to be told: written with what makes it due, done by the service, in order within a lane.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use sqlx::{Row, Transaction};
 
@@ -13,14 +15,12 @@ pub struct ErrandId(i64);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Errand {
-    /// Tell a channel's devices that a mark changed. The payload is JSON.
-    Command {
-        lane: String,
-        from: Uid,
-        channel_id: String,
-        channel_type: u8,
-        payload: String,
-        client_msg_no: String,
+    /// Tell a channel's devices that a mark changed.
+    Command(CommandErrand),
+    /// Look whether it was stored, since WuKongIM answers before it stores. `sent` counts the times it was sent.
+    Confirm {
+        command: CommandErrand,
+        sent: u8,
     },
     CreateGroup {
         group: GroupId,
@@ -41,6 +41,23 @@ pub enum Errand {
     },
 }
 
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandErrand {
+    lane: String,
+    pub from: Uid,
+    pub channel_id: String,
+    pub channel_type: u8,
+    /// JSON.
+    pub payload: String,
+    pub client_msg_no: String,
+}
+
+impl fmt::Debug for CommandErrand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CommandErrand({} bytes)", self.payload.len())
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct DueErrand {
     pub id: ErrandId,
@@ -58,19 +75,21 @@ impl Errand {
     }
 
     pub(super) fn command(channel: &Channel, command: &Command) -> Errand {
-        Errand::Command {
+        Errand::Command(CommandErrand {
             lane: format!("channel:{}:{}", channel.channel_type(), channel.key()),
             from: command.from.clone(),
             channel_id: command.to.channel_id.clone(),
             channel_type: command.to.channel_type,
             payload: String::from_utf8_lossy(&command.payload).into_owned(),
             client_msg_no: command.client_msg_no.clone(),
-        }
+        })
     }
 
     fn lane(&self) -> String {
         match self {
-            Errand::Command { lane, .. } => lane.clone(),
+            Errand::Command(command) => command.lane.clone(),
+            // What waits to be looked at holds up no other command of its channel.
+            Errand::Confirm { command, .. } => format!("confirm:{}:{}", command.lane, command.client_msg_no),
             Errand::CreateGroup { group, .. } | Errand::Subscribe { group, .. } | Errand::Unsubscribe { group, .. } => {
                 format!("group:{}", group.as_str())
             }
@@ -81,7 +100,8 @@ impl Errand {
     /// For logs.
     pub fn kind(&self) -> &'static str {
         match self {
-            Errand::Command { .. } => "command",
+            Errand::Command(_) => "command",
+            Errand::Confirm { .. } => "confirm",
             Errand::CreateGroup { .. } => "create-group",
             Errand::Subscribe { .. } => "subscribe",
             Errand::Unsubscribe { .. } => "unsubscribe",
@@ -90,12 +110,13 @@ impl Errand {
     }
 }
 
-pub(super) async fn add(tx: &mut Transaction<'static, Db>, errand: &Errand, now: Time) -> Stored<ErrandId> {
+/// Due from `at` on.
+pub(super) async fn add(tx: &mut Transaction<'static, Db>, errand: &Errand, at: Time) -> Stored<ErrandId> {
     let body = serde_json::to_string(errand).map_err(|_| StorageError::Corrupt("an errand that is no JSON"))?;
     let row = sqlx::query("INSERT INTO errands (lane, body, attempts, next_at) VALUES ($1, $2, 0, $3) RETURNING id")
         .bind(errand.lane())
         .bind(body)
-        .bind(now.0)
+        .bind(at.0)
         .fetch_one(&mut **tx)
         .await?;
     Ok(ErrandId(row.try_get("id")?))
@@ -136,6 +157,15 @@ impl Store {
 
     pub async fn errand_done(&self, id: ErrandId) -> Stored<()> {
         sqlx::query("DELETE FROM errands WHERE id = $1").bind(id.0).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// An errand that is done and leads to another.
+    pub async fn errand_followed(&self, id: ErrandId, next: &Errand, at: Time) -> Stored<()> {
+        let mut tx = self.write().await?;
+        sqlx::query("DELETE FROM errands WHERE id = $1").bind(id.0).execute(&mut *tx).await?;
+        add(&mut tx, next, at).await?;
+        tx.commit().await?;
         Ok(())
     }
 

@@ -21,7 +21,7 @@ use sqlx::{Pool, Sqlite, Transaction};
 
 use crate::rules::InvalidId;
 
-pub use errands::{DueErrand, Errand, ErrandId};
+pub use errands::{CommandErrand, DueErrand, Errand, ErrandId};
 pub use groups::{Group, GroupChange, Member};
 pub use marks::{Action, Asked, AuditRow, Decided, Known, Seal};
 pub use people::{Person, Session, SessionKey, TokenHash};

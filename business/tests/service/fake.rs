@@ -27,6 +27,8 @@ pub struct Inner {
     pub old: bool,
     /// Answers as a node whose leader is away.
     pub down: bool,
+    /// So many of the next messages are accepted and lost, as while a channel's leader is dead.
+    pub lost: u32,
     /// Paths that are refused for ever.
     pub refused: BTreeSet<&'static str>,
     pub now: i64,
@@ -230,6 +232,11 @@ async fn call(State(fake): State<Fake>, uri: axum::http::Uri, Json(asked): Json<
         "/channel/subscriber_remove" => {
             let gone = people();
             inner.subscribers.entry(text("channel_id")).or_default().retain(|uid| !gone.contains(uid));
+        }
+        "/message/send" if inner.lost > 0 => {
+            inner.lost -= 1;
+            return Json(json!({ "data": { "client_msg_no": text("client_msg_no"), "message_id": 1 }, "status": 200 }))
+                .into_response();
         }
         "/message/send" => {
             let sync_once = asked["header"]["sync_once"].as_u64().unwrap_or(0);

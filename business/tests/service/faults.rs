@@ -51,8 +51,6 @@ async fn a_recall_that_was_recorded_is_told_after_a_restart() {
     let world = World::new(&[]).await;
     let (alice, _) = (world.sign_up("alice").await, world.sign_up("bob").await);
     world.fake.write("alice", "bob", 1, "n1", &text("x"));
-    // The mark is recorded; the command finds nobody. A copy of the message is known, so only the command needs WuKongIM.
-    world.fake.lock().refused.clear();
     let recall = world.post("/v1/recall", &alice, with(&person("bob"), json!({ "clientMsgNo": "n1" })));
     let fake = world.fake.clone();
     let cut = async {
@@ -75,6 +73,33 @@ async fn a_recall_that_was_recorded_is_told_after_a_restart() {
     let names: std::collections::BTreeSet<String> = sent.iter().map(|call| call["client_msg_no"].to_string()).collect();
     assert_eq!(names.len(), 1, "every attempt has the same name");
     world.end().await;
+}
+
+#[tokio::test]
+async fn a_command_that_wukongim_took_and_lost_is_sent_again_until_it_is_stored() {
+    for (old, sends) in [(false, 3), (true, 1)] {
+        let world = World::new(&[]).await;
+        let (alice, _) = (world.sign_up("alice").await, world.sign_up("bob").await);
+        world.fake.write("alice", "bob", 1, "n1", &text("x"));
+        world.fake.lock().old = old;
+        world.fake.lock().lost = 2;
+        world.post("/v1/recall", &alice, with(&person("bob"), json!({ "clientMsgNo": "n1" }))).await.done();
+        for number in 1..=sends {
+            world.until_called("/message/send", number).await;
+            // Wait for the errand that looks for it, then let its time come.
+            while world.server.store().next_errand_at().await.expect("a look").is_none() && !old {
+                tokio::task::yield_now().await;
+            }
+            world.pass(16);
+        }
+        while world.server.store().next_errand_at().await.expect("a look").is_some() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        let sent = world.fake.calls_to("/message/send");
+        assert_eq!(sent.len(), sends, "without an index nothing can be looked for");
+        assert!(sent.iter().all(|call| call["client_msg_no"] == sent[0]["client_msg_no"]));
+        world.end().await;
+    }
 }
 
 #[tokio::test]

@@ -152,26 +152,47 @@ impl Wukongim {
         channel: &Channel,
         name: &ClientMsgNo,
     ) -> Result<Option<StoredMessage>, WukongimError> {
-        let ids = match channel {
-            Channel::Person(pair) => wukongim_person_channel(pair),
-            Channel::Group(group) => vec![group.as_str().to_owned()],
-        };
-        for id in ids {
-            let path = format!(
-                "/message/byclientmsgno?channel_id={}&channel_type={}&client_msg_no={}",
-                percent_encoded(&id),
-                channel.channel_type(),
-                percent_encoded(name.as_str())
-            );
-            let answer: Value = self.transport.get(&path).await?;
-            // "Not found" comes as a status inside an answer that is fine.
-            if answer.get("message_seq").is_some() {
-                return Ok(serde_json::from_value::<MessageAnswer>(answer)
-                    .map_err(|_| WukongimError::Unreadable)?
-                    .stored());
+        for id in stored_ids(channel) {
+            if let Some(message) = self.indexed(&id, channel.channel_type(), name.as_str()).await? {
+                return Ok(message.stored());
             }
         }
         Ok(None)
+    }
+
+    /// Whether a command that was sent is in the channel's log of commands. `Missing` on 2.1.x.
+    pub async fn command_is_stored(
+        &self,
+        from: &Uid,
+        to: &ChannelRef,
+        client_msg_no: &str,
+    ) -> Result<bool, WukongimError> {
+        let channel = Channel::named(to, from).map_err(|_| WukongimError::Unreadable)?;
+        for id in stored_ids(&channel) {
+            if self.indexed(&format!("{id}{COMMAND_SUFFIX}"), channel.channel_type(), client_msg_no).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn indexed(
+        &self,
+        stored_id: &str,
+        channel_type: u8,
+        client_msg_no: &str,
+    ) -> Result<Option<MessageAnswer>, WukongimError> {
+        let path = format!(
+            "/message/byclientmsgno?channel_id={}&channel_type={channel_type}&client_msg_no={}",
+            percent_encoded(stored_id),
+            percent_encoded(client_msg_no)
+        );
+        let answer: Value = self.transport.get(&path).await?;
+        // "Not found" comes as a status inside an answer that is fine.
+        if answer.get("message_seq").is_none() {
+            return Ok(None);
+        }
+        serde_json::from_value(answer).map(Some).map_err(|_| WukongimError::Unreadable)
     }
 
     pub async fn conversations(
@@ -219,6 +240,14 @@ impl Wukongim {
     async fn command(&self, path: &str, body: &impl Serialize) -> Result<(), WukongimError> {
         let accepted: Accepted = self.transport.post(path, body).await?;
         if accepted.status == 200 { Ok(()) } else { Err(WukongimError::Refused { status: accepted.status }) }
+    }
+}
+
+/// The id under which a channel is stored, or both that it may have.
+fn stored_ids(channel: &Channel) -> Vec<String> {
+    match channel {
+        Channel::Person(pair) => wukongim_person_channel(pair),
+        Channel::Group(group) => vec![group.as_str().to_owned()],
     }
 }
 
