@@ -3,6 +3,7 @@
 
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The three servers that a client meets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,7 +75,8 @@ pub struct Idle {
     pub ready: Millis,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// `Debug` leaves the manager token out.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Config {
     pub generation: Generation,
     /// Off, as in WuKongIM's defaults: anybody may be anybody, and every device is a slave. Version 3 never checks.
@@ -96,6 +98,17 @@ pub struct Config {
     pub lost_in_burst: u16,
     /// Keeps what happened for [`crate::Gateway::take_trace`].
     pub trace: bool,
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("generation", &self.generation)
+            .field("token_auth", &self.token_auth)
+            .field("encryption", &self.encryption)
+            .field("strangers_may_write", &self.strangers_may_write)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Config {

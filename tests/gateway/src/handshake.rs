@@ -16,6 +16,13 @@ use std::collections::BTreeMap;
 /// A kicked connection hears of it this long before it ends.
 const KICK_GRACE: Millis = Millis::from_secs(2);
 
+/// What both sides have agreed on, and what the client has yet to hear of it.
+struct Agreement {
+    cipher: Cipher,
+    server_key: Text,
+    salt: Text,
+}
+
 impl Node {
     pub(crate) fn greet(&mut self, conn: ConnId, bytes: &[u8]) {
         let generation = self.config.generation;
@@ -49,7 +56,7 @@ impl Node {
         // The clock of a refused CONNECT starts here too, and nothing else tells the client.
         self.set_idle(conn, self.config.idle.before_connack);
         let Some(level) = self.authenticate(&uid, connect) else { return self.refuse_in_silence(conn) };
-        let Some((cipher, server_key, salt)) = self.agree(connect) else { return self.refuse_in_silence(conn) };
+        let Some(agreement) = self.agree(connect) else { return self.refuse_in_silence(conn) };
 
         for old in self.connections(&uid, Some(connect.device_flag)) {
             let same_device = self.session(old).is_some_and(|session| session.device_id == connect.device_id);
@@ -59,7 +66,7 @@ impl Node {
                 self.schedule(self.now + KICK_GRACE, Timer::End(old));
             }
         }
-        self.establish(conn, uid, connect, level, cipher, server_key, salt);
+        self.establish(conn, uid, connect, level, agreement);
     }
 
     /// Version 3 checks no token and knows no ban; it says what it dislikes about keys.
@@ -71,7 +78,7 @@ impl Node {
             return self.refuse_aloud(conn, ReasonCode::CLIENT_KEY_IS_EMPTY);
         }
         let uid = Uid::from(uid);
-        let Some((cipher, server_key, salt)) = self.agree(connect) else {
+        let Some(agreement) = self.agree(connect) else {
             return self.refuse_aloud(conn, ReasonCode::AUTH_FAIL);
         };
         for old in self.connections(&uid, Some(connect.device_flag)) {
@@ -79,7 +86,7 @@ impl Node {
                 self.close(old, CloseHow::Frame(1000));
             }
         }
-        self.establish(conn, uid, connect, DeviceLevel::Slave, cipher, server_key, salt);
+        self.establish(conn, uid, connect, DeviceLevel::Slave, agreement);
     }
 
     /// The level of the device, or `None` if it may not connect.
@@ -94,15 +101,15 @@ impl Node {
         (device.token == token && !banned).then_some(device.level)
     }
 
-    fn agree(&mut self, connect: &Connect) -> Option<(Cipher, Text, Text)> {
+    fn agree(&mut self, connect: &Connect) -> Option<Agreement> {
         if !self.config.encryption {
-            return Some((Cipher::plain(), Text::new(), Text::new()));
+            return Some(Agreement { cipher: Cipher::plain(), server_key: Text::new(), salt: Text::new() });
         }
         let pair = KeyPair::from_seed(self.dice.seed());
         let server_key = pair.public_key();
         let salt = Text::from(self.dice.alphanumeric(16));
         let cipher = pair.accept(&connect.client_key, &salt).ok()?;
-        Some((cipher, server_key, salt))
+        Some(Agreement { cipher, server_key, salt })
     }
 
     fn refuse_in_silence(&mut self, conn: ConnId) {
@@ -128,17 +135,7 @@ impl Node {
         self.close(conn, CloseHow::Frame(1000));
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn establish(
-        &mut self,
-        conn: ConnId,
-        uid: Uid,
-        connect: &Connect,
-        level: DeviceLevel,
-        cipher: Cipher,
-        server_key: Text,
-        salt: Text,
-    ) {
+    fn establish(&mut self, conn: ConnId, uid: Uid, connect: &Connect, level: DeviceLevel, agreement: Agreement) {
         let latest = self.config.generation.latest_version();
         let asked = connect.version;
         let version = match asked.0 {
@@ -152,7 +149,7 @@ impl Node {
             device_id: connect.device_id.clone(),
             level,
             version,
-            cipher,
+            cipher: agreement.cipher,
             registered: true,
             unacked: BTreeMap::new(),
         }));
@@ -165,8 +162,8 @@ impl Node {
                 server_version: (asked.0 > 3).then_some(version),
                 time_diff: now.wrapping_sub(connect.client_timestamp),
                 reason: ReasonCode::SUCCESS,
-                server_key,
-                salt,
+                server_key: agreement.server_key,
+                salt: agreement.salt,
                 node_id: (version >= ProtocolVersion::NODE_ID).then_some(self.config.node_id),
             }),
         );

@@ -48,9 +48,10 @@ pub use row::{Row, StoredMessage};
 pub use time::Millis;
 
 use node::Node;
+use std::fmt;
 
-/// What happens to the server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What happens to the server. `Debug` prints bytes as their number.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Input {
     /// A WebSocket is open. An id is used once.
     Opened(ConnId),
@@ -67,8 +68,8 @@ pub enum Input {
     Stopping,
 }
 
-/// What the server does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What the server does. `Debug` prints bytes as their number.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Output {
     /// One binary WebSocket message.
     Send(ConnId, Vec<u8>),
@@ -78,6 +79,32 @@ pub enum Output {
     Persist(Row),
     /// The process dies on the spot, as 2.1.x does of a person channel with nobody in it.
     Crash,
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Input::Opened(conn) => write!(f, "Opened({})", conn.0),
+            Input::Message(conn, bytes) => write!(f, "Message({}, {} bytes)", conn.0, bytes.len()),
+            Input::Alive(conn) => write!(f, "Alive({})", conn.0),
+            Input::Closed(conn) => write!(f, "Closed({})", conn.0),
+            Input::Http(request, call) => write!(f, "Http({}, {call:?})", request.0),
+            Input::Timeout => f.write_str("Timeout"),
+            Input::Stopping => f.write_str("Stopping"),
+        }
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Output::Send(conn, bytes) => write!(f, "Send({}, {} bytes)", conn.0, bytes.len()),
+            Output::Close(conn, how) => write!(f, "Close({}, {how:?})", conn.0),
+            Output::Respond(request, response) => write!(f, "Respond({}, {response:?})", request.0),
+            Output::Persist(row) => write!(f, "Persist({row:?})"),
+            Output::Crash => f.write_str("Crash"),
+        }
+    }
 }
 
 /// How a server ends a WebSocket.

@@ -17,7 +17,7 @@ impl Form {
 
     /// As a few calls read it: what is wrong is said in JSON that calls itself plain text.
     pub(super) fn bound(request: &HttpRequest) -> Result<Form, HttpResponse> {
-        Form::parse(request).map_err(|text| HttpResponse::refuse(&text).as_text())
+        Form::parse(request).map_err(|text| HttpResponse::refuse(&text).in_plain_text())
     }
 
     pub(super) fn parse(request: &HttpRequest) -> Result<Form, String> {
@@ -104,7 +104,7 @@ impl Form {
 
     pub(super) fn bytes(&self, name: &str) -> Result<Vec<u8>, HttpResponse> {
         let text = self.text(name)?;
-        STANDARD.decode(&text).map_err(|_| HttpResponse::refuse("illegal base64 data at input byte 0").as_text())
+        STANDARD.decode(&text).map_err(|_| HttpResponse::refuse("illegal base64 data at input byte 0").in_plain_text())
     }
 
     pub(super) fn kind(&self) -> Result<ChannelType, HttpResponse> {

@@ -94,7 +94,7 @@ impl HttpResponse {
         HttpResponse { status: 400, ..HttpResponse::json(&json!({ "msg": text, "status": 400 })) }
     }
 
-    fn as_text(self) -> HttpResponse {
+    fn in_plain_text(self) -> HttpResponse {
         HttpResponse { content_type: Some("text/plain; charset=utf-8"), ..self }
     }
 

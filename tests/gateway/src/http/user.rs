@@ -125,7 +125,7 @@ impl Node {
     }
 
     pub(super) fn route_batch(&self, request: &HttpRequest) -> Answer {
-        let uids = listed(request).map_err(|_| HttpResponse::refuse("数据格式有误！").as_text())?;
+        let uids = listed(request).map_err(|_| HttpResponse::refuse("数据格式有误！").in_plain_text())?;
         let mut address = self.address(request.param("intranet") == "1");
         address["uids"] = json!(uids);
         Ok(HttpResponse::json(&json!([address])))
@@ -135,5 +135,5 @@ impl Node {
 /// A body that is a bare list of people.
 fn listed(request: &HttpRequest) -> Result<Vec<Uid>, HttpResponse> {
     let text = if request.body.is_empty() { "EOF" } else { "json: cannot unmarshal into Go value of type []string" };
-    serde_json::from_slice(&request.body).map_err(|_| HttpResponse::refuse(text).as_text())
+    serde_json::from_slice(&request.body).map_err(|_| HttpResponse::refuse(text).in_plain_text())
 }

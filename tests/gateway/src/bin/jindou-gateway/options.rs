@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// A WuKongIM-compatible gateway for tests and for trying Jindou out. Not for production.
 ///
 /// When it is ready it prints one line of JSON: {"ws":"ws://…","api":"http://…"}.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "jindou-gateway", version)]
 pub struct Options {
     /// Where WebSockets are accepted; port 0 takes a free one.
