@@ -170,7 +170,6 @@ impl Timeline {
         }
         ranges::cover(&mut self.row.ranges, seq, seq);
         self.row.last_seq = self.row.last_seq.max(seq);
-        self.put(row.clone(), have, turn);
         let message = view::message(context.own, &row);
         if own && (context.owed)(&row.client_msg_no) {
             turn.event(Event::MessageChanged { message });
@@ -178,6 +177,7 @@ impl Timeline {
             turn.event(Event::Message { message, live });
         }
         self.land(&row, context, turn);
+        self.put(row, have, turn);
     }
 
     /// Writes the row, and the digest where it is the newest.
@@ -185,7 +185,9 @@ impl Timeline {
         if self.row.last.as_ref().is_none_or(|digest| digest.message_seq <= row.message_seq) {
             self.row.last = Some(view::digest(&row));
         }
-        have.rows.insert(row.message_seq, Some(row.clone()));
+        if have.keeps {
+            have.rows.insert(row.message_seq, Some(row.clone()));
+        }
         turn.change(Change::Message(row));
     }
 
@@ -212,6 +214,7 @@ impl Timeline {
             self.row.read_to = self.row.read_to.max(figure.read_to);
             self.baseline = Some(figure.last_seq);
         }
+        have.keeps = true;
         let known = self.row.ranges.clone();
         let mut shown = Vec::new();
         let mut whole = true;

@@ -52,6 +52,7 @@ impl Timeline {
         context: &Context<'_>,
         turn: &mut Turn,
     ) {
+        have.keeps = true;
         for fed in marks {
             if !self.marks.is_news(&fed.mark) {
                 continue;

@@ -26,7 +26,9 @@ use crate::event::Event;
 use crate::id::{MessageId, MessageSeq};
 use crate::recall::Marks;
 use crate::request::{self, FedMark, Policy, Target};
-use crate::rows::{Answer, AuditRow, Change, ChannelRow, Copy, Mark, MessageRow, Query, Seen, seen_hash};
+use crate::rows::{
+    Answer, AuditRow, Change, ChannelRow, Copy, Mark, MessageRow, MessageState, Query, Range, Seen, seen_hash,
+};
 use crate::time::{Millis, Wall};
 use crate::turn::{Act, Ask, ConnectionId, Ticket, Turn};
 use crate::wire::Recvack;
@@ -134,6 +136,8 @@ pub enum Work {
 /// What the store was asked and answered for the piece at the front.
 #[derive(Default)]
 struct Have {
+    /// More messages follow in this piece, and may be copies of those that it brings.
+    keeps: bool,
     rows: BTreeMap<MessageSeq, Option<MessageRow>>,
     quoting: Option<Vec<MessageRow>>,
     page: Option<Vec<MessageRow>>,
@@ -366,7 +370,7 @@ impl Timeline {
     }
 
     fn apply(&mut self, work: Work, mut have: Have, context: &Context<'_>, turn: &mut Turn) {
-        let before = self.row.clone();
+        let before = Glance::of(&self.row);
         match work {
             Work::Arrived(arrival) => {
                 let hole = self.fetch.hole(&self.row);
@@ -408,10 +412,10 @@ impl Timeline {
                 }
             }
         }
-        if self.row != before {
+        let after = Glance::of(&self.row);
+        if after != before {
             turn.change(Change::Channel(self.row.clone()));
-            let visible = |row: &ChannelRow| (row.unread, row.read_to, row.last_seq, row.last.clone());
-            if visible(&self.row) != visible(&before) {
+            if (&after.figures, &after.last) != (&before.figures, &before.last) {
                 turn.event(Event::Conversation { conversation: view::conversation(context.own, &self.row) });
             }
         }
@@ -504,6 +508,32 @@ pub fn arrival(channel: &Channel, message: request::Message) -> Arrival {
 
 /// The system's uid, where a server tells it.
 pub const SYSTEM: &str = "____system";
+
+/// Enough of a channel's row to see whether it changed, without copying what it quotes.
+#[derive(PartialEq)]
+struct Glance {
+    ranges: Vec<Range>,
+    marks_version: u64,
+    reached_start: bool,
+    /// Unread, read position, newest seq.
+    figures: (u64, MessageSeq, MessageSeq),
+    /// Which message stands last, in which state and how long.
+    last: Option<(MessageSeq, MessageId, MessageState, usize)>,
+}
+
+impl Glance {
+    fn of(row: &ChannelRow) -> Self {
+        let last = row.last.as_ref();
+        let last = last.map(|last| (last.message_seq, last.message_id, last.state.clone(), last.content.len()));
+        Self {
+            ranges: row.ranges.clone(),
+            marks_version: row.marks_version,
+            reached_start: row.reached_start,
+            figures: (row.unread, row.read_to, row.last_seq),
+            last,
+        }
+    }
+}
 
 /// What a pushed message takes while it waits; the rest is bounded by what we asked for.
 fn size(work: &Work) -> usize {
