@@ -21,7 +21,7 @@ const stages = {
   },
   scripts: { count: ofNode, commands: () => nodeTests("scripts") },
   native: { count: ofLibtest, commands: ({ cargo }) => [[cargo, "test", "--workspace", "--no-fail-fast"]] },
-  types: { count: ofCheck, commands: ({ tsc }) => [[tsc, "--project", "tests/types"]] },
+  types: { count: ofCheck, commands: ({ tsc }) => ["tests/types", "www"].map((project) => [tsc, "--project", project]) },
   browser: {
     count: ofLibtest,
     absent: !hasBrowserTests,
