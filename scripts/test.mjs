@@ -17,6 +17,7 @@ const stages = {
     commands: ({ cargo }) => [
       [cargo, "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
       [cargo, "clippy", "--package", "jindou", "--lib", ...(hasBrowserTests ? ["--test", "browser"] : []), "--target", wasmTarget, "--", "-D", "warnings"],
+      [cargo, "clippy", "--package", "jindou-bench", "--target", wasmTarget, "--", "-D", "warnings"],
     ],
   },
   scripts: { count: ofNode, commands: () => nodeTests("scripts") },
@@ -35,6 +36,8 @@ const stages = {
   },
   page: { count: ofNode, absent: !existsSync(join(root, "www")), before: buildEverything, commands: () => nodeTests("page") },
   package: { count: ofNode, absent: !existsSync(join(root, "src", "browser", "index.js")), before: () => buildPackage(), commands: () => nodeTests("package") },
+  // Whether the benches work; they have no opinion about how fast.
+  bench: { count: ofNode, commands: () => nodeTests("bench") },
 };
 
 await command(async () => {

@@ -1,0 +1,2 @@
+// Jindou as an application imports it.
+export { Client } from "jindou";

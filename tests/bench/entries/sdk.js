@@ -1,0 +1,4 @@
+// The official SDK as an application imports it.
+import WKSDK from "wukongimjssdk";
+
+export default WKSDK;
