@@ -1,0 +1,323 @@
+// The package in real Chromium, with the gateway double and the business server: two people, in a worker and on the page.
+// With WUKONGIM_API (and JINDOU_BUSINESS) the same against a real WuKongIM in place of the double.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+
+import { pkg } from "../../scripts/build.mjs";
+import { openBrowser } from "../../scripts/lib/browser.mjs";
+import { startBusiness, startGateway } from "../../scripts/lib/servers.mjs";
+import { endAll } from "../../scripts/lib/shell.mjs";
+import { servePage } from "./harness.mjs";
+
+const real = process.env.WUKONGIM_API;
+const programs = { gateway: process.env.JINDOU_GATEWAY, business: process.env.JINDOU_BUSINESS };
+// The business server has settings of the same names.
+for (const name of ["JINDOU_GATEWAY", "WUKONGIM_API"]) delete process.env[name];
+let home;
+let browser;
+let gateway;
+let business;
+let site;
+let people = 0;
+
+before(async () => {
+  home = mkdtempSync(join(tmpdir(), "jindou-client-"));
+  site = servePage(join(home, "page"), pkg);
+  const wukongim = real ?? (gateway = await startGateway({ program: programs.gateway, data: join(home, "gateway") })).addresses.api;
+  business = await startBusiness({ program: programs.business, data: join(home, "business"), wukongim, page: site, demo: false });
+  browser = await openBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  await endAll();
+  rmSync(home, { recursive: true, force: true });
+});
+
+/** Somebody new, with an account and a browser of their own. */
+async function person(name) {
+  people += 1;
+  const uid = `${name}${people}`;
+  const password = "correct horse battery";
+  const answer = await fetch(new URL("/v1/signup", business.addresses.url), {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ uid, name, password, deviceFlag: 1 }),
+  });
+  assert.ok(answer.ok, `the account is made: ${answer.status} ${await answer.clone().text()}`);
+  const { token } = await answer.json();
+  const context = await browser.newContext();
+  return { uid, token, context };
+}
+
+/** A tab of theirs, with a client in it; what it hears is kept in `heard`. */
+async function tab(person, options = {}) {
+  const page = await person.context.newPage();
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(String(error)));
+  page.on("console", (line) => line.type() === "error" && !/WebSocket connection|Failed to load resource/.test(line.text()) && problems.push(line.text()));
+  await page.goto(business.addresses.url);
+  const open = async () => {
+    await page.waitForFunction(() => globalThis.jindou);
+    return page.evaluate(async ({ uid, token, options }) => {
+      const { Client } = globalThis.jindou;
+      globalThis.im = await Client.open({ uid, token, business: location.origin, ...options });
+      globalThis.heard = [];
+      for (const type of ["connection", "message", "message-changed", "conversation", "history", "recall", "sync", "problem", "quarantined"]) globalThis.im.on(type, (event) => globalThis.heard.push(event));
+      return globalThis.im.mode;
+    }, { uid: person.uid, token: person.token, options });
+  };
+  return { page, problems, open, run: (script, argument) => page.evaluate(script, argument) };
+}
+
+const connected = async (tab) => {
+  await tab.open();
+  await tab.run(() => globalThis.im.connect());
+};
+const send = (tab, to, text) => tab.run(([channelId, content]) => globalThis.im.send({ channelId, channelType: 1 }, { type: 1, content }), [to, text]);
+const texts = (tab, with_) => tab.run((channelId) => globalThis.im.messages({ channelId, channelType: 1 }).then((page) => page.messages.map((message) => message.content?.content ?? message.state)), with_);
+const arrives = (tab, with_, text) =>
+  tab.page.waitForFunction(([channelId, text]) => globalThis.heard.some((event) => event.type === "message" && event.message.channelId === channelId && event.message.content?.content === text), [with_, text], { timeout: 15_000 });
+
+for (const worker of [true, false]) {
+  const where = worker ? "in a worker" : "on the page";
+
+  test(`two people talk, ${where}`, { timeout: 90_000 }, async () => {
+    const [alice, bob] = [await person("alice"), await person("bob")];
+    const [a, b] = [await tab(alice, { worker }), await tab(bob, { worker })];
+    assert.equal(await a.open(), worker ? "worker" : "page");
+    await a.run(() => globalThis.im.connect());
+    await connected(b);
+    const sent = await send(a, bob.uid, "你好");
+    assert.equal(sent.type, "sent");
+    assert.equal(sent.message.delivery, "sent");
+    assert.match(sent.message.messageId, /^\d+$/);
+    await arrives(b, alice.uid, "你好");
+    const unread = () => b.run(() => globalThis.im.conversations().then(([conversation]) => conversation.unread));
+    assert.equal(await unread(), 1);
+    await b.run(([channelId, seq]) => globalThis.im.markRead({ channelId, channelType: 1 }, seq), [alice.uid, sent.message.messageSeq]);
+    assert.equal(await unread(), 0);
+    await send(b, alice.uid, "hello");
+    await arrives(a, bob.uid, "hello");
+    assert.deepEqual(await texts(a, bob.uid), ["你好", "hello"]);
+    assert.deepEqual(await texts(b, alice.uid), ["你好", "hello"]);
+
+    // After a reload everything is there, before there is a network, and once.
+    await b.page.reload();
+    await b.open();
+    assert.deepEqual(await texts(b, alice.uid), ["你好", "hello"]);
+    await b.run(() => globalThis.im.connect());
+    await b.page.waitForFunction(() => globalThis.heard.some((event) => event.type === "sync" && event.done), null, { timeout: 20_000 });
+    assert.deepEqual(await texts(b, alice.uid), ["你好", "hello"]);
+
+    // A recall is known to both and leaves no content.
+    const recalled = await a.run((message) => globalThis.im.recall(message), sent.message);
+    assert.equal(recalled.state, "recalled");
+    await b.page.waitForFunction(() => globalThis.heard.some((event) => event.type === "recall"), null, { timeout: 15_000 });
+    assert.deepEqual(await texts(b, alice.uid), ["recalled", "hello"]);
+    assert.deepEqual(await texts(a, bob.uid), ["recalled", "hello"]);
+    for (const { problems } of [a, b]) assert.deepEqual(problems, []);
+    await alice.context.close();
+    await bob.context.close();
+  });
+
+  test(`what was sent without a network leaves after a reload, once, ${where}`, { timeout: 90_000 }, async () => {
+    const [alice, bob] = [await person("alice"), await person("bob")];
+    const [a, b] = [await tab(alice, { worker }), await tab(bob, { worker })];
+    await connected(b);
+    await a.open();
+    // Not connected yet: it is accepted, kept and not sent.
+    const pending = await a.run((channelId) => globalThis.im.send({ channelId, channelType: 1 }, { type: 1, content: "later" }, { deadline: 50 }), bob.uid);
+    assert.equal(pending.type, "pending");
+    await a.page.reload();
+    await a.open();
+    const outbox = await a.run(() => globalThis.im.outbox());
+    assert.deepEqual(outbox.map(({ clientMsgNo, content }) => [clientMsgNo, content.content]), [[pending.clientMsgNo, "later"]]);
+    await a.run(() => globalThis.im.connect());
+    await arrives(b, alice.uid, "later");
+    await a.page.waitForFunction(() => globalThis.im.outbox().then((outbox) => outbox.length === 0), null, { timeout: 15_000 });
+    assert.deepEqual(await texts(b, alice.uid), ["later"]);
+    assert.deepEqual(await texts(a, bob.uid), ["later"]);
+    for (const { problems } of [a, b]) assert.deepEqual(problems, []);
+    await alice.context.close();
+    await bob.context.close();
+  });
+
+  test(`a second tab with the same database hears in-use, and gets it once the first is closed, ${where}`, { timeout: 60_000 }, async () => {
+    const alice = await person("alice");
+    const [first, second] = [await tab(alice, { worker }), await tab(alice, { worker })];
+    await first.open();
+    const refusal = await second.run(({ uid, token, worker }) => globalThis.jindou.Client.open({ uid, token, business: location.origin, worker }).then(() => "opened", (error) => ({ name: error.name, code: error.code, retryable: error.retryable })), { ...alice, context: undefined, worker });
+    assert.deepEqual(refusal, { name: "JindouError", code: "in-use", retryable: true });
+    await first.run(() => globalThis.im.close());
+    await second.open();
+    await second.page.close();
+    await first.open();
+    await alice.context.close();
+  });
+
+  test(`every promise settles when the client is closed, ${where}`, { timeout: 60_000 }, async () => {
+    const alice = await person("alice");
+    const a = await tab(alice, { worker });
+    await a.open();
+    const outcome = await a.run(async () => {
+      const { im } = globalThis;
+      const read = (async () => {
+        for await (const event of im.events()) if (event.type === "connection") return event.connection.state;
+        return "ended";
+      })();
+      const waiting = im.send({ channelId: "somebody", channelType: 1 }, { type: 1, content: "never" }).catch((error) => error.code);
+      const controller = new AbortController();
+      const aborted = im.connect({ signal: controller.signal }).catch((error) => [error.code, error.cause]);
+      controller.abort("enough");
+      const closing = [im.close(), im.close()];
+      const late = await im.outbox().catch((error) => error.code);
+      await Promise.all(closing);
+      return { waiting: await waiting, aborted: await aborted, late, read: await read, connection: im.connection, after: await im.connect().catch((error) => error.code) };
+    });
+    assert.deepEqual({ ...outcome, read: undefined }, { waiting: "closed", aborted: ["aborted", "enough"], late: "closed", read: undefined, connection: { state: "closed" }, after: "closed" });
+    await alice.context.close();
+  });
+
+  test(`wrong arguments are told by name, ${where}`, { timeout: 60_000 }, async () => {
+    const alice = await person("alice");
+    const a = await tab(alice, { worker });
+    await a.open();
+    const codes = await a.run(async () => {
+      const { im } = globalThis;
+      const channel = { channelId: "somebody", channelType: 1 };
+      const circle = { type: 1 };
+      circle.self = circle;
+      const tries = [
+        () => im.send({ channelId: "", channelType: 1 }, { type: 1, content: "x" }),
+        () => im.send({ channelId: "a@b", channelType: 1 }, { type: 1, content: "x" }),
+        () => im.send({ channelId: "a", channelType: 300 }, { type: 1, content: "x" }),
+        () => im.send({ channelId: "a" }, { type: 1, content: "x" }),
+        () => im.send(undefined, { type: 1, content: "x" }),
+        () => im.send(channel, "text"),
+        () => im.send(channel, circle),
+        () => im.send(channel, { type: 1, n: 1n }),
+        () => im.send(channel, { type: 1, content: "x" }, { clientMsgNo: "" }),
+        () => im.send(channel, { type: 1, content: "x" }, { deadline: -1 }),
+        () => im.send(channel, { type: 1, content: "x" }, { topic: () => {} }),
+        () => im.send(channel, { type: 1, content: "x".repeat(30_000) }),
+        () => im.messages(channel, { limit: 0 }),
+        () => im.messages(channel, { before: 1.5 }),
+        () => im.messages(channel, { before: "no number" }),
+        () => im.markRead(channel, -1),
+        () => im.retry("nothing"),
+        () => im.recall({ ...channel, messageId: "1" }),
+      ];
+      const codes = [];
+      for (const attempt of tries) codes.push(await attempt().then(() => "done", (error) => `${error.name} ${error.code}`));
+      return codes;
+    });
+    const invalid = "JindouError invalid-argument";
+    assert.deepEqual(codes.slice(0, 11), Array(11).fill(invalid));
+    assert.equal(codes[11], "JindouError too-large");
+    assert.deepEqual(codes.slice(12, 16), Array(4).fill(invalid));
+    assert.equal(codes[16], "JindouError not-found");
+    assert.match(codes[17], /^JindouError (recall-denied|not-found|unavailable)$/);
+    await alice.context.close();
+  });
+}
+
+test("several clients live in one page, and one that is wiped leaves no database", { timeout: 60_000 }, async () => {
+  const [alice, bob] = [await person("alice"), await person("bob")];
+  const a = await tab(alice);
+  const outcome = await a.run(
+    async (people) => {
+      const { Client } = globalThis.jindou;
+      const clients = [];
+      for (const [index, { uid, token }] of people.entries()) clients.push(await Client.open({ uid, token, business: location.origin, worker: index === 0 }));
+      const [alice, bob] = clients;
+      await Promise.all(clients.map((im) => im.connect()));
+      const got = new Promise((resolve) => bob.on("message", ({ message }) => resolve(message.content.content)));
+      await alice.send({ channelId: bob.uid, channelType: 1 }, { type: 1, content: "next door" });
+      const text = await got;
+      await alice.wipe();
+      const names = (await indexedDB.databases()).map(({ name }) => name);
+      await bob.close();
+      return { text, alice: names.includes(`jindou-${alice.uid}`), bob: names.includes(`jindou-${bob.uid}`) };
+    },
+    [alice, bob].map(({ uid, token }) => ({ uid, token })),
+  );
+  assert.deepEqual(outcome, { text: "next door", alice: false, bob: true });
+});
+
+test("an application's own functions stand in for the business server", { timeout: 60_000 }, async () => {
+  const [alice, bob] = [await person("alice"), await person("bob")];
+  const [a, b] = [await tab(alice), await tab(bob)];
+  await connected(b);
+  const asked = await a.run(
+    async ({ uid, token, to }) => {
+      const asked = new Set();
+      const call = (path, method = "POST") => async (request) => {
+        asked.add(path);
+        const answer = await fetch(`/v1/${path}`, { method, headers: { authorization: `Bearer ${token}`, "content-type": "application/json" }, ...(method === "POST" && { body: JSON.stringify(request) }) });
+        const json = await answer.json();
+        if (!answer.ok) throw json;
+        return json;
+      };
+      const business = { policy: call("policy", "GET"), history: call("history"), conversations: call("conversations"), marks: call("marks"), recall: call("recall"), commands: call("commands") };
+      let tokens = 0;
+      const im = await globalThis.jindou.Client.open({
+        uid,
+        token: async () => { tokens += 1; return token; },
+        gateway: async () => (await call("gateway", "GET")()).addresses,
+        clientMsgNo: () => `mine-${Math.random()}`,
+        business,
+      });
+      await im.connect();
+      const { message } = await im.send({ channelId: to, channelType: 1 }, { type: 1, content: "by function" });
+      await im.recall(message);
+      const denied = await im.restore(message).catch((error) => error.code);
+      await im.close();
+      return { asked: [...asked].sort(), tokens: tokens > 0, mine: message.clientMsgNo.startsWith("mine-"), denied };
+    },
+    { uid: alice.uid, token: alice.token, to: bob.uid },
+  );
+  assert.ok(asked.asked.includes("gateway") && asked.asked.includes("recall") && asked.asked.includes("marks"), asked.asked.join(" "));
+  assert.deepEqual({ tokens: asked.tokens, mine: asked.mine, denied: asked.denied }, { tokens: true, mine: true, denied: "not-supported" });
+});
+
+test("an address that cannot be is a problem and no crash, and a gateway that is away is waited for", { timeout: 60_000 }, async () => {
+  const alice = await person("alice");
+  const a = await tab(alice);
+  const seen = await a.run(async ({ uid, token }) => {
+    const im = await globalThis.jindou.Client.open({ uid, token, gateway: ["ftp://no.socket", "ws://127.0.0.1:9"] });
+    const problems = [];
+    im.on("problem", ({ error }) => problems.push(error.code));
+    const states = new Set();
+    const waiting = new Promise((resolve) => im.on("connection", ({ connection }) => { states.add(connection.state); if (states.has("waiting") && problems.length > 0) resolve(); }));
+    const connecting = im.connect().catch((error) => error.code);
+    await waiting;
+    await im.close();
+    return { problems: [...new Set(problems)], connecting: await connecting };
+  }, { uid: alice.uid, token: alice.token });
+  assert.deepEqual(seen, { problems: ["invalid-argument"], connecting: "closed" });
+});
+
+test("a worker that dies settles everything", { timeout: 60_000 }, async () => {
+  const alice = await person("alice");
+  const a = await tab(alice);
+  await a.run(() => {
+    const { Worker } = globalThis;
+    globalThis.Worker = class extends Worker {
+      constructor(...args) {
+        super(...args);
+        globalThis.lastWorker = this;
+      }
+    };
+  });
+  await a.open();
+  const codes = await a.run(async () => {
+    const waiting = globalThis.im.connect().catch((error) => error.code);
+    globalThis.lastWorker.dispatchEvent(new ErrorEvent("error"));
+    return [await waiting, await globalThis.im.outbox().catch((error) => error.code), globalThis.im.connection.state];
+  });
+  assert.deepEqual(codes, ["closed", "closed", "closed"]);
+});
