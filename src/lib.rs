@@ -34,6 +34,7 @@ pub mod redact;
 pub mod request;
 pub mod rows;
 mod session;
+mod sorted;
 pub mod store;
 mod sync;
 pub mod time;

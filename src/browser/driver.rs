@@ -9,7 +9,7 @@
 //! Nothing is borrowed while JavaScript runs, so whatever it calls back into only joins the inbox.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
 use futures::StreamExt;
@@ -27,6 +27,7 @@ use crate::client::{
 };
 use crate::error::{Error, ErrorCode};
 use crate::rows::{Batch, Query};
+use crate::sorted::Map;
 use crate::time::{Mono, Now};
 
 use super::clock;
@@ -65,11 +66,11 @@ struct Shell<M> {
     host: Rc<Host>,
     business: Rc<Business>,
     jobs: UnboundedSender<Job>,
-    calls: RefCell<BTreeMap<Ticket, Call>>,
+    calls: RefCell<Map<Ticket, Call>>,
     /// Its promise settles only once the database is closed and the lock is free.
     closing: Cell<Option<Ticket>>,
-    connections: RefCell<BTreeMap<ConnectionId, Connection>>,
-    requests: RefCell<BTreeMap<RequestId, AbortController>>,
+    connections: RefCell<Map<ConnectionId, Connection>>,
+    requests: RefCell<Map<RequestId, AbortController>>,
     events: RefCell<Vec<Event>>,
     yielder: RefCell<Option<Yielder>>,
     timer: RefCell<Timer>,

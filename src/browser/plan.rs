@@ -3,25 +3,24 @@
 //! The changes of a batch take effect in order, but a transaction is quickest as one run of deletions and one of puts, so
 //! the order is folded here into what remains of it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::channel::{Channel, ClientMsgNo};
 use crate::id::{MessageId, MessageSeq};
 use crate::rows::{AuditRow, Change, ChannelRow, Mark, MessageRow, Meta, OutboxRow, QuarantineRow};
+use crate::sorted::{Map, Set};
 use crate::time::Wall;
 
 use super::schema;
 
 #[derive(Default)]
 pub struct Plan<'a> {
-    pub timelines: BTreeMap<&'a Channel, Timeline<'a>>,
-    pub channels: BTreeMap<&'a Channel, &'a ChannelRow>,
-    pub outbox: BTreeMap<&'a ClientMsgNo, Option<&'a OutboxRow>>,
-    pub marks: BTreeMap<&'a Channel, Vec<MarkChange<'a>>>,
-    pub commands: BTreeSet<(Wall, MessageId)>,
+    pub timelines: Map<&'a Channel, Timeline<'a>>,
+    pub channels: Map<&'a Channel, &'a ChannelRow>,
+    pub outbox: Map<&'a ClientMsgNo, Option<&'a OutboxRow>>,
+    pub marks: Map<&'a Channel, Vec<MarkChange<'a>>>,
+    pub commands: Set<(Wall, MessageId)>,
     pub commands_before: Option<Wall>,
-    pub quarantine: BTreeMap<MessageId, &'a QuarantineRow>,
-    pub audit: BTreeMap<u64, &'a AuditRow>,
+    pub quarantine: Map<MessageId, &'a QuarantineRow>,
+    pub audit: Map<u64, &'a AuditRow>,
     pub meta: Option<&'a Meta>,
 }
 
@@ -29,7 +28,7 @@ pub struct Plan<'a> {
 #[derive(Default)]
 pub struct Timeline<'a> {
     pub forget: Option<MessageSeq>,
-    pub rows: BTreeMap<MessageSeq, Option<&'a MessageRow>>,
+    pub rows: Map<MessageSeq, Option<&'a MessageRow>>,
 }
 
 pub enum MarkChange<'a> {

@@ -8,7 +8,6 @@
 //! empty, that batch fails, so that the core reads it anew.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 
 use futures::future::{join3, join4, try_join_all};
 use rexie::{Direction, KeyRange, Rexie, Store, Transaction, TransactionMode};
@@ -21,6 +20,7 @@ use crate::client::StoreFailure;
 use crate::id::{MessageId, MessageSeq};
 use crate::json::MAX_SAFE_INTEGER;
 use crate::rows::{Answer, Batch, Copy, Epoch, Mark, MessageRow, Query, Seen, seen_hash};
+use crate::sorted::Map;
 use crate::store::{quoted, same_message};
 use crate::time::Wall;
 
@@ -42,7 +42,7 @@ pub struct IndexedStore {
     /// Names the runs that this handle writes, so that they never meet those of another.
     handle: f64,
     next_run: Cell<u64>,
-    tails: RefCell<BTreeMap<Channel, Tail>>,
+    tails: RefCell<Map<Channel, Tail>>,
     epoch: Cell<Epoch>,
     unreadable: Cell<u32>,
 }
@@ -100,7 +100,7 @@ impl IndexedStore {
     pub async fn apply(&self, batch: &Batch) -> Result<(), StoreFailure> {
         let plan = Plan::new(&batch.changes);
         let tx = self.begin(&plan.tables(), TransactionMode::ReadWrite).await?;
-        let mut tails = BTreeMap::new();
+        let mut tails = Map::new();
         let written = self.write(&tx, batch.epoch, &plan, &mut tails).await;
         finish(tx, written).await?;
         self.epoch.set(self.epoch.get().max(batch.epoch));
@@ -124,7 +124,7 @@ impl IndexedStore {
         tx: &Transaction,
         epoch: Epoch,
         plan: &Plan<'_>,
-        tails: &mut BTreeMap<Channel, Tail>,
+        tails: &mut Map<Channel, Tail>,
     ) -> Result<(), Failure> {
         let meta = tx.store(schema::META)?;
         let stored = stored_epoch(&meta).await?;
@@ -159,8 +159,8 @@ impl IndexedStore {
     async fn write_timelines(
         &self,
         tx: &Transaction,
-        timelines: &BTreeMap<&Channel, Timeline<'_>>,
-        tails: &mut BTreeMap<Channel, Tail>,
+        timelines: &Map<&Channel, Timeline<'_>>,
+        tails: &mut Map<Channel, Tail>,
     ) -> Result<(), Failure> {
         if timelines.is_empty() {
             return Ok(());

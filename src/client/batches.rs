@@ -2,11 +2,12 @@
 //!
 //! Pieces keep their order. At most one Store is in flight; what comes meanwhile joins the next.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::channel::Channel;
 use crate::event::{Event, Trace};
 use crate::rows::{Batch, Change, Epoch, Meta};
+use crate::sorted::{Map, Set};
 use crate::turn::{After, BatchId, Ticket};
 
 use super::Output;
@@ -25,7 +26,7 @@ struct Piece {
 pub struct Batches {
     pieces: VecDeque<Piece>,
     /// How many gathered changes concern a channel.
-    held: BTreeMap<Channel, usize>,
+    held: Map<Channel, usize>,
     under_way: Option<(BatchId, Vec<After>, usize)>,
     released: Vec<After>,
     bytes: usize,
@@ -166,7 +167,7 @@ fn size(change: &Change) -> usize {
 
 /// A channel's row, and meta, are written once a batch: the newest.
 fn keep_last_rows(changes: &mut Vec<Change>) {
-    let mut channels = std::collections::BTreeSet::new();
+    let mut channels = Set::new();
     let mut meta = false;
     let mut kept: Vec<Change> = Vec::with_capacity(changes.len());
     for change in changes.drain(..).rev() {
@@ -185,7 +186,7 @@ fn keep_last_rows(changes: &mut Vec<Change>) {
 
 /// Of a burst, only the last state of a conversation is told.
 fn keep_last_views(after: &mut Vec<After>) {
-    let mut told = std::collections::BTreeSet::new();
+    let mut told = Set::new();
     let mut kept: Vec<After> = Vec::with_capacity(after.len());
     for item in after.drain(..).rev() {
         let keep = match &item {

@@ -9,7 +9,7 @@ mod interface;
 mod receive;
 mod requests;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use crate::channel::{Channel, ClientMsgNo};
 use crate::config::Config;
@@ -20,6 +20,7 @@ use crate::outbox::Outbox;
 use crate::request::Policy;
 use crate::rows::{Answer, ChannelRow, Epoch, Meta, Query};
 use crate::session::{Effect, Identity, Session};
+use crate::sorted::{Map, Set};
 use crate::sync::Sync;
 use crate::time::{Millis, Mono, Now};
 use crate::timeline::{self, Context, Step, Timeline, Work};
@@ -76,23 +77,23 @@ pub struct Client {
     dice: Dice,
     session: Session,
     outbox: Outbox,
-    timelines: BTreeMap<Channel, Timeline>,
+    timelines: Map<Channel, Timeline>,
     sync: Sync,
     policy: Policy,
     meta: Meta,
     /// Commands and messages without a seq that were seen.
-    seen: BTreeSet<MessageId>,
+    seen: Set<MessageId>,
     hydration: Hydration,
     hydrate_failures: u32,
     waiting: VecDeque<(Ticket, Command)>,
     connecting: Vec<Ticket>,
     batches: Batches,
-    loads: BTreeMap<QueryId, LoadFor>,
+    loads: Map<QueryId, LoadFor>,
     requests: Requests,
     /// Channels that may have something to do.
-    stirred: BTreeSet<Channel>,
+    stirred: Set<Channel>,
     /// Channels that need the store to see what is still in an open batch.
-    parked: BTreeSet<Channel>,
+    parked: Set<Channel>,
     /// Channels that the application looked at; their newest page is read after a reconnect.
     open: VecDeque<Channel>,
     more_packets: bool,
@@ -113,20 +114,20 @@ impl Client {
             epoch,
             session,
             outbox: Outbox::new(config.uid.clone(), config.business),
-            timelines: BTreeMap::new(),
+            timelines: Map::new(),
             sync: Sync::new(config.business),
             policy: Policy::default(),
             meta: Meta::default(),
-            seen: BTreeSet::new(),
+            seen: Set::new(),
             hydration: Hydration::Failed { retry_at: Mono(0) },
             hydrate_failures: 0,
             waiting: VecDeque::new(),
             connecting: Vec::new(),
             batches: Batches::default(),
-            loads: BTreeMap::new(),
+            loads: Map::new(),
             requests: Requests::default(),
-            stirred: BTreeSet::new(),
-            parked: BTreeSet::new(),
+            stirred: Set::new(),
+            parked: Set::new(),
             open: VecDeque::new(),
             more_packets: false,
             queued: 0,

@@ -1,12 +1,11 @@
 //! What was asked of the business server and of the application, for whom, and until when an answer is awaited.
 
-use std::collections::BTreeMap;
-
 use crate::channel::{Channel, ClientMsgNo};
 use crate::error::{Error, ErrorCode};
 use crate::event::{Event, Trace};
 use crate::id::MessageSeq;
 use crate::request::{self, FetchFailure, Request, Response, Target};
+use crate::sorted::Map;
 use crate::sync::{Ended, Job};
 use crate::time::{Millis, Mono, Now};
 use crate::timeline::{Figure, Span, Work, arrival};
@@ -32,7 +31,7 @@ pub enum Task {
 
 #[derive(Default)]
 pub struct Requests {
-    open: BTreeMap<RequestId, (Task, Mono)>,
+    open: Map<RequestId, (Task, Mono)>,
     next: u64,
 }
 

@@ -15,14 +15,13 @@
 
 mod reason;
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::channel::{Channel, ClientMsgNo, Uid};
 use crate::dice::Dice;
 use crate::error::{Error, ErrorCode};
 use crate::event::{Delivery, Event, MessageView, Trace};
 use crate::id::{ChannelType, ClientSeq, MessageId, MessageSeq};
 use crate::rows::{Change, MessageState, OutboxRow, OutboxState};
+use crate::sorted::{Map, Set};
 use crate::time::{Millis, Mono, Now};
 use crate::turn::{After, Reply, Ticket, Turn};
 use crate::wire::{Flags, ProtocolVersion, ReasonCode, Send, Sendack, Setting, Text};
@@ -95,8 +94,8 @@ pub enum Answered {
 
 pub struct Outbox {
     own: Uid,
-    entries: BTreeMap<u64, Entry>,
-    ordinals: BTreeMap<ClientMsgNo, u64>,
+    entries: Map<u64, Entry>,
+    ordinals: Map<ClientMsgNo, u64>,
     next_client_seq: u32,
     /// One at a time, after an 18.
     careful: bool,
@@ -110,8 +109,8 @@ impl Outbox {
     pub fn new(own: Uid, lookups: bool) -> Self {
         Self {
             own,
-            entries: BTreeMap::new(),
-            ordinals: BTreeMap::new(),
+            entries: Map::new(),
+            ordinals: Map::new(),
             next_client_seq: 1,
             careful: false,
             lookups,
@@ -122,7 +121,7 @@ impl Outbox {
     /// What the database holds. All of it may have been sent before the reload.
     /// Returns the tickets whose row did not reach the database.
     pub fn hydrate(&mut self, now: Now, rows: Vec<OutboxRow>) -> Vec<Ticket> {
-        let mut waiting: BTreeMap<ClientMsgNo, Vec<Waiter>> = BTreeMap::new();
+        let mut waiting: Map<ClientMsgNo, Vec<Waiter>> = Map::new();
         for (_, entry) in core::mem::take(&mut self.entries) {
             waiting.insert(entry.row.client_msg_no, entry.waiters);
         }
@@ -226,7 +225,7 @@ impl Outbox {
         let window = if self.careful { 1 } else { WINDOW };
         let mut under_way = self.entries.values().filter(|e| matches!(e.progress, Progress::InFlight { .. })).count();
         let asks = self.asks(version);
-        let mut blocked: BTreeSet<Channel> = BTreeSet::new();
+        let mut blocked: Set<Channel> = Set::new();
         let mut sends = Vec::new();
         for entry in self.entries.values_mut() {
             match entry.progress {

@@ -3,20 +3,19 @@
 //! A mark of the feed replaces an older one of the same message and is never replaced by a lower or equal version, so any order
 //! of arrival ends in the same state. A hint is a command's word: it hides, which can be undone, and gives way to the feed.
 
-use std::collections::BTreeMap;
-
 use crate::channel::{ClientMsgNo, Uid};
 use crate::id::{MessageId, MessageSeq};
 use crate::rows::{Copy, Mark, MarkState, MessageRow, MessageState};
+use crate::sorted::Map;
 
 /// The marks of one channel, found by any name of their message.
 #[derive(Default)]
 pub struct Marks {
-    marks: BTreeMap<u64, Mark>,
-    by_number: BTreeMap<ClientMsgNo, Vec<u64>>,
-    by_id: BTreeMap<MessageId, u64>,
+    marks: Map<u64, Mark>,
+    by_number: Map<ClientMsgNo, Vec<u64>>,
+    by_id: Map<MessageId, u64>,
     /// Only where the mark knows no messageId: a seq may come to belong to another message.
-    by_seq: BTreeMap<MessageSeq, u64>,
+    by_seq: Map<MessageSeq, u64>,
     next: u64,
 }
 

@@ -7,10 +7,9 @@
 //!
 //! It decides what is asked and when a failed question is asked again; what the answers mean is the timelines' business.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::channel::Channel;
 use crate::id::MessageSeq;
+use crate::sorted::{Map, Set};
 use crate::time::{Millis, Mono};
 
 /// Channels in one request for marks.
@@ -114,17 +113,17 @@ pub struct Sync {
     phase: Phase,
     /// Nothing to ask at all.
     business: bool,
-    unsupported: BTreeSet<Kind>,
+    unsupported: Set<Kind>,
     policy: Wish,
     online: Wish,
     offline_once: bool,
-    marks: BTreeMap<Channel, Wish>,
+    marks: Map<Channel, Wish>,
     commands: Wish,
     ack: Wish,
     ack_seq: MessageSeq,
     conversations: Wish,
-    history: BTreeMap<Channel, Wish>,
-    reads: BTreeMap<Channel, (MessageSeq, Wish)>,
+    history: Map<Channel, Wish>,
+    reads: Map<Channel, (MessageSeq, Wish)>,
     again: Vec<Mono>,
     caught_up: bool,
     announced: bool,
@@ -135,17 +134,17 @@ impl Sync {
         Self {
             phase: Phase::Offline,
             business,
-            unsupported: BTreeSet::new(),
+            unsupported: Set::new(),
             policy: Wish::default(),
             online: Wish::default(),
             offline_once: false,
-            marks: BTreeMap::new(),
+            marks: Map::new(),
             commands: Wish::default(),
             ack: Wish::default(),
             ack_seq: MessageSeq(0),
             conversations: Wish::default(),
-            history: BTreeMap::new(),
-            reads: BTreeMap::new(),
+            history: Map::new(),
+            reads: Map::new(),
             again: Vec::new(),
             caught_up: false,
             announced: false,

@@ -18,7 +18,7 @@ pub mod ranges;
 mod show;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::channel::{Channel, ClientMsgNo, Uid};
 use crate::error::Error;
@@ -29,6 +29,7 @@ use crate::request::{self, FedMark, Policy, Target};
 use crate::rows::{
     Answer, AuditRow, Change, ChannelRow, Copy, Mark, MessageRow, MessageState, Query, Range, Seen, seen_hash,
 };
+use crate::sorted::{Map, Set};
 use crate::time::{Millis, Wall};
 use crate::turn::{Act, Ask, ConnectionId, Ticket, Turn};
 use crate::wire::Recvack;
@@ -138,7 +139,7 @@ pub enum Work {
 struct Have {
     /// More messages follow in this piece, and may be copies of those that it brings.
     keeps: bool,
-    rows: BTreeMap<MessageSeq, Option<MessageRow>>,
+    rows: Map<MessageSeq, Option<MessageRow>>,
     quoting: Option<Vec<MessageRow>>,
     page: Option<Vec<MessageRow>>,
 }
@@ -166,14 +167,14 @@ pub struct Timeline {
     asked_rows: Vec<MessageSeq>,
     seen: BTreeMap<u64, MessageSeq>,
     /// A copy that is not first: its id, and where its message is placed.
-    aliases: BTreeMap<MessageSeq, (MessageId, MessageSeq)>,
+    aliases: Map<MessageSeq, (MessageId, MessageSeq)>,
     marks: Marks,
     /// Hints in the order in which they came, so that a feed answer judges only those that came before it was asked.
     hints: Vec<(u64, Mark)>,
     hint_count: u64,
     /// Up to here the server's unread figure speaks; what is beyond is counted by us.
     baseline: Option<MessageSeq>,
-    counted: BTreeSet<MessageSeq>,
+    counted: Set<MessageSeq>,
     work: VecDeque<Work>,
     /// Bytes of content that wait in `work`.
     queued: usize,
@@ -190,12 +191,12 @@ impl Timeline {
             loading: Loading::No,
             asked_rows: Vec::new(),
             seen: BTreeMap::new(),
-            aliases: BTreeMap::new(),
+            aliases: Map::new(),
             marks: Marks::default(),
             hints: Vec::new(),
             hint_count: 0,
             baseline,
-            counted: BTreeSet::new(),
+            counted: Set::new(),
             work: VecDeque::new(),
             queued: 0,
             have: Have::default(),
