@@ -53,42 +53,54 @@ export function ask(command, args, options = {}) {
   return answer.status === 0 ? answer.stdout.trim() : undefined;
 }
 
-// Every child leads a process group of its own, so that ending it ends what it started too: cargo's compilers, a browser's renderers.
+// Every child leads a process group of its own, so that ending it ends what it started too: cargo's compilers, a test's browser.
 const children = new Set();
+let guarded = false;
 
 /** Starts a program that ends with us at the latest. */
 export function launch(command, args, { cwd = root, env = {}, stdio = ["ignore", "pipe", "pipe"] } = {}) {
+  guard();
   const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio, detached: true });
   children.add(child);
   child.once("error", () => children.delete(child));
-  // What a child left behind in its group goes with it.
-  child.once("exit", () => {
-    signal(child, "SIGKILL");
-    children.delete(child);
-  });
+  child.once("exit", () => sweep(child));
   return child;
 }
 
 function signal(child, name) {
   try {
-    process.kill(-child.pid, name);
+    return process.kill(-child.pid, name);
   } catch {
     // The group is gone already.
+    return false;
   }
 }
 
-/** Asks a child to end, and insists after `patience` milliseconds. Settles once it is gone. */
-export function end(child, patience = 5000) {
-  if (!children.has(child)) return Promise.resolve();
-  return new Promise((gone) => {
-    const insist = setTimeout(() => signal(child, "SIGKILL"), patience);
-    child.once("exit", () => {
-      clearTimeout(insist);
-      gone();
-    });
-    // Only the child itself is asked: it ends its own helpers in the order that it knows.
-    child.kill("SIGTERM");
-  });
+/** Ends what a child that is gone has left in its group, with a moment for those who have something to end themselves. */
+async function sweep(child) {
+  for (const until = Date.now() + 2000; signal(child, "SIGTERM") && Date.now() < until; ) await new Promise((next) => setTimeout(next, 20));
+  signal(child, "SIGKILL");
+  children.delete(child);
+}
+
+/** Asks a child and its helpers to end, and insists after `patience` milliseconds. Settles once they are gone. */
+export async function end(child, patience = 5000) {
+  const until = Date.now() + patience;
+  if (children.has(child)) signal(child, "SIGTERM");
+  while (children.has(child)) {
+    if (Date.now() > until) signal(child, "SIGKILL");
+    await new Promise((next) => setTimeout(next, 10));
+  }
+}
+
+const endings = [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]];
+
+/** However this process ends, its children do not outlive it. Where it is not a command of ours (a test file), nobody else would see to that. */
+function guard() {
+  if (guarded) return;
+  guarded = true;
+  process.on("exit", () => children.forEach((child) => signal(child, "SIGKILL")));
+  for (const [name, code] of endings) if (process.listenerCount(name) === 0) process.on(name, () => endAll().then(() => process.exit(code)));
 }
 
 /** Ends every child, the youngest first, since it may depend on the older ones. */
@@ -143,7 +155,7 @@ export async function together(...work) {
 /** The frame of every command: the code of `work` becomes the exit code, a Problem one sentence, an interruption the end of all children. */
 export async function command(work) {
   let interrupted = false;
-  for (const [name, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]]) {
+  for (const [name, code] of endings) {
     process.on(name, async () => {
       if (interrupted) return;
       interrupted = true;
@@ -151,7 +163,7 @@ export async function command(work) {
       process.exit(code);
     });
   }
-  process.on("exit", () => children.forEach((child) => signal(child, "SIGKILL")));
+  guard();
   let code;
   try {
     code = (await work()) ?? 0;

@@ -34,6 +34,12 @@ test("the first of several failures ends the other work", () => {
   assert.ok(Date.now() - since < 20_000, "the other program was waited for");
 });
 
+const gone = async (pids) => {
+  // A process that was killed takes a moment to be gone.
+  for (const until = Date.now() + 5000; pids.some(isAlive) && Date.now() < until; ) await new Promise((next) => setImmediate(next));
+  assert.ok(!pids.some(isAlive), "a process is still there");
+};
+
 test("an interrupted command ends its children and what they started", async () => {
   const body = `await command(() => {
     const child = launch("sh", ["-c", "sleep 60 & echo $! $$; wait"]);
@@ -47,7 +53,18 @@ test("an interrupted command ends its children and what they started", async () 
   parent.kill("SIGINT");
   const [code] = await once(parent, "exit");
   assert.equal(code, 130);
-  // A process that was killed takes a moment to be gone.
-  for (const until = Date.now() + 5000; pids.some(isAlive) && Date.now() < until; ) await new Promise((next) => setImmediate(next));
-  assert.ok(!pids.some(isAlive), "a child is still there");
+  await gone(pids);
+});
+
+test("a command that is interrupted in the middle of a test ends the servers of that test", async () => {
+  const inner = program(`const child = launch("sleep", ["60"]); console.log(child.pid); setInterval(() => {}, 1000);`);
+  const body = `await command(() => run(process.execPath, ${JSON.stringify(inner)}, { show: true }));`;
+  const parent = spawn(process.execPath, program(body), { stdio: ["ignore", "pipe", "inherit"] });
+  const [line] = await once(parent.stdout, "data");
+  const server = Number(String(line).trim());
+  assert.ok(isAlive(server));
+  parent.kill("SIGTERM");
+  const [code] = await once(parent, "exit");
+  assert.equal(code, 143);
+  await gone([server]);
 });
