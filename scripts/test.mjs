@@ -34,6 +34,7 @@ const stages = {
       WASM_BINDGEN_TEST_TIMEOUT: "300",
     }),
   },
+  client: { count: ofNode, before: buildClientAndServers, commands: () => nodeTests("client") },
   page: { count: ofNode, absent: !existsSync(join(root, "www")), before: buildEverything, commands: () => nodeTests("page") },
   package: { count: ofNode, absent: !existsSync(join(root, "src", "browser", "index.js")), before: () => buildPackage(), commands: () => nodeTests("package") },
   // Whether the benches work; they have no opinion about how fast.
@@ -91,10 +92,15 @@ async function perform(stage, tools) {
 
 /** Builds the package, the page and the servers, and says to the tests where the servers are. */
 async function buildEverything() {
+  const where = await buildClientAndServers();
+  await buildPage();
+  return where;
+}
+
+async function buildClientAndServers() {
   // The profile of the native tests, whose crates are compiled already.
   const servers = await buildServers("dev");
   await buildPackage();
-  await buildPage();
   return { JINDOU_TEST_GATEWAY: servers.gateway, JINDOU_TEST_BUSINESS: servers.business };
 }
 

@@ -1,5 +1,5 @@
 // The package in real Chromium, with the gateway double and the business server: two people, in a worker and on the page.
-// With WUKONGIM_API (and JINDOU_BUSINESS) the same against a real WuKongIM in place of the double.
+// With WUKONGIM_API the same against a real WuKongIM in place of the double.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,9 +13,7 @@ import { endAll } from "../../scripts/lib/shell.mjs";
 import { servePage } from "./harness.mjs";
 
 const real = process.env.WUKONGIM_API;
-const programs = { gateway: process.env.JINDOU_GATEWAY, business: process.env.JINDOU_BUSINESS };
-// The business server has settings of the same names.
-for (const name of ["JINDOU_GATEWAY", "WUKONGIM_API"]) delete process.env[name];
+const programs = { gateway: process.env.JINDOU_TEST_GATEWAY, business: process.env.JINDOU_TEST_BUSINESS };
 let home;
 let browser;
 let gateway;
