@@ -330,7 +330,7 @@ impl<T: Ord> Extend<T> for Set<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_family = "wasm")))]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -49,13 +49,6 @@ impl From<rexie::Error> for Failure {
     }
 }
 
-impl From<serde_wasm_bindgen::Error> for Failure {
-    fn from(_: serde_wasm_bindgen::Error) -> Self {
-        // Its text may quote the row.
-        Failure::Failed("a row cannot be written".to_owned())
-    }
-}
-
 /// Whether the transaction was committed; all else is a failure.
 pub async fn committed(done: Result<rexie::TransactionResult, rexie::Error>) -> Result<(), Failure> {
     match done {

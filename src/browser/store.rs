@@ -10,10 +10,9 @@
 use std::cell::{Cell, RefCell};
 
 use futures::future::{join3, join4, try_join_all};
+use js_sys::{Reflect, Uint8Array};
 use rexie::{Direction, KeyRange, Rexie, Store, Transaction, TransactionMode};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 
 use crate::channel::Channel;
 use crate::client::StoreFailure;
@@ -21,11 +20,11 @@ use crate::id::{MessageId, MessageSeq};
 use crate::json::MAX_SAFE_INTEGER;
 use crate::rows::{Answer, Batch, Copy, Epoch, Mark, MessageRow, Query, Seen, seen_hash};
 use crate::sorted::Map;
+use crate::store::codec::{self, Field};
 use crate::store::{quoted, same_message};
 use crate::time::Wall;
 
 use super::clock;
-use super::convert::to_js;
 use super::failure::{self, Failure};
 use super::plan::{MarkChange, Plan, Timeline};
 use super::seen::{self, Tail};
@@ -33,6 +32,7 @@ use super::{keys, schema};
 
 const EPOCH: &str = "epoch";
 const META: &str = "meta";
+const ROW: &str = "row";
 /// Another tab with an older version may keep us out for as long as it likes.
 const OPENING: u32 = 10_000;
 
@@ -135,25 +135,31 @@ impl IndexedStore {
             meta.put_all(core::iter::once((number(epoch.0), Some(EPOCH.into())))).await?;
         }
         if let Some(row) = plan.meta {
-            meta.put_all(core::iter::once((to_js(row)?, Some(META.into())))).await?;
+            meta.put_all(core::iter::once((bytes(row), Some(META.into())))).await?;
         }
         self.write_timelines(tx, &plan.timelines, tails).await?;
         self.write_marks(tx, plan).await?;
-        put(tx, schema::CHANNELS, plan.channels.values(), |row| keys::channel(&row.channel).into()).await?;
+        let channels = plan.channels.values().map(|row| (bytes(*row), Some(keys::channel(&row.channel).into())));
+        put(tx, schema::CHANNELS, channels).await?;
         if let Some(before) = plan.commands_before {
             let earlier = keys::range(&keys::one(&keys::time(Wall(i64::MIN))), &keys::one(&keys::time(before)))?;
             tx.store(schema::COMMANDS)?.delete(earlier.into()).await?;
         }
-        put(tx, schema::COMMANDS, plan.commands.iter(), |(at, id)| {
-            keys::pair(&keys::time(*at), &id.to_string().into())
-        })
-        .await?;
+        let commands = plan.commands.iter().map(|(at, id)| {
+            let id = JsValue::from_str(&id.to_string());
+            (id.clone(), Some(keys::pair(&keys::time(*at), &id)))
+        });
+        put(tx, schema::COMMANDS, commands).await?;
         for client_msg_no in plan.outbox.iter().filter(|(_, row)| row.is_none()).map(|(key, _)| key) {
             tx.store(schema::OUTBOX)?.delete(client_msg_no.as_str().into()).await?;
         }
-        put(tx, schema::OUTBOX, plan.outbox.values().flatten(), |row| row.client_msg_no.as_str().into()).await?;
-        put(tx, schema::QUARANTINE, plan.quarantine.values(), |row| row.message_id.to_string().into()).await?;
-        put(tx, schema::AUDIT, plan.audit.values(), |row| number(row.ordinal)).await
+        let outbox = plan.outbox.values().flatten();
+        let outbox = outbox.map(|row| (bytes(*row), Some(row.client_msg_no.as_str().into())));
+        put(tx, schema::OUTBOX, outbox).await?;
+        let quarantine = plan.quarantine.values();
+        let quarantine = quarantine.map(|row| (bytes(*row), Some(row.message_id.to_string().into())));
+        put(tx, schema::QUARANTINE, quarantine).await?;
+        put(tx, schema::AUDIT, plan.audit.values().map(|row| (bytes(*row), Some(number(row.ordinal))))).await
     }
 
     async fn write_timelines(
@@ -176,7 +182,7 @@ impl IndexedStore {
                 if !row.client_msg_no.is_empty() {
                     added.push(Seen { hash: seen_hash(&row.from, &row.client_msg_no), placed_at: *seq });
                 }
-                rows.push((record(&name, row)?, Some(keys::pair(&key, &keys::seq(*seq)))));
+                rows.push((record(&name, row), Some(keys::pair(&key, &keys::seq(*seq)))));
             }
             let mut next = self.next_run.get();
             let written = if timeline.takes_away() {
@@ -219,7 +225,7 @@ impl IndexedStore {
                     table.delete(mark_key(&key, &known)).await?;
                 }
                 if let MarkChange::Put(mark) = change {
-                    table.put(&to_js(mark)?, Some(&mark_key(&key, mark))).await?;
+                    table.put(&bytes(*mark), Some(&mark_key(&key, mark))).await?;
                     marks.push((*mark).clone());
                 }
             }
@@ -246,8 +252,8 @@ impl IndexedStore {
         let meta = self.read(meta?.into_iter().collect()).pop().unwrap_or_default();
         let mut outbox = self.read(outbox?);
         outbox.sort_by_key(|row: &crate::rows::OutboxRow| row.ordinal);
-        let commands: Vec<(Wall, MessageId)> = self.read(commands?);
-        let mut commands: Vec<_> = commands.into_iter().map(|(_, id)| id).collect();
+        let commands = commands?.into_iter().filter_map(|id| id.as_string()?.parse().ok());
+        let mut commands: Vec<MessageId> = commands.collect();
         commands.sort_unstable();
         commands.dedup();
         Ok(Answer::Hydrated { meta, outbox, channels: self.read(channels?), commands })
@@ -367,9 +373,9 @@ impl IndexedStore {
     }
 
     /// The rows that can be read; the others are counted, stay where they are and are not shown.
-    fn read<T: DeserializeOwned>(&self, values: Vec<JsValue>) -> Vec<T> {
+    fn read<T: Field>(&self, values: Vec<JsValue>) -> Vec<T> {
         let all = values.len();
-        let rows: Vec<T> = values.into_iter().filter_map(|value| serde_wasm_bindgen::from_value(value).ok()).collect();
+        let rows: Vec<T> = values.iter().filter_map(|value| codec::decode(&row_of(value)?.to_vec())).collect();
         self.unreadable.set(self.unreadable.get() + (all - rows.len()) as u32);
         rows
     }
@@ -448,36 +454,43 @@ async fn stored_epoch(meta: &Store) -> Result<Epoch, Failure> {
 }
 
 /// All rows of one table, of which only the last is awaited.
-async fn put<T: Serialize>(
+async fn put(
     tx: &Transaction,
     table: &str,
-    rows: impl Iterator<Item = T>,
-    key: impl Fn(&T) -> JsValue,
+    rows: impl Iterator<Item = (JsValue, Option<JsValue>)>,
 ) -> Result<(), Failure> {
-    let mut values = Vec::new();
-    for row in rows {
-        values.push((to_js(&row)?, Some(key(&row))));
-    }
-    if values.is_empty() {
+    let rows: Vec<_> = rows.collect();
+    if rows.is_empty() {
         return Ok(());
     }
-    Ok(tx.store(table)?.put_all(values.into_iter()).await?)
+    Ok(tx.store(table)?.put_all(rows.into_iter()).await?)
 }
 
-/// A message with the fields of its indexes.
-fn record(channel: &str, row: &MessageRow) -> Result<JsValue, Failure> {
-    let value = to_js(row)?;
-    let set = |name: &str, field: &JsValue| {
+fn bytes<T: Field>(row: &T) -> JsValue {
+    Uint8Array::from(codec::encode(row).as_slice()).into()
+}
+
+/// A row's bytes, which are the value, or stand in it beside the fields of indexes.
+fn row_of(value: &JsValue) -> Option<Uint8Array> {
+    let row =
+        if value.is_instance_of::<Uint8Array>() { value.clone() } else { Reflect::get(value, &ROW.into()).ok()? };
+    row.dyn_into().ok()
+}
+
+/// A message, with the fields of its indexes where it has any.
+fn record(channel: &str, row: &MessageRow) -> JsValue {
+    let quotes = quoted(&row.content).map(|id| keys::quote(channel, id));
+    let copied = (!row.copies.is_empty()).then(|| JsValue::from_str(channel));
+    if quotes.is_none() && copied.is_none() {
+        return bytes(row);
+    }
+    let value = js_sys::Object::new();
+    let fields = [(ROW, Some(bytes(row))), (schema::QUOTES, quotes), (schema::COPIED, copied)];
+    for (name, field) in fields {
         // An object that we have just made takes any field.
-        let _ = js_sys::Reflect::set(&value, &name.into(), field);
-    };
-    if let Some(id) = quoted(&row.content) {
-        set(schema::QUOTES, &keys::quote(channel, id));
+        let _ = field.map(|field| Reflect::set(&value, &name.into(), &field));
     }
-    if !row.copies.is_empty() {
-        set(schema::COPIED, &channel.into());
-    }
-    Ok(value)
+    value.into()
 }
 
 fn mark_key(channel: &JsValue, mark: &Mark) -> JsValue {

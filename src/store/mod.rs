@@ -19,6 +19,7 @@
 //! * Durability: after success it survives the death of tab, browser and renderer; against loss of power it is as good as the
 //!   browser's relaxed commits.
 
+pub mod codec;
 mod memory;
 mod quotes;
 pub mod suite;
