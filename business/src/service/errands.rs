@@ -23,6 +23,8 @@ const LONGEST_WAIT: Span = Span(60_000);
 const FIRST_LOOK: Span = Span(2_000);
 const LATER_LOOKS: Span = Span(15_000);
 const SENDS: u8 = 4;
+/// A day of trying.
+const ATTEMPTS: u32 = 1500;
 /// How long a request waits for its own errand before it answers all the same.
 const REQUEST_WAITS: Duration = Duration::from_secs(3);
 /// Expired sessions and sealed content go within this time.
@@ -81,13 +83,13 @@ async fn finish(app: &App, due: DueErrand) -> Stored<()> {
         Ok(Next::Confirm { command, sent, after }) => {
             app.store.errand_followed(due.id, &Errand::Confirm { command, sent }, app.now().plus(after)).await
         }
-        Err(WukongimError::Unavailable) => {
+        Err(WukongimError::Unavailable) if due.attempts < ATTEMPTS => {
             let wait = LONGEST_WAIT.0.min(1000 << due.attempts.min(10));
             app.store.errand_failed(due.id, app.now().plus(Span(wait))).await
         }
         Err(error) => {
-            // It would be refused for ever, and hold up what comes after it.
-            tracing::error!(kind, ?error, "WuKongIM refused an errand; it is dropped");
+            // It would fail for ever, and hold up what comes after it.
+            tracing::error!(kind, ?error, "WuKongIM does not take an errand; it is dropped");
             app.store.errand_done(due.id).await
         }
     }

@@ -202,7 +202,7 @@ async fn call(State(fake): State<Fake>, uri: axum::http::Uri, Json(asked): Json<
         return away();
     }
     if inner.refused.contains(path.as_str()) {
-        return (StatusCode::BAD_REQUEST, r#"{"msg":"不行","status":400}"#).into_response();
+        return (StatusCode::BAD_REQUEST, r#"{"msg":"不支持个人频道添加订阅者！","status":400}"#).into_response();
     }
     let text = |key: &str| asked[key].as_str().unwrap_or_default().to_owned();
     let number = |key: &str| asked[key].as_u64().unwrap_or_default();

@@ -68,8 +68,8 @@ async fn a_recall_that_was_recorded_is_told_after_a_restart() {
     if !recorded {
         world.post("/v1/recall", &alice, with(&person("bob"), json!({ "clientMsgNo": "n1" }))).await.done();
     }
-    world.pass(60);
-    let sent = world.until_called("/message/send", 1).await;
+    world.settle().await;
+    let sent = world.fake.calls_to("/message/send");
     let names: std::collections::BTreeSet<String> = sent.iter().map(|call| call["client_msg_no"].to_string()).collect();
     assert_eq!(names.len(), 1, "every attempt has the same name");
     world.end().await;
@@ -84,17 +84,7 @@ async fn a_command_that_wukongim_took_and_lost_is_sent_again_until_it_is_stored(
         world.fake.lock().old = old;
         world.fake.lock().lost = 2;
         world.post("/v1/recall", &alice, with(&person("bob"), json!({ "clientMsgNo": "n1" }))).await.done();
-        for number in 1..=sends {
-            world.until_called("/message/send", number).await;
-            // Wait for the errand that looks for it, then let its time come.
-            while world.server.store().next_errand_at().await.expect("a look").is_none() && !old {
-                tokio::task::yield_now().await;
-            }
-            world.pass(16);
-        }
-        while world.server.store().next_errand_at().await.expect("a look").is_some() {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
+        world.settle().await;
         let sent = world.fake.calls_to("/message/send");
         assert_eq!(sent.len(), sends, "without an index nothing can be looked for");
         assert!(sent.iter().all(|call| call["client_msg_no"] == sent[0]["client_msg_no"]));

@@ -152,9 +152,17 @@ impl World {
         self.post("/v1/history", token, with(channel, json!({ "limit": 100, "pull": "older" }))).await.done()
     }
 
+    /// Lets time pass until WuKongIM is owed nothing.
+    pub async fn settle(&self) {
+        while self.server.store().next_errand_at().await.expect("a look").is_some() {
+            self.pass(16);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Waits until WuKongIM was called so often, for what happens after an answer.
     pub async fn until_called(&self, path: &str, times: usize) -> Vec<Value> {
-        for _ in 0..500 {
+        for _ in 0..3000 {
             let calls = self.fake.calls_to(path);
             if calls.len() >= times {
                 return calls;
@@ -171,11 +179,8 @@ async fn start(wukongim: SocketAddr, folder: &std::path::Path, flags: &[String],
     let ours = ["jindou-business", "--listen", "127.0.0.1:0", "--wukongim", &address, "--data", folder];
     let config = Config::try_parse_from(ours.into_iter().chain(flags.iter().map(String::as_str))).expect("valid flags");
     let now = now.clone();
-    let patience = Patience {
-        attempt: Duration::from_secs(2),
-        total: Duration::from_millis(300),
-        pause: Duration::from_millis(20),
-    };
+    let patience =
+        Patience { attempt: Duration::from_secs(2), total: Duration::from_secs(1), pause: Duration::from_millis(20) };
     service::start(config, Arc::new(move || Time(now.load(Ordering::Relaxed))), patience).await.expect("started")
 }
 

@@ -82,9 +82,22 @@ enum Attempt {
 /// Two hundred messages of 32 KiB in base64 take 9 MB; ten thousand commands less than that.
 const MAX_ANSWER: usize = 64 << 20;
 
-/// Parts of the texts with which a living node reports that another one is away. They hold inner addresses.
-const TEMPORARY: [&str; 8] =
-    ["dial tcp", "connection refused", "失败", "获取频道", "deadline", "propose", "timeout", "EOF"];
+/// What 2.x says to a request that it will never take: an id, a token or a body that it does not like. Everything else that comes
+/// with 400 tells of a node or leader that is away, in words that change with each place in its source, and hold inner addresses.
+const FOR_EVER: [&str; 12] = [
+    "不能为",
+    "不能包含",
+    "不能大于",
+    "不支持",
+    "不合法",
+    "不允许",
+    "设备信息不存在",
+    "无法处理发送消息请求",
+    "cannot be empty",
+    "illegal base64",
+    "数据格式有误",
+    "not found",
+];
 
 pub struct Transport {
     nodes: Vec<NodeAddress>,
@@ -201,10 +214,10 @@ fn judge(status: StatusCode, body: Bytes) -> Attempt {
         StatusCode::NOT_FOUND => Attempt::Failed(WukongimError::Missing),
         StatusCode::BAD_REQUEST => {
             let text = String::from_utf8_lossy(&body);
-            if TEMPORARY.iter().any(|part| text.contains(part)) {
-                Attempt::Temporary
-            } else {
+            if FOR_EVER.iter().any(|part| text.contains(part)) {
                 Attempt::Failed(WukongimError::Refused { status: status.as_u16() })
+            } else {
+                Attempt::Temporary
             }
         }
         StatusCode::UNAUTHORIZED => {
@@ -249,14 +262,28 @@ mod tests {
     #[test]
     fn what_is_temporary_is_told_from_what_is_refused() {
         let temporary = |status, body: &str| matches!(judge(status, Bytes::from(body.to_owned())), Attempt::Temporary);
-        assert!(temporary(
-            StatusCode::BAD_REQUEST,
-            r#"{"msg":"Post \"http://10.0.0.1\": dial tcp: refused","status":400}"#
-        ));
-        assert!(temporary(StatusCode::BAD_REQUEST, r#"{"msg":"获取频道所在节点失败！","status":400}"#));
-        assert!(temporary(StatusCode::BAD_REQUEST, r#"{"msg":"receive propose resp error","status":400}"#));
+        let away = [
+            r#"{"msg":"Post \"http://10.0.0.1\": dial tcp: refused","status":400}"#,
+            r#"{"msg":"Post \"/user/token\": unsupported protocol scheme \"\"","status":400}"#,
+            r#"{"msg":"获取频道所在节点失败！","status":400}"#,
+            r#"{"msg":"槽的领导节点不存在","status":400}"#,
+            r#"{"msg":"receive propose resp error","status":400}"#,
+            r#"{"msg":"context deadline exceeded","status":400}"#,
+        ];
+        assert!(away.iter().all(|text| temporary(StatusCode::BAD_REQUEST, text)));
         assert!(temporary(StatusCode::SERVICE_UNAVAILABLE, r#"{"error":"retry required"}"#));
-        assert!(!temporary(StatusCode::BAD_REQUEST, r#"{"msg":"uid不能包含特殊字符！","status":400}"#));
+        for refused in [
+            "uid不能包含特殊字符！",
+            "channel_id不能为空！",
+            "暂不支持个人频道！",
+            "not found",
+            "illegal base64 data at input byte 0",
+        ] {
+            assert!(
+                !temporary(StatusCode::BAD_REQUEST, &format!(r#"{{"msg":"{refused}","status":400}}"#)),
+                "{refused}"
+            );
+        }
         assert!(!temporary(StatusCode::NOT_FOUND, "404 page not found"));
     }
 }
