@@ -139,7 +139,8 @@ pub struct ReadRequest {
     message_seq: u64,
 }
 
-/// Moves the read position to a message, and no further: WuKongIM's own "clear" would also read what came meanwhile.
+/// Moves the read position to a message: WuKongIM's own "clear" would read all there is. It takes a number of unread messages, so
+/// only one that is stored in the instant between our two calls is read along.
 pub async fn read(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -1,6 +1,7 @@
 //! Every path of the API in one table, the description of it, and what surrounds each request.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
@@ -8,6 +9,7 @@ use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, delete, get, post, put};
+use tokio::time::timeout;
 use tower_http::cors::CorsLayer;
 
 use super::app::App;
@@ -66,6 +68,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/{*unknown}", any(|| async { ApiError::NotFound("there is no such path in this API") }))
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn(in_time))
         .layer(middleware::from_fn(never_stored))
         .layer(cors(&app.config.allow_origin))
         .route_layer(middleware::from_fn(log));
@@ -79,6 +82,14 @@ fn cors(origins: &[String]) -> CorsLayer {
         .allow_origin(origins)
         .allow_methods(methods)
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+}
+
+/// Whoever sends a body drop by drop, or asks for more than can be answered, holds nothing for longer than this. It is longer than
+/// the patience with WuKongIM.
+const LONGEST_REQUEST: Duration = Duration::from_secs(30);
+
+async fn in_time(request: Request, next: Next) -> Response {
+    timeout(LONGEST_REQUEST, next.run(request)).await.unwrap_or_else(|_| ApiError::Unavailable.into_response())
 }
 
 async fn never_stored(request: Request, next: Next) -> Response {

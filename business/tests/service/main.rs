@@ -4,6 +4,7 @@ mod accounts;
 mod channels;
 mod fake;
 mod faults;
+mod logs;
 mod page;
 mod recalls;
 mod recorded;

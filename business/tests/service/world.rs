@@ -22,6 +22,7 @@ use jindou_business::service::{self, Running};
 use serde_json::{Value, json};
 
 use crate::fake::Fake;
+use crate::logs;
 use crate::schema;
 
 pub const NOW: i64 = 1_795_319_288_000;
@@ -64,6 +65,7 @@ static FOLDERS: AtomicU64 = AtomicU64::new(0);
 
 impl World {
     pub async fn new(flags: &[&str]) -> World {
+        logs::keep();
         let (fake, wukongim) = Fake::start().await;
         fake.lock().now = NOW / 1000;
         let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
