@@ -4,7 +4,7 @@ import { batch, computed, signal } from "@preact/signals";
 import { Client, type Channel, type Connection, type Conversation, type JindouErrorInfo, type Message, type MessageSeq } from "jindou";
 import type { Account } from "./accounts";
 import { compareSeq, group, hasSeq, keyOf } from "./channel";
-import { kindOf, mentionsPerson } from "./content";
+import { kindOf, mentionsOf, mentionsPerson } from "./content";
 import { Directory } from "./directory";
 import { Draft } from "./draft";
 import { Inspector } from "./inspector";
@@ -151,8 +151,10 @@ export class Chat {
   async editAgain(message: Message): Promise<void> {
     await this.#act(this.client.reedit(message).then((content) => {
       const kind = kindOf(content);
-      if (kind.kind === "text") this.draftOf(message).fill(kind.text);
-      else this.notices.add("info", (words) => words.notEditable);
+      if (kind.kind !== "text") return this.notices.add("info", (words) => words.notEditable);
+      const draft = this.draftOf(message);
+      for (const uid of mentionsOf(content).uids) draft.mention({ uid, name: this.directory.personName(uid) });
+      draft.fill(kind.text);
     }));
   }
 
@@ -194,7 +196,7 @@ export class Chat {
     });
     client.on("message", ({ message, live }) => this.#messageCame(message, live));
     client.on("message-changed", ({ message }) => {
-      this.#timelineOf(message)?.put(message, false);
+      this.#timelineOf(message)?.put(message);
       if (message.own) void this.#readOutbox();
     });
     client.on("message-removed", ({ channel, key }) => {
@@ -236,8 +238,7 @@ export class Chat {
   }
 
   #messageCame(message: Message, live: boolean): void {
-    const timeline = this.#timelineOf(message);
-    timeline?.put(message, live);
+    this.#timelineOf(message)?.put(message);
     if (message.own) void this.#readOutbox();
     if (message.own) return;
     if (mentionsPerson(message, this.account.uid) && this.#isUnread(message)) this.mentioned.value = new Set(this.mentioned.peek()).add(keyOf(message));

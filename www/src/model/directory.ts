@@ -19,6 +19,7 @@ export class Directory {
   #wanted: string[] = [];
   #asking = 0;
   #saving = false;
+  #forgotten = false;
 
   constructor(private readonly server: Server, readonly own: Person) {
     const before = kept(this.#shelf) as Kept | undefined;
@@ -126,16 +127,19 @@ export class Directory {
   }
 
   #save(): void {
-    if (this.#saving) return;
+    if (this.#saving || this.#forgotten) return;
     this.#saving = true;
     setTimeout(() => {
       this.#saving = false;
+      if (this.#forgotten) return;
       const now: Kept = { people: [...this.people.peek()].slice(-mostKept), groups: [...this.groups.peek().values()] };
       keep(this.#shelf, now);
     }, 500);
   }
 
+  /** For good: an answer that is still under way is not kept either. */
   forget(): void {
+    this.#forgotten = true;
     keep(this.#shelf, undefined);
   }
 }

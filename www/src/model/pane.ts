@@ -6,10 +6,10 @@
 //      └──────────────────────── logged out, session over ◄──────────────────────┘
 import { effect, signal } from "@preact/signals";
 import type { JindouErrorInfo } from "jindou";
-import { accounts, choose, chosen, forget, remember, type Account } from "./accounts";
+import { choose, chosen, forget, remember, type Account } from "./accounts";
 import { Chat } from "./chat";
 import { Network } from "./network";
-import { logIn, signUp } from "./server";
+import { about, logIn, signUp, type About } from "./server";
 
 export type PaneState =
   | { view: "entering"; uid?: string; sessionOver?: boolean }
@@ -36,6 +36,10 @@ export class Pane {
     await this.#enter(await signUp(this.#network, uid, name, password));
   }
 
+  about(): Promise<About> {
+    return about(this.#network);
+  }
+
   async #enter(account: Account): Promise<void> {
     remember(account);
     await this.open(account);
@@ -53,6 +57,14 @@ export class Pane {
     } catch (error) {
       this.state.value = { view: "failed", account, error: error as JindouErrorInfo };
     }
+  }
+
+  /** After the client has ended by itself. */
+  async reopen(): Promise<void> {
+    const state = this.state.peek();
+    if (state.view !== "open") return;
+    await this.leave();
+    await this.open(state.chat.account);
   }
 
   /** Leaves this account to the other window and asks who is here. */
@@ -88,6 +100,3 @@ export class Pane {
     await chat.close().catch(() => {});
   }
 }
-
-/** Who may go on without a password, for the screen that asks. */
-export const remembered = accounts;

@@ -27,6 +27,13 @@ const clientCalls = {
   lookup: ["POST", "lookup"],
 } as const satisfies Record<keyof BusinessApi, readonly [string, string]>;
 
+/** What may be known before anybody has logged in. A demo names its people, and their password is public. */
+export interface About { signup: boolean; demo?: { people: Person[]; password: string } | null }
+
+export function about(network: Network): Promise<About> {
+  return network.request("GET", "/v1/about");
+}
+
 export function logIn(network: Network, uid: string, password: string): Promise<Account> {
   return network.request("POST", "/v1/login", undefined, { uid, password });
 }

@@ -17,7 +17,7 @@ export class Timeline {
   readonly status = signal<"loading" | "ready" | "failed">("loading");
   readonly older = signal<"idle" | "loading" | "waiting" | "failed">("idle");
   readonly reachedStart = signal(false);
-  /** Messages that came from others while the reader was further up. */
+  /** Newer messages that came from others while the reader was further up. */
   readonly fresh = signal(0);
   /** Everything above it had been read when the conversation was opened; the line "new messages" stands below it. */
   readonly readTo = signal<MessageSeq | undefined>(undefined);
@@ -74,13 +74,13 @@ export class Timeline {
     }
   }
 
-  put(message: Message, arrived: boolean): void {
+  put(message: Message): void {
     const shown = this.messages.peek();
     const known = shown.some((other) => other.key === message.key);
     // A message from before what is shown comes with its page, when one scrolls there.
     const oldest = this.oldestSeq();
     if (!known && hasSeq(message) && oldest !== undefined && compareSeq(message.messageSeq, oldest) < 0 && !this.reachedStart.peek()) return;
-    if (!known && arrived && !message.own && !this.atBottom) this.fresh.value++;
+    if (!known && !message.own && !this.atBottom && this.#isNewest(message)) this.fresh.value++;
     this.#merge([message]);
     if (this.atBottom) this.#trim();
     if (this.status.peek() === "loading") this.status.value = "ready";
@@ -115,6 +115,11 @@ export class Timeline {
 
   oldestSeq(): MessageSeq | undefined {
     return this.messages.peek().find(hasSeq)?.messageSeq;
+  }
+
+  #isNewest(message: Message): boolean {
+    const newest = this.messages.peek().findLast(hasSeq)?.messageSeq;
+    return !hasSeq(message) || newest === undefined || compareSeq(message.messageSeq, newest) > 0;
   }
 
   #trim(): void {

@@ -16,16 +16,20 @@ export function App({ paneOf, dropPane }: { paneOf: (slot: number) => Pane; drop
     document.title = unread > 0 ? `(${unread}) ${words.value.appName}` : words.value.appName;
   }, [unread, words.value]);
 
-  const names = panes.map(({ state }, slot) => {
+  const tabs = panes.map(({ state }, slot) => {
     const now = state.value;
-    return now.view === "open" ? now.chat.account.name : now.view === "entering" ? `${words.value.person} ${slot + 1}` : now.account.name;
+    if (now.view === "open") return { name: now.chat.account.name, unread: now.chat.unread.value };
+    return { name: now.view === "entering" ? `${words.value.person} ${slot + 1}` : now.account.name, unread: 0 };
   });
   return (
     <div class="window" data-panes={panes.length} data-seen={seen.value}>
       {panes.length > 1 && (
         <div class="pane-tabs" role="group" aria-label={words.value.panes}>
-          {names.map((name, slot) => (
-            <button key={slot} type="button" aria-pressed={seen.value === slot} onClick={() => { seen.value = slot; }}><bdi>{name}</bdi></button>
+          {tabs.map((tab, slot) => (
+            <button key={slot} type="button" aria-pressed={seen.value === slot} onClick={() => { seen.value = slot; }}>
+              <bdi class="one-line">{tab.name}</bdi>
+              {tab.unread > 0 && <span class="badge">{tab.unread > 99 ? "99+" : tab.unread}</span>}
+            </button>
           ))}
         </div>
       )}

@@ -9,7 +9,7 @@ import "./banner.css";
 // A connection that stands within this time needs no words.
 const grace = 800;
 
-export function Banner() {
+export function Banner({ onReopen }: { onReopen: () => void }) {
   const chat = useChat();
   const { state } = chat.connection.value;
   const said = words.value;
@@ -19,6 +19,7 @@ export function Banner() {
   switch (state) {
     case "waiting": return <Waiting />;
     case "kicked": return <Line icon="alert" text={said.bannerKicked} action={said.connectAgain} onAction={() => chat.connect()} />;
+    case "closed": return <Line icon="alert" text={said.bannerClosed} action={said.tryAgain} onAction={onReopen} />;
     case "refused": return <Refused />;
     case "connecting": case "authenticating": return <Late text={said.bannerConnecting} />;
     default: return null;

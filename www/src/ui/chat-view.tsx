@@ -27,7 +27,7 @@ export function ChatView({ pane, beside }: { pane: Pane; beside: Beside }) {
   return (
     <div class="chat" data-open={timeline ? "conversation" : "list"} data-inspecting={inspecting.value}>
       <Bar inspecting={inspecting} beside={beside} onLogOut={() => { leaving.value = true; }} />
-      <Banner />
+      <Banner onReopen={() => pane.reopen()} />
       <div class="chat-body">
         <ConversationList onNew={() => { beginning.value = true; }} />
         <main class="chat-main">

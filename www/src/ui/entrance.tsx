@@ -1,7 +1,8 @@
 // Who is here? Log in, sign up, or go on as somebody who is remembered in this browser.
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { accounts, forget } from "../model/accounts";
 import type { Pane } from "../model/pane";
+import type { About } from "../model/server";
 import { words } from "../words";
 import { Avatar } from "./avatar";
 import { FormError } from "./form-error";
@@ -18,23 +19,32 @@ export function Entrance({ pane, uid = "", sessionOver = false, taken }: Entranc
   const [error, setError] = useState<unknown>();
   const [known, setKnown] = useState(accounts);
 
-  const submit = async (event: SubmitEvent) => {
-    event.preventDefault();
-    const fields = new FormData(event.currentTarget as HTMLFormElement);
-    const field = (name: string) => String(fields.get(name) ?? "");
+  const [server, setServer] = useState<About>({ signup: true });
+  useEffect(() => {
+    // Where it cannot be asked, the log-in will say so.
+    pane.about().then(setServer, () => {});
+  }, [pane]);
+
+  const act = async (action: () => Promise<void>) => {
     setBusy(true);
     setError(undefined);
     try {
-      const id = field("uid").trim();
-      if (signingUp) await pane.signUp(id, field("name").trim() || id, field("password"));
-      else await pane.logIn(id, field("password"));
+      await action();
     } catch (problem) {
       const wrong = !signingUp && (problem as { code?: string }).code === "unauthorized";
       setError(wrong ? { code: "wrong-password" } : problem);
       setBusy(false);
     }
   };
+  const submit = (event: SubmitEvent) => {
+    event.preventDefault();
+    const fields = new FormData(event.currentTarget as HTMLFormElement);
+    const field = (name: string) => String(fields.get(name) ?? "");
+    const id = field("uid").trim();
+    void act(() => (signingUp ? pane.signUp(id, field("name").trim() || id, field("password")) : pane.logIn(id, field("password"))));
+  };
   const others = known.filter((account) => !taken.includes(account.uid));
+  const demo = server.demo?.people.filter((person) => !taken.includes(person.uid) && !others.some((account) => account.uid === person.uid)) ?? [];
   return (
     <main class="entrance">
       <div class="entrance-corner"><Settings /></div>
@@ -82,12 +92,26 @@ export function Entrance({ pane, uid = "", sessionOver = false, taken }: Entranc
           <FormError error={error} />
           <button class="button primary" disabled={busy}>{busy ? said.entering : signingUp ? said.signUp : said.logIn}</button>
         </form>
-        <p class="small soft">
+        {server.signup && <p class="small soft">
           {signingUp ? said.haveAccount : said.newHere}{" "}
           <button type="button" class="link-button" onClick={() => { setSigningUp(!signingUp); setError(undefined); }}>
             {signingUp ? said.logIn : said.signUp}
           </button>
-        </p>
+        </p>}
+        {server.demo && demo.length > 0 && (
+          <section class="entrance-demo" aria-label={said.tryAs}>
+            <h2 class="small soft">{said.tryAs}</h2>
+            <ul>
+              {demo.map((person) => (
+                <li key={person.uid}>
+                  <button type="button" class="button slim" disabled={busy} onClick={() => act(() => pane.logIn(person.uid, server.demo!.password))}>
+                    <bdi class="one-line">{person.name}</bdi>
+                  </button>
+                </li>
+              ))}
+            </ul>
+          </section>
+        )}
       </div>
     </main>
   );

@@ -167,7 +167,7 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
 function DayOfMessages({ day, tabbed, jump }: { day: Day; tabbed: string | undefined; jump: (messageId: string, messageSeq: unknown) => void }) {
   return (
     <div class="day" role="presentation">
-      <h3 class="day-name"><span>{dayOf(day.key)}</span></h3>
+      <div class="day-name" role="listitem"><span>{dayOf(day.key)}</span></div>
       {day.rows.map(({ message, first, newLine }) => (
         <MessageRow key={message.key} message={message} first={first} newLine={newLine} tabbed={message.key === tabbed} jump={jump} />
       ))}
@@ -178,7 +178,8 @@ function DayOfMessages({ day, tabbed, jump }: { day: Day; tabbed: string | undef
 function Top({ timeline, empty }: { timeline: Timeline; empty: boolean }) {
   const said = words.value;
   const older = timeline.older.value;
-  if (timeline.reachedStart.value || empty) return <p class="timeline-note">{empty ? said.nothingSaid : said.beginning}</p>;
+  if (empty) return <div class="empty"><Icon name="chat" size={40} /><p>{said.nothingSaid}</p></div>;
+  if (timeline.reachedStart.value) return <p class="timeline-note">{said.beginning}</p>;
   if (older === "failed") {
     return <p class="timeline-note" role="alert">{said.loadFailed} <button type="button" class="link-button" onClick={() => timeline.loadOlder()}>{said.tryAgain}</button></p>;
   }

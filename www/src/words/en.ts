@@ -13,6 +13,7 @@ export const en = {
   password: "Password",
   entering: "One moment…",
   newHere: "New here?",
+  tryAs: "Just trying? Come in as",
   haveAccount: "Have an account?",
   continueAs: "Continue as",
   forgetAccount: (name: string) => `Forget ${name} on this browser`,
@@ -66,6 +67,7 @@ export const en = {
   bannerRefused: "The server refuses the connection.",
   tryNow: "Try now",
   connectAgain: "Connect again",
+  bannerClosed: "The client has stopped.",
 
   // Conversations
   conversations: "Conversations",

@@ -11,6 +11,7 @@ export const zh: Words = {
   password: "密码",
   entering: "请稍候…",
   newHere: "还没有账号？",
+  tryAs: "只想试试？以此身份进入",
   haveAccount: "已有账号？",
   continueAs: "继续使用",
   forgetAccount: (name) => `在此浏览器中移除 ${name}`,
@@ -61,6 +62,7 @@ export const zh: Words = {
   bannerRefused: "服务器拒绝了连接。",
   tryNow: "立即重试",
   connectAgain: "重新连接",
+  bannerClosed: "客户端已停止运行。",
 
   conversations: "会话",
   newConversation: "新建会话",

@@ -1,0 +1,68 @@
+// Groups: made and filled by hand, mentions by the picker, roles, what an admin may recall.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Town } from "./support/town.mjs";
+
+const town = await Town.build();
+
+test("a group is made, people are added, and a mention reaches who is meant", async (context) => {
+  const [alice, bob] = await town.pair(context, "alice", "bob");
+  const { page } = alice;
+  await alice.pane.getByRole("button", { name: "New conversation" }).first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("button", { name: "Group" }).click();
+  await dialog.getByLabel("Group name").fill("Mountain trip");
+  await dialog.getByRole("searchbox").fill("Bob");
+  await dialog.getByRole("button", { name: /^B? ?Bob/ }).first().click();
+  await dialog.getByRole("button", { name: "Create group" }).click();
+  await alice.pane.locator(".conversation-head").filter({ hasText: "Mountain trip" }).waitFor();
+
+  await alice.pane.getByRole("button", { name: "Group", exact: true }).click();
+  await dialog.getByText("2 members").waitFor();
+  await dialog.getByRole("button", { name: "Add members" }).click();
+  await dialog.getByRole("button", { name: /Carol/ }).click();
+  await dialog.getByRole("button", { name: "Add", exact: true }).click();
+  await dialog.getByText("3 members").waitFor();
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+
+  await alice.field.pressSequentially("Hi @bo");
+  await alice.pane.getByRole("option", { name: "Bob" }).waitFor();
+  await alice.field.press("Enter");
+  assert.equal(await alice.field.inputValue(), "Hi @Bob ");
+  await alice.field.pressSequentially("are you in?");
+  await alice.field.press("Enter");
+  await alice.sent("are you in?");
+
+  await bob.conversation("Mountain trip").getByRole("img", { name: "You were mentioned" }).waitFor();
+  await bob.open("Mountain trip");
+  await bob.message("are you in?").and(bob.page.locator('[data-for-me="true"]')).waitFor();
+  assert.equal(await bob.message("are you in?").locator('.mention[data-me="true"]').textContent(), "@Bob");
+  await bob.conversation("Mountain trip").getByRole("img", { name: "You were mentioned" }).waitFor({ state: "detached" });
+});
+
+test("an owner recalls a member's message, and everybody reads who did it", async (context) => {
+  const group = await town.group("alice", "Rules club", ["bob", "carol"]);
+  const [alice, bob] = await town.pair(context, "alice", "bob");
+  await bob.open(group.name);
+  await bob.say("Buy cheap watches");
+  await bob.sent("Buy cheap watches");
+  await alice.open(group.name);
+  await alice.sees("Buy cheap watches");
+  await alice.act("Buy cheap watches", "Recall");
+  await alice.seesLine("You recalled a message of Bob");
+  await bob.seesLine("Alice recalled your message");
+  await bob.seesLast(group.name, "Alice recalled your message");
+});
+
+test("a member leaves a group", async (context) => {
+  const group = await town.group("alice", "Short stay", ["bob"]);
+  const bob = await town.person(context, "bob");
+  await bob.open(group.name);
+  await bob.pane.getByRole("button", { name: "Group", exact: true }).click();
+  await bob.page.getByRole("button", { name: "Leave group" }).click();
+  await bob.page.getByRole("dialog").waitFor({ state: "detached" });
+  const { groups } = await town.ask("GET", "/v1/groups", { token: await town.token("bob") });
+  assert.ok(!groups.some(({ groupId }) => groupId === group.groupId));
+});

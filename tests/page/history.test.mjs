@@ -1,0 +1,58 @@
+// A new browser knows nothing: the conversations come from the server, older pages come while one scrolls up, in order, each message once.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Town } from "./support/town.mjs";
+
+const town = await Town.build();
+
+for (const [where, path] of [["in a worker", "/"], ["on the page", "/?worker=false"]]) {
+  test(`older messages are read from the server while scrolling up, to the very first (client ${where})`, async (context) => {
+    const mark = crypto.randomUUID().slice(0, 6);
+    await town.signUp(`ida-${mark}`, `Ida ${mark}`);
+    await town.signUp(`jon-${mark}`, `Jon ${mark}`);
+    const total = 230;
+    for (let i = 0; i < total; i++) await town.say(i % 2 ? `ida-${mark}` : `jon-${mark}`, i % 2 ? `jon-${mark}` : `ida-${mark}`, 1, { type: 1, content: `line ${i}` });
+
+    const ida = await town.person(context, `ida-${mark}`, { path });
+    await ida.seesLast(`Jon ${mark}`, `line ${total - 1}`);
+    await ida.open(`Jon ${mark}`);
+    await ida.message(`line ${total - 1}`).waitFor({ state: "attached" });
+    const beginning = ida.pane.getByText("This is the beginning of the conversation.");
+    const box = ida.pane.locator(".timeline");
+    while (await beginning.count() === 0) {
+      const count = await ida.pane.locator(".message").count();
+      await box.evaluate((element) => { element.scrollTop = 0; });
+      await ida.page.waitForFunction((known) => document.querySelectorAll(".message").length > known || document.body.textContent.includes("This is the beginning"), count);
+    }
+    const lines = await ida.texts();
+    assert.deepEqual(lines, Array.from({ length: total }, (_, i) => `line ${i}`));
+
+    await box.evaluate((element) => { element.scrollTop = element.scrollHeight; });
+    await ida.seesUnread(`Jon ${mark}`, 0);
+  });
+}
+
+test("a quote leads to the message far above", async (context) => {
+  const mark = crypto.randomUUID().slice(0, 6);
+  await town.signUp(`kim-${mark}`, `Kim ${mark}`);
+  await town.signUp(`lea-${mark}`, `Lea ${mark}`);
+  const kim = await town.person(context, `kim-${mark}`);
+  await kim.begin(`Lea ${mark}`);
+  await kim.say("the origin of it all");
+  await kim.sent("the origin of it all");
+  await kim.act("the origin of it all", "Reply");
+  await kim.say("as I said");
+  await kim.sent("as I said");
+  for (let i = 0; i < 150; i++) await town.say(`lea-${mark}`, `kim-${mark}`, 1, { type: 1, content: `between ${i}` });
+  await kim.message("between 149").waitFor();
+  await kim.page.reload();
+  await kim.connected();
+  await kim.open(`Lea ${mark}`);
+  await kim.message("between 149").waitFor();
+  const quoted = await town.ask("POST", "/v1/history", { token: await town.token(`kim-${mark}`), body: { channelId: `lea-${mark}`, channelType: 1, start: 0, end: 0, limit: 200, pull: "older" } });
+  const origin = quoted.messages[0];
+  await town.say(`lea-${mark}`, `kim-${mark}`, 1, { type: 1, content: "you said so", reply: { message_id: origin.messageId, message_seq: origin.messageSeq, from_uid: `kim-${mark}`, from_name: "x", payload: { type: 1, content: "the origin of it all" } } });
+  await kim.message("you said so").locator(".quote").click();
+  await kim.pane.locator(".message.found").filter({ hasText: "the origin of it all" }).waitFor();
+});

@@ -1,0 +1,82 @@
+// Everything by keyboard, with a visible focus; and who only hears the page is told what comes.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Town } from "./support/town.mjs";
+
+const town = await Town.build();
+
+test("a person logs in, starts a conversation, writes, answers, recalls and leaves by keyboard alone", async (context) => {
+  const bob = await town.person(context, "bob");
+  const page = await town.window(context);
+  const focused = () => page.evaluate(() => document.activeElement?.getAttribute("aria-label") || document.activeElement?.textContent?.trim() || document.activeElement?.tagName);
+  const tabTo = async (name) => {
+    for (let i = 0; i < 40; i++) {
+      if (name.test(await focused())) {
+        assert.ok(await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle !== "none" || document.activeElement.matches("input, textarea, .menu-item")), "the focus is seen");
+        return;
+      }
+      await page.keyboard.press("Tab");
+    }
+    assert.fail(`Tab does not reach ${name}`);
+  };
+  await page.locator('input[name="uid"]').focus();
+  await page.keyboard.type("alice");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("demo");
+  await page.keyboard.press("Enter");
+  await page.locator('.connection-line[data-state="ready"]').first().waitFor();
+
+  await tabTo(/New conversation/);
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.type("Bob");
+  await page.getByRole("dialog").getByRole("button", { name: /Bob/ }).waitFor();
+  await page.getByRole("dialog").getByRole("button", { name: /Carol/ }).waitFor({ state: "detached" });
+  await page.keyboard.press("Enter");
+  await page.locator(".conversation-head").filter({ hasText: "Bob" }).waitFor();
+  await page.waitForFunction(() => document.activeElement?.tagName === "TEXTAREA");
+  await page.keyboard.type("line one");
+  await page.keyboard.press("Shift+Enter");
+  await page.keyboard.type("line two");
+  await page.keyboard.press("Enter");
+  await bob.open("Alice");
+  await bob.sees("line one\nline two");
+  await bob.say("an answer");
+
+  // From the composer up into the messages, and into the menu of one.
+  await page.locator(".message").filter({ hasText: "an answer" }).waitFor();
+  await page.keyboard.press("ArrowUp");
+  assert.match(await focused(), /an answer/);
+  await page.keyboard.press("Enter");
+  await page.getByRole("menu").waitFor();
+  assert.match(await focused(), /Reply/);
+  await page.keyboard.press("Enter");
+  await page.getByText("Reply to Bob").waitFor();
+  await page.waitForFunction(() => document.activeElement?.tagName === "TEXTAREA");
+  await page.keyboard.press("Escape");
+  await page.getByText("Reply to Bob").waitFor({ state: "detached" });
+  await page.keyboard.press("ArrowUp");
+  await page.keyboard.press("ArrowUp");
+  assert.match(await focused(), /line one/);
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("ArrowUp");
+  assert.match(await focused(), /Recall/);
+  await page.keyboard.press("Enter");
+  await page.getByText("You recalled a message").first().waitFor();
+  await bob.seesLine("Alice recalled a message");
+
+  await page.locator("textarea").focus();
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => document.activeElement?.matches("[data-row]"));
+});
+
+test("what comes is said to a screen reader, once", async (context) => {
+  const [alice, bob] = await town.pair(context, "alice", "bob");
+  await alice.begin("Bob");
+  await bob.begin("Alice");
+  await bob.say("do you hear me?");
+  await alice.pane.getByRole("log").filter({ hasText: "Bob: do you hear me?" }).waitFor({ state: "attached" });
+  await alice.network(false);
+  await alice.pane.getByRole("status").filter({ hasText: "The network is cut" }).first().waitFor({ state: "attached" });
+});

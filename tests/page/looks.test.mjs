@@ -1,0 +1,101 @@
+// Languages, light and dark, phone width; and the picture in the README.
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { root } from "../../scripts/lib/shell.mjs";
+import { Person } from "./support/person.mjs";
+import { Town } from "./support/town.mjs";
+
+const town = await Town.build();
+
+test("the browser's language is spoken, another one can be chosen, and the choice is kept", async (context) => {
+  const page = await town.window(context, { locale: "zh-CN" });
+  await page.getByRole("button", { name: "登录", exact: true }).waitFor();
+  assert.equal(await page.locator("html").getAttribute("lang"), "zh-CN");
+  await page.getByLabel("用户 ID").fill("alice");
+  await page.getByLabel("密码").fill("demo");
+  await page.getByRole("button", { name: "登录", exact: true }).click();
+  await page.getByText("已连接", { exact: true }).first().waitFor();
+  await page.getByRole("button", { name: "菜单" }).click();
+  await page.getByRole("menuitemradio", { name: "English" }).click();
+  await page.getByText("Connected", { exact: true }).first().waitFor();
+  await page.reload();
+  await page.getByRole("heading", { name: "Conversations" }).waitFor();
+  assert.equal(await page.locator("html").getAttribute("lang"), "en");
+});
+
+test("it is dark where the system is, and where one wants it to be", async (context) => {
+  const background = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await town.window(context, { colorScheme: "light" });
+  const dark = await town.window(context, { colorScheme: "dark" });
+  assert.notEqual(await background(light), await background(dark));
+  await light.getByRole("button", { name: "Appearance" }).click();
+  await light.getByRole("menuitemradio", { name: "Dark" }).click();
+  assert.equal(await background(light), await background(dark));
+  await light.reload();
+  await light.getByRole("heading", { name: "Jindou" }).waitFor();
+  assert.equal(await background(light), await background(dark));
+});
+
+test("on a phone there is one thing at a time, and nothing sticks out", async (context) => {
+  const bob = await town.person(context, "bob");
+  const alice = await town.person(context, "alice", { width: 360, height: 720, hasTouch: true, isMobile: true });
+  const inside = async () => assert.ok(await alice.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+  await inside();
+  await alice.begin("Bob");
+  await alice.say("from the phone");
+  await alice.sent("from the phone");
+  await inside();
+  assert.ok(!await alice.conversation("Bob").first().isVisible(), "the list makes room");
+  await bob.open("Alice");
+  await bob.sees("from the phone");
+  await alice.pane.getByRole("button", { name: "Back to conversations" }).click();
+  await alice.conversation("Bob").first().waitFor();
+  assert.ok(await alice.conversation("Bob").first().isVisible());
+  await bob.say("to the phone");
+  await alice.seesUnread("Bob", 1);
+  await inside();
+});
+
+test("two people on a phone share the window by tabs", async (context) => {
+  const page = await town.window(context, { width: 400, height: 800, path: "/?side-by-side" });
+  const [carol, bob] = [new Person(page, 0), new Person(page, 1)];
+  await carol.logIn("carol");
+  await page.getByRole("group", { name: "People" }).getByRole("button").nth(1).click();
+  await bob.logIn("bob");
+  assert.ok(!await carol.pane.isVisible());
+  await page.getByRole("group", { name: "People" }).getByRole("button", { name: "Carol" }).click();
+  assert.ok(await carol.pane.isVisible() && !await bob.pane.isVisible());
+});
+
+test("the README's picture: two people, a recall, the inspector", async (context) => {
+  const [alice, bob] = await town.pair(context, "alice", "bob", { width: 1360, height: 800, colorScheme: "light" });
+  await alice.open("Demo");
+  await bob.open("Demo");
+  const talk = async (person, text) => {
+    await person.say(text);
+    await person.sent(text);
+  };
+  await talk(alice, "Welcome! Cut my network and write something: it waits, and goes out once.");
+  await bob.sees("Welcome!");
+  await bob.act("Welcome!", "Reply");
+  await talk(bob, "Tried it. 断网时写的消息，恢复后只出现一次 👍");
+  await talk(bob, "The password is hunter2");
+  await bob.act("The password is hunter2", "Recall");
+  await alice.seesLine("Bob recalled a message");
+  await alice.field.pressSequentially("@Bo");
+  await alice.field.press("Enter");
+  await alice.field.pressSequentially("nobody has seen it.");
+  await alice.field.press("Enter");
+  await alice.sent("nobody has seen it.");
+  await bob.pane.getByRole("button", { name: "Inspector" }).click();
+  await bob.network(false);
+  await bob.say("Written without a network");
+  await bob.seesTick("Written without a network", "Waiting to be sent");
+  await alice.field.evaluate((field) => field.blur());
+  const folder = process.env.JINDOU_SCREENSHOT ? join(root, "docs") : join(root, "tests", "page", "output");
+  mkdirSync(folder, { recursive: true });
+  await alice.page.screenshot({ path: join(folder, "screenshot.png"), animations: "disabled", caret: "hide" });
+});

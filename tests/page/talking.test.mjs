@@ -1,0 +1,123 @@
+// Two people talk: both ways, unread, recall and restore, without a network and with a bad one. With the client in a worker and on the page.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Town } from "./support/town.mjs";
+
+const town = await Town.build();
+
+for (const [where, path] of [["in a worker", "/"], ["on the page", "/?worker=false"]]) {
+  const fresh = async (context, options = {}) => {
+    const mark = crypto.randomUUID().slice(0, 6);
+    const names = [`Ann ${mark}`, `Ben ${mark}`];
+    await town.signUp(`ann-${mark}`, names[0]);
+    await town.signUp(`ben-${mark}`, names[1]);
+    const people = await town.pair(context, `ann-${mark}`, `ben-${mark}`, { path, ...options });
+    return { people, names, uids: [`ann-${mark}`, `ben-${mark}`] };
+  };
+
+  test(`two people beside each other talk both ways, and each message stands once (client ${where})`, async (context) => {
+    const { people: [ann, ben], names } = await fresh(context);
+    await ann.begin(names[1]);
+    await ann.say("Hello Ben");
+    await ann.sent("Hello Ben");
+    await ben.open(names[0]);
+    await ben.sees("Hello Ben");
+    await ben.say("Hello Ann, 你好");
+    await ben.sent("Hello Ann, 你好");
+    await ann.sees("Hello Ann, 你好");
+    await ann.sees("Hello Ben");
+    await ann.seesLast(names[1], "Hello Ann, 你好");
+    assert.deepEqual(await ann.texts(), ["Hello Ben", "Hello Ann, 你好"]);
+    assert.deepEqual(await ben.texts(), ["Hello Ben", "Hello Ann, 你好"]);
+  });
+
+  test(`unread messages are counted until they are seen (client ${where})`, async (context) => {
+    const { people: [ann, ben], names } = await fresh(context);
+    await ann.begin(names[1]);
+    for (const text of ["one", "two", "three"]) await ann.say(text);
+    await ann.sent("three");
+    await ben.seesUnread(names[0], 3);
+    assert.match(await ben.page.title(), /^\(3\)/);
+    await ben.open(names[0]);
+    await ben.sees("three");
+    await ben.seesUnread(names[0], 0);
+    await ben.say("seen");
+    await ann.sees("seen");
+    await ann.seesUnread(names[1], 0);
+  });
+
+  test(`a recall and its restore are true on both sides, in the list and in quotes (client ${where})`, async (context) => {
+    const { people: [ann, ben], names } = await fresh(context);
+    await ann.begin(names[1]);
+    await ann.say("The secret is 42");
+    await ann.sent("The secret is 42");
+    await ben.open(names[0]);
+    await ben.sees("The secret is 42");
+    await ben.act("The secret is 42", "Reply");
+    await ben.say("Really?");
+    await ben.sent("Really?");
+    await ann.sees("Really?");
+    await ann.message("Really?").locator(".quote", { hasText: "The secret is 42" }).waitFor();
+    await ann.say("last words");
+    await ben.sees("last words");
+    await ann.act("last words", "Recall");
+    await ann.seesLine("You recalled a message");
+    await ben.seesLine(`${names[0]} recalled a message`);
+    await ben.seesLast(names[0], "recalled a message");
+    await ann.seesLast(names[1], "You recalled a message");
+
+    await ann.act("The secret is 42", "Recall");
+    await ben.message("Really?").locator('.quote[data-gone="true"]', { hasText: "Recalled message" }).waitFor();
+    assert.ok(!(await ben.pane.innerHTML()).includes("secret is 42"), "nothing of it is left in the page");
+
+    const line = ann.pane.locator(".message").filter({ hasText: "You recalled a message" }).first();
+    await line.getByRole("button", { name: "Edit again" }).click();
+    await ann.page.waitForFunction((value) => document.activeElement?.value === value, "The secret is 42");
+    await ann.field.fill("");
+    await line.getByRole("button", { name: "Restore" }).click();
+    await ann.sees("The secret is 42");
+    await ben.sees("The secret is 42");
+  });
+
+  test(`what is written without a network waits, and is delivered once, in order, when it is back (client ${where})`, async (context) => {
+    const { people: [ann, ben], names } = await fresh(context);
+    await ann.begin(names[1]);
+    await ann.say("before");
+    await ann.sent("before");
+    await ben.open(names[0]);
+    await ann.network(false);
+    await ann.pane.getByText("The network is cut.").first().waitFor();
+    for (const text of ["first", "second", "third"]) {
+      await ann.say(text);
+      await ann.seesTick(text, "Waiting to be sent");
+    }
+    await ben.say("are you there?");
+    await ben.sent("are you there?");
+    assert.equal(await ben.message("first").count(), 0);
+    assert.equal(await ann.message("are you there?").count(), 0);
+    await ann.network(true);
+    await ann.sent("third");
+    await ben.sees("third");
+    await ann.sees("are you there?");
+    assert.deepEqual((await ben.texts()).filter((text) => /first|second|third/.test(text)), ["first", "second", "third"]);
+    assert.equal(await ann.pane.locator(".banner").count(), 0);
+  });
+
+  test(`an acknowledgement that is lost makes nobody see a message twice (client ${where})`, async (context) => {
+    const { people: [ann, ben], names, uids } = await fresh(context);
+    await ann.begin(names[1]);
+    await ann.say("warm up");
+    await ann.sent("warm up");
+    await ben.open(names[0]);
+    await town.fault({ on: { uid: uids[0] }, do: { forget_ack: { stored: true } }, count: 1 });
+    await town.fault({ on: { uid: uids[1], direction: "out", packet: "RECV" }, do: "duplicate", count: 2 });
+    await ann.say("only once");
+    await ann.sent("only once");
+    await ben.sees("only once");
+    await ann.sees("only once");
+    await ben.pane.getByRole("button", { name: "Inspector" }).click();
+    await ben.pane.locator('.lines [data-what="duplicate"]').first().waitFor();
+    await ben.sees("only once");
+  });
+}
