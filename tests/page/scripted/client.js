@@ -89,7 +89,8 @@ export class Client {
     this.#wanted = true;
     this.become({ state: "connecting" });
     try {
-      await this.options.gateway();
+      await this.options.token();
+      await this.options.business.gateway();
     } catch {
       this.become({ state: "waiting", retryIn: 4000, error: { code: "unavailable", message: "", retryable: true } });
       setTimeout(() => { if (this.#wanted && this.connection.state === "waiting") this.connect(); }, 4000);

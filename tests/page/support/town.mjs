@@ -9,7 +9,7 @@ import { after } from "node:test";
 import { openBrowser, openProfile } from "../../../scripts/lib/browser.mjs";
 import { startBusiness, startGateway } from "../../../scripts/lib/servers.mjs";
 import { root } from "../../../scripts/lib/shell.mjs";
-import { Person } from "./person.mjs";
+import { Person, passwordOf } from "./person.mjs";
 
 const program = (name, set) => set ?? join(root, "target", "debug", name);
 const programs = {
@@ -17,6 +17,9 @@ const programs = {
   business: program("jindou-business", process.env.JINDOU_TEST_BUSINESS),
 };
 const page = join(root, "www", "dist");
+
+// A busy machine is slow; a test that hangs should say where.
+const patience = 20_000;
 
 const portOf = (address) => Number(new URL(address).port);
 
@@ -79,6 +82,7 @@ export class Town {
 
   async #watch(context, made, opened, path) {
     this.#windows.push(made);
+    made.setDefaultTimeout(patience);
     const wrong = [];
     opened.on("pageerror", (error) => wrong.push(String(error)));
     opened.on("console", (message) => {
@@ -123,12 +127,12 @@ export class Town {
   }
 
   async token(uid) {
-    return (await this.ask("POST", "/v1/login", { body: { uid, password: "demo" } })).token;
+    return (await this.ask("POST", "/v1/login", { body: { uid, password: passwordOf(uid) } })).token;
   }
 
-  /** A fresh person, with the password "demo". */
+  /** A fresh person. */
   async signUp(uid, name) {
-    await this.ask("POST", "/v1/signup", { body: { uid, name, password: "demo" } });
+    await this.ask("POST", "/v1/signup", { body: { uid, name, password: passwordOf(uid) } });
     return uid;
   }
 

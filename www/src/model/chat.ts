@@ -54,16 +54,15 @@ export class Chat {
   /** Opens what is stored; needs no network. */
   static async open(account: Account, network: Network, worker: boolean): Promise<Chat> {
     const server = new Server(network, account.token);
-    const business = server.clientApi();
     const client = await Client.open({
       uid: account.uid,
-      token: account.token,
-      deviceFlag: account.deviceFlag,
-      business,
-      gateway: async () => {
+      // Asked for at each attempt to connect, and so the place where a cut network stops one. The address is no such place: the client keeps the last.
+      token: async () => {
         network.check();
-        return (await business.gateway!()).addresses;
+        return account.token;
       },
+      deviceFlag: account.deviceFlag,
+      business: server.clientApi(),
       ...(worker ? {} : { worker: false }),
       trace: true,
     });

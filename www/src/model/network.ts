@@ -31,7 +31,7 @@ export class Network {
     this.#underWay = new AbortController();
   }
 
-  /** Throws what a request would throw, so that a caller with another kind of road (the gateway's address) fails alike. */
+  /** Throws what a request would throw, so that what needs the network without a request of ours (a token for the socket) fails alike. */
   check(): void {
     if (this.cut.peek()) throw new ServerError("unavailable", "the network is cut", true);
   }
