@@ -328,9 +328,11 @@ impl Client {
             let Some(timeline) = self.timelines.get_mut(channel) else { break };
             let outbox = &self.outbox;
             let owed = |client_msg_no: &ClientMsgNo| outbox.holds(client_msg_no);
+            let waiting = |channel: &Channel| outbox.views(Some(channel));
             let context = Context {
                 own: &self.config.uid,
                 owed: &owed,
+                waiting: &waiting,
                 server_time: self.session.server_time(now),
                 policy: &self.policy,
                 dedup_window: self.config.dedup_window,

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::channel::{Channel, ClientMsgNo, Uid};
 use crate::error::Error;
-use crate::event::Event;
+use crate::event::{Event, MessageView};
 use crate::id::{MessageId, MessageSeq};
 use crate::recall::Marks;
 use crate::request::{self, FedMark, Policy, Target};
@@ -41,6 +41,8 @@ pub struct Context<'a> {
     pub own: &'a Uid,
     /// Whether the outbox holds this, so that its echo is shown already.
     pub owed: &'a dyn Fn(&ClientMsgNo) -> bool,
+    /// What the outbox holds of a channel and no timeline has, in order.
+    pub waiting: &'a dyn Fn(&Channel) -> Vec<MessageView>,
     pub server_time: Option<Wall>,
     pub policy: &'a Policy,
     pub dedup_window: Option<Millis>,

@@ -1,5 +1,6 @@
 //! A page of the timeline for the application, and whether it is all there is.
 
+use crate::event::MessageView;
 use crate::id::MessageSeq;
 use crate::rows::MessageRow;
 use crate::turn::{Reply, Ticket, Turn};
@@ -43,7 +44,13 @@ impl Timeline {
             self.fetch.nudge();
             self.ask_history(false, turn);
         }
-        let messages = rows.iter().map(|row| view::message(context.own, row)).collect();
+        let mut messages: Vec<MessageView> = rows.iter().map(|row| view::message(context.own, row)).collect();
+        if before.is_none() {
+            // One that came back to us before its SENDACK stands in both places.
+            let mut waiting = (context.waiting)(&self.row.channel);
+            waiting.retain(|echo| messages.iter().all(|message| message.key != echo.key));
+            messages.append(&mut waiting);
+        }
         turn.settle(ticket, Ok(Reply::Messages { messages, reached_start, complete }));
     }
 
