@@ -1,10 +1,7 @@
-// Languages, light and dark, phone width; and the picture in the README.
+// Languages, light and dark, phone width.
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
 
-import { root } from "../../scripts/lib/shell.mjs";
 import { Person } from "./support/person.mjs";
 import { Town } from "./support/town.mjs";
 
@@ -68,34 +65,4 @@ test("two people on a phone share the window by tabs", async (context) => {
   assert.ok(!await carol.pane.isVisible());
   await page.getByRole("group", { name: "People" }).getByRole("button", { name: "Carol" }).click();
   assert.ok(await carol.pane.isVisible() && !await bob.pane.isVisible());
-});
-
-test("the README's picture: two people, a recall, the inspector", async (context) => {
-  const [alice, bob] = await town.pair(context, "alice", "bob", { width: 1360, height: 800, colorScheme: "light" });
-  await alice.open("Demo");
-  await bob.open("Demo");
-  const talk = async (person, text) => {
-    await person.say(text);
-    await person.sent(text);
-  };
-  await talk(alice, "Welcome! Cut my network and write something: it waits, and goes out once.");
-  await bob.sees("Welcome!");
-  await bob.act("Welcome!", "Reply");
-  await talk(bob, "Tried it. 断网时写的消息，恢复后只出现一次 👍");
-  await talk(bob, "The password is hunter2");
-  await bob.act("The password is hunter2", "Recall");
-  await alice.seesLine("Bob recalled a message");
-  await alice.field.pressSequentially("@Bo");
-  await alice.field.press("Enter");
-  await alice.field.pressSequentially("nobody has seen it.");
-  await alice.field.press("Enter");
-  await alice.sent("nobody has seen it.");
-  await bob.pane.getByRole("button", { name: "Inspector" }).click();
-  await bob.network(false);
-  await bob.say("Written without a network");
-  await bob.seesTick("Written without a network", "Waiting to be sent");
-  await alice.field.evaluate((field) => field.blur());
-  const folder = process.env.JINDOU_SCREENSHOT ? join(root, "docs") : join(root, "tests", "page", "output");
-  mkdirSync(folder, { recursive: true });
-  await alice.page.screenshot({ path: join(folder, "screenshot.png"), animations: "disabled", caret: "hide" });
 });

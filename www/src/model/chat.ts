@@ -14,7 +14,7 @@ import { Server } from "./server";
 import { Timeline } from "./timeline";
 import { errorText } from "../words";
 
-export interface ListEntry { channel: Channel; key: string; conversation?: Conversation; at: number }
+export interface ListEntry { channel: Channel; key: string; conversation?: Conversation; last?: Message; at: number }
 
 export class Chat {
   readonly connection = signal<Connection>({ state: "idle" });
@@ -43,11 +43,19 @@ export class Chat {
     }
     for (const [key, conversation] of this.conversations.value) {
       const { channelId, channelType } = conversation;
-      entries.set(key, { channel: { channelId, channelType }, key, conversation, at: conversation.lastMessage?.timestamp ?? 0 });
+      const last = conversation.lastMessage;
+      entries.set(key, { channel: { channelId, channelType }, key, conversation, last, at: last?.timestamp ?? 0 });
+    }
+    // A conversation tells of what the server has; what waits to be sent is the last word all the same.
+    for (const message of this.outbox.value) {
+      const { channelId, channelType, timestamp: at } = message;
+      const key = keyOf(message);
+      const entry = entries.get(key);
+      if (!entry || at >= entry.at) entries.set(key, { channel: { channelId, channelType }, key, conversation: entry?.conversation, last: message, at });
     }
     return [...entries.values()].sort((a, b) => b.at - a.at);
   });
-  readonly unread = computed(() => [...this.conversations.value.values()].reduce((sum, { unread }) => sum + unread, 0));
+  readonly unread = computed(() => [...this.conversations.value.keys()].reduce((sum, key) => sum + this.unreadOf(key), 0));
 
   private constructor(readonly account: Account, readonly client: Client, readonly network: Network, readonly server: Server, readonly directory: Directory) {}
 
@@ -104,6 +112,13 @@ export class Chat {
   leave(): void {
     this.current.peek()?.close();
     this.current.value = undefined;
+  }
+
+  /** What comes under somebody's eyes is not counted for the moment until it is marked as read. */
+  unreadOf(key: string): number {
+    const timeline = this.current.value;
+    if (timeline?.key === key && timeline.newestInSight.value) return 0;
+    return this.conversations.value.get(key)?.unread ?? 0;
   }
 
   draftOf(channel: Channel): Draft {
@@ -202,11 +217,7 @@ export class Chat {
       this.#timelineOf(channel)?.remove(key);
       void this.#readOutbox();
     });
-    client.on("history", ({ channel, reachedStart }) => {
-      const timeline = this.#timelineOf(channel);
-      if (timeline && reachedStart) timeline.reachedStart.value = true;
-      void timeline?.refresh();
-    });
+    client.on("history", ({ channel }) => void this.#timelineOf(channel)?.refresh());
     client.on("problem", ({ error }) => this.#complain(error));
     client.on("trace", ({ line }) => this.inspector.add(line));
   }

@@ -21,8 +21,9 @@ export class Timeline {
   readonly fresh = signal(0);
   /** Everything above it had been read when the conversation was opened; the line "new messages" stands below it. */
   readonly readTo = signal<MessageSeq | undefined>(undefined);
-  /** Told by the view. */
+  /** Told by the view: where it is scrolled to, and whether somebody can see the newest message. */
   atBottom = true;
+  readonly newestInSight = signal(false);
   #closed = false;
 
   constructor(private readonly client: Client, readonly channel: Channel) {
@@ -111,6 +112,7 @@ export class Timeline {
 
   close(): void {
     this.#closed = true;
+    this.newestInSight.value = false;
   }
 
   oldestSeq(): MessageSeq | undefined {

@@ -11,10 +11,9 @@ import { Tick } from "./tick";
 
 export function ConversationRow({ entry, open, reached }: { entry: ListEntry; open: boolean; reached: boolean }) {
   const chat = useChat();
-  const { channel, key, conversation } = entry;
+  const { channel, key, last } = entry;
   const name = chat.directory.channelName(channel);
-  const last = conversation?.lastMessage;
-  const unread = conversation?.unread ?? 0;
+  const unread = chat.unreadOf(key);
   const mentioned = chat.mentioned.value.has(key);
   const said = words.value;
   return (

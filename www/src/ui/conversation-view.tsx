@@ -22,7 +22,7 @@ export function ConversationView({ timeline, inspecting }: { timeline: Timeline;
   const said = words.value;
   const name = chat.directory.channelName(channel);
   const ownGroup = chat.directory.groupOf(channel);
-  const elsewhere = chat.unread.value - (chat.conversations.value.get(timeline.key)?.unread ?? 0);
+  const elsewhere = chat.unread.value - chat.unreadOf(timeline.key);
 
   const leave = () => {
     chat.leave();

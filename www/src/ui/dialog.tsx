@@ -1,5 +1,5 @@
 // A window over the page, on the browser's own <dialog>: it keeps the focus inside, closes by Escape and gives the focus back.
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import { words } from "../words";
 import { Icon } from "./icons";
@@ -9,7 +9,8 @@ interface DialogProps { title: string; onClose: () => void; children: ComponentC
 
 export function Dialog({ title, onClose, children }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before the effects of what stands inside, which put the focus where it belongs.
+  useLayoutEffect(() => {
     const dialog = element.current!;
     dialog.showModal();
     return () => dialog.close();
@@ -17,6 +18,8 @@ export function Dialog({ title, onClose, children }: DialogProps) {
   return (
     <dialog ref={element} aria-label={title}
       onClose={onClose}
+      // Its keys are its own: the Escape that closes it must not close what lies beneath.
+      onKeyDown={(event) => event.stopPropagation()}
       onPointerDown={(event) => { if (event.target === element.current) onClose(); }}>
       <div class="dialog-frame">
         <header>

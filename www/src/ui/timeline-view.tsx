@@ -32,14 +32,17 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
   const rows = () => scroller.current!.getElementsByClassName("message");
   const visible = () => document.visibilityState === "visible" && (scroller.current?.clientHeight ?? 0) > 0;
 
+  const tell = () => { timeline.newestInSight.value = visible() && timeline.atBottom; };
+
   const lookAround = () => {
     const box = scroller.current;
     // Gone already, or the pane is not shown.
-    if (!box || box.clientHeight === 0) return;
+    if (!box || box.clientHeight === 0) return tell();
     const atBottom = box.scrollHeight - box.scrollTop - box.clientHeight < nearBottom;
     away.value = box.scrollHeight - box.scrollTop - box.clientHeight > box.clientHeight;
     if (atBottom && visible()) timeline.caughtUp();
     else timeline.atBottom = atBottom;
+    tell();
     const top = box.getBoundingClientRect().top;
     const element = firstWith(rows(), (row) => row.getBoundingClientRect().bottom > top);
     anchor.current = element && { element, top: element.getBoundingClientRect().top - top };
@@ -60,7 +63,7 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
   };
   const stay = () => {
     const box = scroller.current;
-    if (!box || box.clientHeight === 0) return;
+    if (!box || box.clientHeight === 0) return tell();
     if (timeline.atBottom) box.scrollTop = box.scrollHeight;
     else if (anchor.current?.element.isConnected) {
       const moved = anchor.current.element.getBoundingClientRect().top - box.getBoundingClientRect().top - anchor.current.top;
@@ -88,12 +91,11 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
     const sizes = new ResizeObserver(stay);
     sizes.observe(scroller.current!);
     sizes.observe(content.current!);
-    const shown = () => { if (visible()) lookAround(); };
-    document.addEventListener("visibilitychange", shown);
+    document.addEventListener("visibilitychange", lookAround);
     return () => {
       sizes.disconnect();
       clearTimeout(seen.current);
-      document.removeEventListener("visibilitychange", shown);
+      document.removeEventListener("visibilitychange", lookAround);
     };
   }, []);
 
