@@ -23,6 +23,8 @@ test("two people talk beside each other, one without a network and with the insp
   await talk(bob, "The password is hunter2");
   await bob.act("The password is hunter2", "Recall");
   await alice.seesLine("Bob recalled a message");
+  await town.say("carol", "alice", 1, { type: 1, content: "See you at three ☁️" });
+  await town.say("carol", "bob", 1, { type: 1, content: "明天见！" });
   await alice.field.pressSequentially("@Bo");
   await alice.field.press("Enter");
   await alice.field.pressSequentially("nobody has seen it.");

@@ -81,22 +81,18 @@ export class Chat {
     return chat;
   }
 
+  /** While it waits for its next attempt: now. */
   connect(): void {
     this.client.connect().catch((error: JindouErrorInfo) => {
       if (error.code === "unauthorized") this.ended.value = error;
     });
   }
 
-  /** Now, not after the pause. */
-  async reconnect(): Promise<void> {
-    await this.client.disconnect();
-    this.connect();
-  }
-
   /** Closes the socket, and until it is undone every address and every request fails: the client meets what it meets without a network. */
   async setCut(cut: boolean): Promise<void> {
     this.network.setCut(cut);
-    await this.reconnect();
+    await this.client.disconnect();
+    this.connect();
   }
 
   select(channel: Channel): void {

@@ -30,13 +30,30 @@ function Waiting() {
   const chat = useChat();
   const seconds = useSignal(0);
   const until = chat.retryAt.value;
+  const online = useOnline();
   useEffect(() => {
     const count = () => { seconds.value = Math.max(0, Math.ceil((until - Date.now()) / 1000)); };
     count();
     const timer = setInterval(count, 250);
     return () => clearInterval(timer);
   }, [until]);
-  return <Line icon="networkOff" text={words.value.bannerWaiting(seconds.value)} action={words.value.tryNow} onAction={() => chat.reconnect()} />;
+  // Then the client waits for the network, not for a time.
+  if (!online) return <Line icon="networkOff" text={words.value.bannerOffline} />;
+  return <Line icon="networkOff" text={words.value.bannerWaiting(seconds.value)} action={words.value.tryNow} onAction={() => chat.connect()} />;
+}
+
+function useOnline(): boolean {
+  const online = useSignal(navigator.onLine);
+  useEffect(() => {
+    const look = () => { online.value = navigator.onLine; };
+    window.addEventListener("online", look);
+    window.addEventListener("offline", look);
+    return () => {
+      window.removeEventListener("online", look);
+      window.removeEventListener("offline", look);
+    };
+  }, []);
+  return online.value;
 }
 
 function Refused() {

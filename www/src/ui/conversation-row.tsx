@@ -14,7 +14,7 @@ export function ConversationRow({ entry, open, reached }: { entry: ListEntry; op
   const { channel, key, last } = entry;
   const name = chat.directory.channelName(channel);
   const unread = chat.unreadOf(key);
-  const mentioned = chat.mentioned.value.has(key);
+  const mentioned = unread > 0 && chat.mentioned.value.has(key);
   const said = words.value;
   return (
     <li>

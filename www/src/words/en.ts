@@ -60,6 +60,7 @@ export const en = {
   },
   syncing: "Catching up…",
   bannerCut: "The network is cut. Messages you write are kept and go out later.",
+  bannerOffline: "This device is offline. It goes on as soon as there is a network.",
   bannerCutShort: "Network cut",
   bannerWaiting: (seconds: number) => (seconds > 0 ? `No connection to the server. Next attempt in ${seconds} s.` : "No connection to the server. Trying now…"),
   bannerConnecting: "Connecting to the server…",

@@ -55,6 +55,7 @@ export const zh: Words = {
   },
   syncing: "正在同步…",
   bannerCut: "网络已断开。你写的消息会保存在本机，恢复后发出。",
+  bannerOffline: "设备处于离线状态，网络恢复后会继续。",
   bannerCutShort: "网络已断开",
   bannerWaiting: (seconds) => (seconds > 0 ? `无法连接服务器，${seconds} 秒后重试。` : "无法连接服务器，正在重试…"),
   bannerConnecting: "正在连接服务器…",
