@@ -108,6 +108,9 @@ pub struct Landed {
 pub enum After {
     Ack(ConnectionId, Recvack),
     Settle(Ticket, Result<Reply, Error>),
+    /// As `Settle`, of a call that waits for a message in the outbox. If the batch fails, the message is still owed and the call
+    /// waits on.
+    Answer(ClientMsgNo, Ticket, Result<Reply, Error>),
     Event(Event),
     /// The outbox row is stored and may be sent.
     Owed(ClientMsgNo),
@@ -141,6 +144,10 @@ impl Turn {
 
     pub fn settle(&mut self, ticket: Ticket, outcome: Result<Reply, Error>) {
         self.after.push(After::Settle(ticket, outcome));
+    }
+
+    pub fn answer(&mut self, client_msg_no: &ClientMsgNo, ticket: Ticket, outcome: Result<Reply, Error>) {
+        self.after.push(After::Answer(client_msg_no.clone(), ticket, outcome));
     }
 
     pub fn ack(&mut self, connection: ConnectionId, ack: Recvack) {

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use crate::channel::Channel;
+use crate::channel::{Channel, ClientMsgNo};
 use crate::event::{Event, Trace};
 use crate::rows::{Batch, Change, Epoch, Meta};
 use crate::sorted::{Map, Set};
@@ -20,6 +20,26 @@ struct Piece {
     changes: Vec<Change>,
     after: Vec<After>,
     bytes: usize,
+}
+
+/// Who waited for rows that were not stored.
+#[derive(Default)]
+pub struct Dropped {
+    pub tickets: Vec<Ticket>,
+    /// Calls that wait for a message in the outbox.
+    pub answers: Vec<(ClientMsgNo, Ticket)>,
+}
+
+impl Dropped {
+    fn take(&mut self, after: Vec<After>) {
+        for after in after {
+            match after {
+                After::Settle(ticket, _) => self.tickets.push(ticket),
+                After::Answer(client_msg_no, ticket, _) => self.answers.push((client_msg_no, ticket)),
+                _ => {}
+            }
+        }
+    }
 }
 
 #[derive(Default)]
@@ -126,19 +146,24 @@ impl Batches {
         core::mem::take(&mut self.released)
     }
 
-    /// Nothing of it will be stored. Returns the tickets that waited for it.
-    pub fn drop_all(&mut self) -> Vec<Ticket> {
-        let under_way = self.under_way.take().map(|(_, after, _)| after).into_iter().flatten();
-        let gathered = core::mem::take(&mut self.pieces).into_iter().flat_map(|piece| piece.after);
-        let tickets = under_way.chain(gathered).filter_map(|after| match after {
-            After::Settle(ticket, _) => Some(ticket),
-            _ => None,
-        });
-        let tickets = tickets.collect();
+    /// The batch that was under way failed.
+    pub fn failed(&mut self) -> Dropped {
+        let after = self.under_way.take().map(|(_, after, _)| after).unwrap_or_default();
+        let mut dropped = Dropped::default();
+        dropped.take(after);
+        dropped
+    }
+
+    /// What is gathered will not be stored. A batch that is under way may still be.
+    pub fn drop_gathered(&mut self) -> Dropped {
+        let mut dropped = Dropped::default();
+        for piece in core::mem::take(&mut self.pieces) {
+            dropped.take(piece.after);
+        }
         self.held.clear();
-        self.bytes = 0;
+        self.bytes = self.under_way.as_ref().map_or(0, |(_, _, bytes)| *bytes);
         self.last_meta = Meta::default();
-        tickets
+        dropped
     }
 }
 

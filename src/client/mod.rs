@@ -29,7 +29,7 @@ use crate::turn::{Ask, Turn};
 pub use crate::request::{self, FetchFailure, Target};
 pub use interface::*;
 
-use batches::Batches;
+use batches::{Batches, Dropped};
 use requests::Requests;
 
 /// Packets decoded in one `handle`; the rest waits for a timer that is due at once, so that the event loop breathes.
@@ -234,7 +234,8 @@ impl Client {
             self.unpark();
             self.release(now);
             self.session.transmit(now);
-            let quiet = self.session.has_no_effects() && self.stirred.is_empty();
+            // What came while the database is being read waits for it.
+            let quiet = self.session.has_no_effects() && (self.stirred.is_empty() || !self.is_hydrated());
             if quiet {
                 break;
             }
@@ -435,7 +436,7 @@ impl Client {
                 if let LoadFor::Audit(ticket) = load {
                     self.outputs.push_back(Output::Settle(ticket, Err(timeline::storage_error())));
                 }
-                return self.storage_failed(now, failure);
+                return self.storage_failed(now, failure, Dropped::default());
             }
         };
         match (load, answer) {
@@ -453,7 +454,8 @@ impl Client {
                 self.outputs.push_back(Output::Settle(ticket, Err(timeline::storage_error())));
             }
             (LoadFor::Hydrate, _) => {
-                self.storage_failed(now, StoreFailure::Failed("the database gave no answer".to_owned()))
+                let failure = StoreFailure::Failed("the database gave no answer".to_owned());
+                self.storage_failed(now, failure, Dropped::default());
             }
         }
     }
@@ -509,7 +511,8 @@ impl Client {
             Ok(()) => self.batches.stored(id),
             Err(failure) => {
                 if self.batches.is_under_way(id) {
-                    self.storage_failed(now, failure);
+                    let dropped = self.batches.failed();
+                    self.storage_failed(now, failure, dropped);
                 }
             }
         }
@@ -524,7 +527,9 @@ impl Client {
                         self.session.send(crate::wire::Packet::Recvack(ack));
                     }
                 }
-                crate::turn::After::Settle(ticket, outcome) => self.outputs.push_back(Output::Settle(ticket, outcome)),
+                crate::turn::After::Settle(ticket, outcome) | crate::turn::After::Answer(_, ticket, outcome) => {
+                    self.outputs.push_back(Output::Settle(ticket, outcome))
+                }
                 crate::turn::After::Event(event) => self.outputs.push_back(Output::Event(event)),
                 crate::turn::After::Owed(client_msg_no) => {
                     self.outbox.stored(now, &client_msg_no);
@@ -540,13 +545,20 @@ impl Client {
     }
 
     /// The database failed: everything that it does not hold is forgotten, as by a reload, and it is read anew.
-    fn storage_failed(&mut self, now: Now, failure: StoreFailure) {
+    fn storage_failed(&mut self, now: Now, failure: StoreFailure, dropped: Dropped) {
         let error = match &failure {
             StoreFailure::Fenced => Error::new(ErrorCode::InUse, "another tab took this database over"),
             StoreFailure::Failed(text) => Error::new(ErrorCode::Storage, format!("the database failed: {text}")),
         };
         self.outputs.push_back(Output::Event(Event::Problem { error: error.clone() }));
-        let mut tickets = self.batches.drop_all();
+        let gathered = self.batches.drop_gathered();
+        let mut tickets = dropped.tickets;
+        tickets.extend(gathered.tickets);
+        self.outbox.wait_on(dropped.answers);
+        self.outbox.wait_on(gathered.answers);
+        if self.closing.is_some() {
+            tickets.extend(self.outbox.take_tickets());
+        }
         for timeline in self.timelines.values_mut() {
             tickets.extend(timeline.take_tickets());
         }

@@ -8,7 +8,7 @@ use crate::request::{self, FetchFailure, Request, Response, Target};
 use crate::sorted::Map;
 use crate::sync::{Ended, Job};
 use crate::time::{Millis, Mono, Now};
-use crate::timeline::{Figure, Span, Work, arrival};
+use crate::timeline::{Arrival, Figure, Span, Work, arrival};
 use crate::turn::{Act, Reply, RequestId, Ticket};
 
 use super::{Client, Output};
@@ -273,11 +273,22 @@ impl Client {
                 unread: conversation.unread,
             });
             let arrivals = conversation.recents.into_iter().map(|message| arrival(&channel, message)).collect();
-            self.push_work(&channel, Work::Page { arrivals, span: Span::Recents, more: true, figure });
+            self.push_page(&channel, arrivals, Span::Recents, true, figure);
             if behind {
                 self.sync.want_marks(now.mono, channel);
             }
         }
+    }
+
+    /// The marks that messages carry come first: what they recall may be quoted elsewhere.
+    fn push_page(&mut self, channel: &Channel, arrivals: Vec<Arrival>, span: Span, more: bool, figure: Option<Figure>) {
+        let marks: Vec<_> = arrivals.iter().filter_map(|arrival| arrival.mark.clone()).collect();
+        if !marks.is_empty() {
+            let (hints_until, ticket) = (None, None);
+            let work = Work::Marks { marks, version: 0, single: true, more: false, hints_until, ticket, by: "history" };
+            self.push_work(channel, work);
+        }
+        self.push_work(channel, Work::Page { arrivals, span, more, figure });
     }
 
     fn marks_answered(&mut self, now: Now, channels: Vec<(Channel, u64)>, outcome: Result<Response, FetchFailure>) {
@@ -326,7 +337,7 @@ impl Client {
             Ok(Response::History(page)) => {
                 let behind = page.marks_version > self.timeline(&channel).row().marks_version;
                 let arrivals = page.messages.into_iter().map(|message| arrival(&channel, message)).collect();
-                self.push_work(&channel, Work::Page { arrivals, span, more: page.more, figure: None });
+                self.push_page(&channel, arrivals, span, page.more, None);
                 if behind {
                     self.sync.want_marks(now.mono, channel.clone());
                 }
@@ -368,7 +379,7 @@ impl Client {
                     self.push_work(&channel, Work::TakenBack { seq, id });
                 }
                 if !arrivals.is_empty() {
-                    self.push_work(channel, Work::Page { arrivals, span: Span::Single, more: true, figure: None });
+                    self.push_page(channel, arrivals, Span::Single, true, None);
                 }
             }
             Ok(_) => self.outbox.lookup_failed(now, &asked, true, &mut self.dice),

@@ -96,6 +96,8 @@ pub struct Outbox {
     own: Uid,
     entries: Map<u64, Entry>,
     ordinals: Map<ClientMsgNo, u64>,
+    /// Calls whose answer went down with a failed batch; they wait on once the database is read.
+    unanswered: Vec<(ClientMsgNo, Ticket)>,
     next_client_seq: u32,
     /// One at a time, after an 18.
     careful: bool,
@@ -111,6 +113,7 @@ impl Outbox {
             own,
             entries: Map::new(),
             ordinals: Map::new(),
+            unanswered: Vec::new(),
             next_client_seq: 1,
             careful: false,
             lookups,
@@ -124,6 +127,9 @@ impl Outbox {
         let mut waiting: Map<ClientMsgNo, Vec<Waiter>> = Map::new();
         for (_, entry) in core::mem::take(&mut self.entries) {
             waiting.insert(entry.row.client_msg_no, entry.waiters);
+        }
+        for (client_msg_no, ticket) in core::mem::take(&mut self.unanswered) {
+            waiting.entry(client_msg_no).or_default().push(Waiter { ticket, deadline: None });
         }
         self.ordinals.clear();
         for row in rows {
@@ -144,7 +150,13 @@ impl Outbox {
 
     /// Every ticket that waits; at the end.
     pub fn take_tickets(&mut self) -> Vec<Ticket> {
-        self.entries.values_mut().flat_map(|entry| entry.waiters.drain(..)).map(|waiter| waiter.ticket).collect()
+        let waiting = self.entries.values_mut().flat_map(|entry| entry.waiters.drain(..)).map(|waiter| waiter.ticket);
+        waiting.chain(self.unanswered.drain(..).map(|(_, ticket)| ticket)).collect()
+    }
+
+    /// The answers to these went down with a batch.
+    pub fn wait_on(&mut self, unanswered: Vec<(ClientMsgNo, Ticket)>) {
+        self.unanswered.extend(unanswered);
     }
 
     pub fn holds(&self, client_msg_no: &ClientMsgNo) -> bool {
@@ -199,7 +211,8 @@ impl Outbox {
         };
         turn.change(Change::OutboxDone(client_msg_no.clone()));
         for waiter in entry.waiters {
-            turn.settle(waiter.ticket, Err(Error::new(ErrorCode::Aborted, "the message was dropped from the outbox")));
+            let error = Error::new(ErrorCode::Aborted, "the message was dropped from the outbox");
+            turn.answer(client_msg_no, waiter.ticket, Err(error));
         }
         if !matches!(entry.row.state, OutboxState::Unconfirmed { .. }) {
             let key = crate::timeline::key(&self.own, &entry.row.client_msg_no, MessageId(0));
@@ -216,7 +229,9 @@ impl Outbox {
             entry.waiters.retain(|waiter| waiter.ticket != ticket);
             found |= entry.waiters.len() < before;
         }
-        found
+        let before = self.unanswered.len();
+        self.unanswered.retain(|(_, waiting)| *waiting != ticket);
+        found || self.unanswered.len() < before
     }
 
     /// What may leave now, in order, unsealed.
@@ -390,14 +405,16 @@ impl Outbox {
                 message.delivery = Delivery::Unconfirmed;
                 turn.change(Change::Outbox(entry.row.clone()));
                 for waiter in core::mem::take(&mut entry.waiters) {
-                    turn.settle(waiter.ticket, Ok(Reply::Sent { message: message.clone(), unconfirmed: true }));
+                    let reply = Reply::Sent { message: message.clone(), unconfirmed: true };
+                    turn.answer(client_msg_no, waiter.ticket, Ok(reply));
                 }
             }
             _ => {
                 turn.change(Change::OutboxDone(client_msg_no.clone()));
                 if let Some(entry) = self.remove(client_msg_no) {
                     for waiter in entry.waiters {
-                        turn.settle(waiter.ticket, Ok(Reply::Sent { message: message.clone(), unconfirmed: false }));
+                        let reply = Reply::Sent { message: message.clone(), unconfirmed: false };
+                        turn.answer(client_msg_no, waiter.ticket, Ok(reply));
                     }
                 }
             }
@@ -469,7 +486,8 @@ impl Outbox {
             entry.waiters.retain(|waiter| {
                 let over = waiter.deadline.is_some_and(|deadline| deadline <= now.mono);
                 if over {
-                    turn.settle(waiter.ticket, Ok(Reply::Pending { client_msg_no: client_msg_no.clone() }));
+                    let reply = Reply::Pending { client_msg_no: client_msg_no.clone() };
+                    turn.answer(&client_msg_no, waiter.ticket, Ok(reply));
                 }
                 !over
             });
@@ -508,7 +526,8 @@ impl Outbox {
         turn.event(Event::MessageChanged { message: message.clone() });
         if let Some(entry) = self.remove(&row.client_msg_no) {
             for waiter in entry.waiters {
-                turn.settle(waiter.ticket, Ok(Reply::Sent { message: message.clone(), unconfirmed: false }));
+                let reply = Reply::Sent { message: message.clone(), unconfirmed: false };
+                turn.answer(&row.client_msg_no, waiter.ticket, Ok(reply));
             }
         }
     }
@@ -538,7 +557,7 @@ fn park(own: &Uid, entry: &mut Entry, turn: &mut Turn, reason: ReasonCode) {
     );
     error.reason_code = Some(reason.0);
     for waiter in core::mem::take(&mut entry.waiters) {
-        turn.settle(waiter.ticket, Err(error.clone()));
+        turn.answer(&entry.row.client_msg_no, waiter.ticket, Err(error.clone()));
     }
 }
 

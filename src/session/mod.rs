@@ -133,6 +133,9 @@ impl Session {
             _ => return,
         }
         self.forgive();
+        if self.held {
+            return self.wait(now, None);
+        }
         self.prepare(now);
     }
 
@@ -328,10 +331,13 @@ impl Session {
         }
     }
 
-    /// The connection cannot be trusted any more, whatever its socket says.
+    /// The connection cannot be trusted any more, whatever its socket says; nor can one that is still being made.
     pub fn reconnect(&mut self, now: Now, why: &str) {
-        if let State::Live(_) = self.state {
-            self.lose(now, why);
+        match self.state {
+            State::Preparing { .. } | State::Opening { .. } | State::Greeting { .. } | State::Live(_) => {
+                self.lose(now, why);
+            }
+            State::Idle | State::Waiting { .. } | State::Kicked => {}
         }
     }
 

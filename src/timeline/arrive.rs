@@ -111,6 +111,19 @@ impl Timeline {
             known.message_id = copy.message_id;
             known.copies.retain(|other| *other != copy);
             turn.change(Change::Forget(self.row.channel.clone(), placed_at));
+            if self.counted.remove(&placed_at) {
+                if copy.message_seq > self.row.read_to {
+                    self.counted.insert(copy.message_seq);
+                } else {
+                    known.counted = false;
+                    self.row.unread = self.row.unread.saturating_sub(1);
+                }
+            }
+            if self.row.last.as_ref().is_some_and(|digest| digest.message_seq == placed_at) {
+                // What stood before it may now be the newest.
+                self.row.last = Some(view::digest(&known));
+                self.work.push_front(super::Work::Digest);
+            }
             have.rows.insert(placed_at, None);
             for Copy { message_seq, message_id } in &known.copies {
                 self.aliases.insert(*message_seq, (*message_id, copy.message_seq));

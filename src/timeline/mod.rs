@@ -134,6 +134,8 @@ pub enum Work {
         seq: MessageSeq,
         id: MessageId,
     },
+    /// The newest message may be another one now: the conversation is shown with what is stored.
+    Digest,
 }
 
 /// What the store was asked and answered for the piece at the front.
@@ -153,6 +155,8 @@ enum Loading {
     Rows,
     Quoting,
     Page,
+    /// Of a piece that was aborted: the answer is thrown away.
+    Void,
 }
 
 pub enum Step {
@@ -251,10 +255,18 @@ impl Timeline {
 
     /// The application waits no longer. Work that was accepted goes on. True if the ticket was here.
     pub fn abort(&mut self, aborted: Ticket) -> bool {
-        let before = self.work.len();
-        self.work
-            .retain(|work| !matches!(work, Work::Show { ticket, .. } | Work::Act { ticket, .. } if *ticket == aborted));
-        self.work.len() < before
+        let is_it =
+            |work: &Work| matches!(work, Work::Show { ticket, .. } | Work::Act { ticket, .. } if *ticket == aborted);
+        let Some(at) = self.work.iter().position(is_it) else { return false };
+        self.work.remove(at);
+        if at == 0 {
+            // What was read for it is not what the next piece needs.
+            self.have = Have::default();
+            if matches!(self.loading, Loading::Rows | Loading::Quoting | Loading::Page) {
+                self.loading = Loading::Void;
+            }
+        }
+        true
     }
 
     pub fn step(&mut self, context: &Context<'_>, turn: &mut Turn) -> Step {
@@ -334,6 +346,10 @@ impl Timeline {
                 let query = Query::Page { channel: self.row.channel.clone(), before: *before, limit: *limit };
                 return self.have.page.is_none().then_some(query);
             }
+            Work::Digest => {
+                let query = Query::Page { channel: self.row.channel.clone(), before: None, limit: 1 };
+                return self.have.page.is_none().then_some(query);
+            }
             Work::Read { .. } => Vec::new(),
         };
         let mut seqs: Vec<MessageSeq> = seqs.into_iter().filter(|seq| !self.have.rows.contains_key(seq)).collect();
@@ -406,6 +422,10 @@ impl Timeline {
             }
             Work::Show { ticket, before, limit } => self.show(ticket, before, limit, have.page, context, turn),
             Work::Act { ticket, act, target } => self.act(ticket, act, target, &have, context, turn),
+            Work::Digest => {
+                let newest = have.page.as_ref().and_then(|rows| rows.first());
+                self.row.last = newest.map(view::digest);
+            }
             Work::TakenBack { seq, id } => {
                 let placed = self.placed_at(seq);
                 if let Some(Some(row)) = have.rows.get(&placed)
@@ -449,11 +469,14 @@ impl Timeline {
         self.seen.retain(|_, placed_at| *placed_at < from);
         self.aliases.retain(|seq, (_, placed_at)| *seq < from && *placed_at < from);
         ranges::cut(&mut self.row.ranges, from);
+        let counted = self.counted.len();
         self.counted.retain(|seq| *seq < from);
+        self.row.unread = self.row.unread.saturating_sub((counted - self.counted.len()) as u64);
         let last = self.row.ranges.last().map_or(MessageSeq(0), |range| range.last);
         self.row.last_seq = last;
         if self.row.last.as_ref().is_some_and(|digest| digest.message_seq >= from) {
             self.row.last = None;
+            self.work.push_front(Work::Digest);
         }
         self.fetch.probe();
         self.ask_history(false, turn);
