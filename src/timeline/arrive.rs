@@ -190,6 +190,11 @@ impl Timeline {
             turn.event(Event::Message { message, live });
         }
         self.land(&row, context, turn);
+        if own && live && seq == MessageSeq(1) && context.history {
+            // The server may never list a conversation that began under a whitelist: let the business server see that it has.
+            self.fetch.probe();
+            self.ask_history(false, turn);
+        }
         self.put(row, have, turn);
     }
 

@@ -142,6 +142,17 @@ impl App {
         }
     }
 
+    /// A person channel with messages is remembered for both sides: WuKongIM may never list it.
+    pub async fn remember(&self, caller: &Uid, channel: &Channel) -> Result<(), ApiError> {
+        if let Channel::Person(pair) = channel
+            && let Some(peer) = pair.peer_of(caller)
+            && !self.store.is_pair(caller, peer).await?
+        {
+            self.store.remember_pair(caller, peer).await?;
+        }
+        Ok(())
+    }
+
     /// Messages as `viewer` may see them, and the version of the marks that were merged in. The marks are read after the
     /// messages, so a recall that was recorded before this answer is in it.
     pub async fn show(

@@ -18,6 +18,8 @@ use crate::rules::{Channel, ChannelRef, GroupId, MessageSeq, Uid, Version};
 
 /// As many conversations as WuKongIM keeps for one person.
 const MAX_CURSORS: usize = 1000;
+/// Person channels that are looked into at one call because WuKongIM does not list them.
+const MAX_UNLISTED: usize = 20;
 
 #[derive(Deserialize)]
 pub struct ConversationsRequest {
@@ -66,6 +68,7 @@ pub async fn conversations(
         .collect();
     let told = app.wukongim.conversations(uid, &cursors, recents as u32).await?;
     let mut groups: BTreeSet<GroupId> = app.store.roles_of(uid).await?.into_iter().map(|(group, _)| group).collect();
+    let mut unlisted: BTreeSet<Uid> = app.store.peers_of(uid).await?.into_iter().collect();
     let mut answer = Vec::new();
     for conversation in told {
         // WuKongIM remembers conversations of groups that somebody has left; commands and other kinds of channel are not ours.
@@ -76,7 +79,12 @@ pub async fn conversations(
                 }
                 Channel::Group(group)
             }
-            Some(person) => person,
+            Some(Channel::Person(pair)) => {
+                if let Some(peer) = pair.peer_of(uid) {
+                    unlisted.remove(peer);
+                }
+                Channel::Person(pair)
+            }
             None => continue,
         };
         let known = have.get(&channel).copied().unwrap_or_default();
@@ -96,7 +104,40 @@ pub async fn conversations(
         };
         answer.push(view(&app, uid, &channel, empty, MessageSeq::ZERO).await?);
     }
+    for peer in unlisted.into_iter().take(MAX_UNLISTED) {
+        let channel = Channel::person(uid.clone(), peer);
+        let known = have.get(&channel).copied().unwrap_or_default();
+        if let Some(conversation) = unlisted_conversation(&app, uid, &channel, known, recents as u32).await? {
+            answer.push(view(&app, uid, &channel, conversation, known).await?);
+        }
+    }
     Ok(Json(json!({ "conversations": answer })))
+}
+
+/// A person channel that WuKongIM keeps and does not list. It has no read position of it either, so all of it is unread that
+/// somebody else wrote since one's own last message.
+async fn unlisted_conversation(
+    app: &App,
+    uid: &Uid,
+    channel: &Channel,
+    known: MessageSeq,
+    recents: u32,
+) -> Result<Option<Conversation>, ApiError> {
+    let messages = app.wukongim.messages(channel, uid, Range::Newest, recents).await?;
+    let Some(newest) = messages.last() else { return Ok(None) };
+    // A device that has it all keeps its own figures.
+    if newest.message_seq <= known {
+        return Ok(None);
+    }
+    Ok(Some(Conversation {
+        channel_id: String::new(),
+        channel_type: channel.channel_type(),
+        unread: newest.message_seq.number(),
+        timestamp: newest.timestamp,
+        last: newest.message_seq,
+        read_to: MessageSeq::ZERO,
+        recents: messages,
+    }))
 }
 
 fn named(conversation: &Conversation, uid: &Uid) -> Option<Channel> {

@@ -64,6 +64,9 @@ pub async fn history(
     if matches!((range, asked.pull), (Range::Newest, Pull::Older)) {
         page.retain(|message| message.message_seq > end);
     }
+    if !page.is_empty() {
+        app.remember(caller.uid(), &channel).await?;
+    }
     let more = page.len() > limit;
     match range {
         Range::Newer { .. } => page.truncate(limit),
@@ -91,6 +94,9 @@ pub async fn lookup(
     at_most("clientMsgNos", &asked.client_msg_nos, 100)?;
     let names = asked.client_msg_nos.into_iter().map(ClientMsgNo::try_from).collect::<Result<BTreeSet<_>, _>>()?;
     let found: BTreeMap<_, _> = find::own(&app, caller.uid(), &channel, names).await?;
+    if !found.is_empty() {
+        app.remember(caller.uid(), &channel).await?;
+    }
     let (seen, _) = app.show(&channel, caller.uid(), found.into_values().collect()).await?;
     Ok(Json(json!({ "found": messages(seen) })))
 }

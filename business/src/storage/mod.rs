@@ -8,6 +8,7 @@
 mod errands;
 mod groups;
 mod marks;
+mod pairs;
 mod people;
 
 use std::fmt;
@@ -73,8 +74,10 @@ impl From<InvalidId> for StorageError {
 pub type Stored<T> = Result<T, StorageError>;
 
 /// In the order in which they are applied, for ever.
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "people groups marks", include_str!("../../migrations/sqlite/0001_people_groups_marks.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "people groups marks", include_str!("../../migrations/sqlite/0001_people_groups_marks.sql")),
+    (2, "pairs", include_str!("../../migrations/sqlite/0002_pairs.sql")),
+];
 
 /// A writer waits this long for another one before it gives up.
 const BUSY: Duration = Duration::from_secs(5);

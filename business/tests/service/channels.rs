@@ -157,6 +157,29 @@ async fn limits_and_ranges_that_make_no_sense_are_refused() {
 }
 
 #[tokio::test]
+async fn a_first_message_that_wukongim_never_lists_is_found_once_its_sender_has_read_it() {
+    let world = World::new(&[]).await;
+    let (alice, bob) = (world.sign_up("alice").await, world.sign_up("bob").await);
+    world.fake.lock().lists_nobody = true;
+    world.fake.write("alice", "bob", 1, "first", &text("hello"));
+    let ask = async |cursors: Value| {
+        let answer = world.post("/v1/conversations", &bob, json!({ "cursors": cursors, "recents": 5 })).await.done();
+        answer["conversations"].as_array().expect("a list").clone()
+    };
+    assert_eq!(ask(json!([])).await.len(), 0, "nothing points at it yet");
+
+    let newest = json!({ "start": 0, "end": 0, "limit": 10, "pull": "older" });
+    world.post("/v1/history", &alice, with(&person("bob"), newest)).await.done();
+    let found = ask(json!([])).await;
+    assert_eq!(found.len(), 1);
+    assert_eq!((&found[0]["channelId"], &found[0]["unread"]), (&json!("alice"), &json!(1)));
+    assert_eq!(names(&found[0]["recents"]), ["first"]);
+    let all = json!([with(&person("alice"), json!({ "messageSeq": 1 }))]);
+    assert_eq!(ask(all).await.len(), 0, "a device that has it all keeps its own figures");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn conversations_give_what_is_newer_than_the_cursors_and_read_positions_of_other_devices() {
     let world = World::new(&[]).await;
     let (alice, bob) = (world.sign_up("alice").await, world.sign_up("bob").await);

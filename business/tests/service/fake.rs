@@ -23,6 +23,8 @@ pub struct Fake(Arc<Mutex<Inner>>);
 
 #[derive(Default)]
 pub struct Inner {
+    /// Under a whitelist, conversations of people are never listed; their messages are kept.
+    pub lists_nobody: bool,
     /// 2.1.x has no index by clientMsgNo.
     pub old: bool,
     /// Answers as a node whose leader is away.
@@ -294,6 +296,7 @@ fn conversations(inner: &Inner, uid: &str, cursors: &str, count: usize) -> Vec<V
     let mut answer = Vec::new();
     for (log, messages) in inner.logs.iter().filter(|(log, _)| !log.ends_with("____cmd")) {
         let (channel_id, channel_type) = match log.split_once('@') {
+            Some(_) if inner.lists_nobody => continue,
             Some((a, b)) if a == uid => (b, 1),
             Some((a, b)) if b == uid => (a, 1),
             Some(_) => continue,
