@@ -59,7 +59,10 @@ pub async fn conversations(
     let recents = bounded("recents", asked.recents, 1, 50)?;
     let mut have = BTreeMap::new();
     for cursor in &asked.cursors {
-        have.insert(Channel::named(&cursor.channel, uid)?, MessageSeq::try_from(cursor.message_seq)?);
+        // A device may know channels that are not ours, the system's say; they are no reason to answer nothing.
+        if let Ok(channel) = Channel::named(&cursor.channel, uid) {
+            have.insert(channel, MessageSeq::try_from(cursor.message_seq)?);
+        }
     }
     let cursors: Vec<(ChannelRef, u64)> = have
         .iter()

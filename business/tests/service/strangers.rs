@@ -83,7 +83,15 @@ async fn a_stranger_reads_no_person_channel_by_any_name() {
             without_secret(&answer.text);
             let cursor = json!({ "channelId": id, "channelType": channel_type, "messageSeq": 1 });
             let answer = world.post("/v1/conversations", &mallory, json!({ "cursors": [cursor], "recents": 10 })).await;
-            assert_eq!(answer.refused(), (400, "invalid"), "{id} {channel_type}");
+            assert_eq!(answer.body["conversations"], json!([]), "{id} {channel_type}");
+            assert_eq!(
+                world.fake.calls_to("/conversation/sync").pop().expect("a call")["last_msg_seqs"],
+                "",
+                "it reaches nobody"
+            );
+            let channel = json!({ "channelId": id, "channelType": channel_type });
+            let marks = world.post("/v1/marks", &mallory, json!({ "channels": [channel], "limit": 10 })).await.done();
+            assert_eq!(marks["channels"], json!([]), "{id} {channel_type}");
         }
     }
     for uid in ["alice", "bob"] {
