@@ -1,14 +1,14 @@
 //! The names of people, channels and messages that every part of the core uses.
 
 use core::fmt;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::redact::Redacted;
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
         pub struct $name(pub String);
 
@@ -51,7 +51,7 @@ name! {
 }
 
 /// A conversation as this person sees it: for a person channel `id` is the peer.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Channel {
     #[serde(rename = "channelType")]

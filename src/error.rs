@@ -41,7 +41,7 @@ pub enum ErrorCode {
 }
 
 /// Why a recall or a restore is denied; the business server's word, or ours where the answer is already certain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DenyReason {
     Window,
@@ -51,7 +51,6 @@ pub enum DenyReason {
     Deleted,
     NotRecalled,
     NotSupported,
-    #[serde(other)]
     Other,
 }
 

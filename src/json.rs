@@ -1,11 +1,15 @@
 //! How ids look in JSON and in JavaScript: a messageId is a decimal string, since it does not fit a double;
 //! a messageSeq is a number while it does (2^53 − 1), else a decimal string too.
+//!
+//! What others send is read through one dynamic value and not by serde's derived visitors: those are some 5 KB of WebAssembly
+//! for each struct.
 
-use core::fmt;
-use serde::de::{Error, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
+use crate::channel::{Channel, ClientMsgNo, Uid};
 use crate::id::{MessageId, MessageSeq};
+use crate::time::{Millis, Wall};
 
 /// The largest integer that a double, and so a JavaScript number, holds exactly.
 pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
@@ -22,69 +26,113 @@ impl Serialize for MessageSeq {
     }
 }
 
-struct Number<T>(core::marker::PhantomData<T>);
-
-/// Accepts numbers and decimal strings for both; what is not a whole number in range is an error.
-trait FromNumber: Sized + core::str::FromStr {
-    fn from_signed(value: i64) -> Option<Self>;
-    fn from_unsigned(value: u64) -> Option<Self>;
+/// Reads itself; nothing where the value is something else.
+pub trait FromJson: Sized {
+    fn from_json(value: &Value) -> Option<Self>;
 }
 
-impl FromNumber for MessageId {
-    fn from_signed(value: i64) -> Option<Self> {
-        Some(MessageId(value))
-    }
-    fn from_unsigned(value: u64) -> Option<Self> {
-        i64::try_from(value).ok().map(MessageId)
-    }
+/// The JSON value in these bytes; nothing where they are none.
+pub fn parse(json: &[u8]) -> Option<Value> {
+    serde_json::from_slice(json).ok()
 }
 
-impl FromNumber for MessageSeq {
-    fn from_signed(value: i64) -> Option<Self> {
-        u64::try_from(value).ok().map(MessageSeq)
-    }
-    fn from_unsigned(value: u64) -> Option<Self> {
-        Some(MessageSeq(value))
+/// A field that must be there.
+pub fn field<T: FromJson>(object: &Value, name: &str) -> Option<T> {
+    T::from_json(object.get(name)?)
+}
+
+/// A field that may be absent or null; if it is there, it must be what it should.
+pub fn optional<T: FromJson>(object: &Value, name: &str) -> Option<Option<T>> {
+    match object.get(name) {
+        None | Some(Value::Null) => Some(None),
+        Some(value) => T::from_json(value).map(Some),
     }
 }
 
-impl<T: FromNumber> Visitor<'_> for Number<T> {
-    type Value = T;
+/// A field that is what it is by default when it is absent or null.
+pub fn or_default<T: FromJson + Default>(object: &Value, name: &str) -> Option<T> {
+    optional(object, name).map(Option::unwrap_or_default)
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a whole number or its decimal string")
+impl FromJson for i64 {
+    fn from_json(value: &Value) -> Option<Self> {
+        value.as_i64().or_else(|| {
+            // Some writers give every number a fraction.
+            let number = value.as_f64()?;
+            (number.fract() == 0.0 && number.abs() <= MAX_SAFE_INTEGER as f64).then_some(number as i64)
+        })
     }
+}
 
-    fn visit_i64<E: Error>(self, value: i64) -> Result<T, E> {
-        T::from_signed(value).ok_or_else(|| E::custom("a number out of range"))
+impl FromJson for u64 {
+    fn from_json(value: &Value) -> Option<Self> {
+        value.as_u64().or_else(|| i64::from_json(value)?.try_into().ok())
     }
+}
 
-    fn visit_u64<E: Error>(self, value: u64) -> Result<T, E> {
-        T::from_unsigned(value).ok_or_else(|| E::custom("a number out of range"))
+macro_rules! smaller {
+    ($($name:ty),*) => {$(
+        impl FromJson for $name {
+            fn from_json(value: &Value) -> Option<Self> {
+                u64::from_json(value)?.try_into().ok()
+            }
+        }
+    )*};
+}
+
+smaller!(u8, u32, usize);
+
+impl FromJson for bool {
+    fn from_json(value: &Value) -> Option<Self> {
+        value.as_bool()
     }
+}
 
-    fn visit_f64<E: Error>(self, value: f64) -> Result<T, E> {
-        if value.fract() == 0.0 && value.abs() <= MAX_SAFE_INTEGER as f64 {
-            self.visit_i64(value as i64)
-        } else {
-            Err(E::custom("not a safe whole number"))
+impl FromJson for String {
+    fn from_json(value: &Value) -> Option<Self> {
+        value.as_str().map(str::to_owned)
+    }
+}
+
+impl<T: FromJson> FromJson for Vec<T> {
+    fn from_json(value: &Value) -> Option<Self> {
+        value.as_array()?.iter().map(T::from_json).collect()
+    }
+}
+
+impl FromJson for MessageId {
+    fn from_json(value: &Value) -> Option<Self> {
+        match value.as_str() {
+            Some(text) => text.parse().ok(),
+            None => i64::from_json(value).map(Self),
         }
     }
+}
 
-    fn visit_str<E: Error>(self, value: &str) -> Result<T, E> {
-        value.parse().map_err(|_| E::custom("not a decimal number"))
+impl FromJson for MessageSeq {
+    fn from_json(value: &Value) -> Option<Self> {
+        match value.as_str() {
+            Some(text) => text.parse().ok(),
+            None => u64::from_json(value).map(Self),
+        }
     }
 }
 
-impl<'de> Deserialize<'de> for MessageId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Number(core::marker::PhantomData))
-    }
+macro_rules! wrapped {
+    ($($name:ident),*) => {$(
+        impl FromJson for $name {
+            fn from_json(value: &Value) -> Option<Self> {
+                FromJson::from_json(value).map($name)
+            }
+        }
+    )*};
 }
 
-impl<'de> Deserialize<'de> for MessageSeq {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Number(core::marker::PhantomData))
+wrapped!(Uid, ClientMsgNo, Wall, Millis);
+
+impl FromJson for Channel {
+    fn from_json(value: &Value) -> Option<Self> {
+        Some(Self { kind: field(value, "channelType")?, id: field(value, "channelId")? })
     }
 }
 
@@ -92,20 +140,39 @@ impl<'de> Deserialize<'de> for MessageSeq {
 mod tests {
     use super::*;
 
+    fn read<T: FromJson>(json: &str) -> Option<T> {
+        T::from_json(&parse(json.as_bytes())?)
+    }
+
     #[test]
     fn a_message_id_is_a_decimal_string_and_is_read_from_either_form() {
         assert_eq!(serde_json::to_string(&MessageId(i64::MAX)).unwrap(), "\"9223372036854775807\"");
-        assert_eq!(serde_json::from_str::<MessageId>("\"-3\"").unwrap(), MessageId(-3));
-        assert_eq!(serde_json::from_str::<MessageId>("7").unwrap(), MessageId(7));
-        assert!(serde_json::from_str::<MessageId>("7.5").is_err());
-        assert!(serde_json::from_str::<MessageId>("18446744073709551615").is_err());
+        assert_eq!(read("\"-3\""), Some(MessageId(-3)));
+        assert_eq!(read("7"), Some(MessageId(7)));
+        assert_eq!(read::<MessageId>("7.5"), None);
+        assert_eq!(read::<MessageId>("18446744073709551615"), None);
+        assert_eq!(read::<MessageId>("true"), None);
     }
 
     #[test]
     fn a_message_seq_is_a_number_while_a_double_holds_it() {
         assert_eq!(serde_json::to_string(&MessageSeq(MAX_SAFE_INTEGER)).unwrap(), "9007199254740991");
         assert_eq!(serde_json::to_string(&MessageSeq(MAX_SAFE_INTEGER + 1)).unwrap(), "\"9007199254740992\"");
-        assert_eq!(serde_json::from_str::<MessageSeq>("\"18446744073709551615\"").unwrap(), MessageSeq(u64::MAX));
-        assert!(serde_json::from_str::<MessageSeq>("-1").is_err());
+        assert_eq!(read("\"18446744073709551615\""), Some(MessageSeq(u64::MAX)));
+        assert_eq!(read("18446744073709551615"), Some(MessageSeq(u64::MAX)));
+        assert_eq!(read("3.0"), Some(MessageSeq(3)));
+        assert_eq!(read::<MessageSeq>("-1"), None);
+    }
+
+    #[test]
+    fn an_absent_field_is_not_a_wrong_one() {
+        let object = parse(br#"{"text":"a","nothing":null}"#).unwrap();
+        assert_eq!(field::<String>(&object, "text").as_deref(), Some("a"));
+        assert_eq!(field::<String>(&object, "nothing"), None);
+        assert_eq!(optional::<String>(&object, "nothing"), Some(None));
+        assert_eq!(optional::<String>(&object, "missing"), Some(None));
+        assert_eq!(optional::<u64>(&object, "text"), None);
+        assert_eq!(or_default::<u64>(&object, "missing"), Some(0));
+        assert_eq!(field::<String>(&parse(b"[]").unwrap(), "text"), None);
     }
 }

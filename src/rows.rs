@@ -3,19 +3,18 @@
 //! A row is not a record: a store may pack many rows into one value, so nothing here speaks of keys in a database.
 //! The rules that a store must keep are in `store`, and its conformance suite shows them.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::channel::{Channel, ClientMsgNo, Uid};
 use crate::id::{MessageId, MessageSeq};
 use crate::time::Wall;
 
 /// One tenure of the single writer; a batch of an older one is refused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Epoch(pub u64);
 
 /// A stored copy of a message. WuKongIM 2.x stores a resend again, so one message may have several.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Copy {
     pub message_id: MessageId,
@@ -23,7 +22,7 @@ pub struct Copy {
 }
 
 /// What a recall, a restore or a deletion made of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MarkState {
     Recalled,
@@ -31,7 +30,7 @@ pub enum MarkState {
     Deleted,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     Author,
@@ -39,37 +38,32 @@ pub enum Role {
     Admin,
     Owner,
     System,
-    #[serde(other)]
     Other,
 }
 
 /// A fact about a message, kept whether or not the message has come. The business server's word (`version` grows by one per
 /// change in the channel), or, with `hint`, only a command's: that hides the message until the feed has been read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Mark {
     pub version: u64,
     pub state: MarkState,
-    #[serde(default)]
     pub client_msg_no: ClientMsgNo,
-    #[serde(default)]
     pub copies: Vec<Copy>,
-    #[serde(default)]
     pub author: Uid,
-    #[serde(default)]
     pub operator: Uid,
     pub role: Role,
     /// When, on the server's clock.
     pub at: Wall,
     /// Until when its author may restore or edit it again, on the server's clock.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Wall>,
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
     pub hint: bool,
 }
 
 /// How a stored message is to be shown.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MessageState {
     #[default]
@@ -82,8 +76,7 @@ pub enum MessageState {
 }
 
 /// One message of a timeline, placed by the seq of its first copy.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, PartialEq, Eq)]
 pub struct MessageRow {
     pub channel: Channel,
     pub message_seq: MessageSeq,
@@ -94,24 +87,17 @@ pub struct MessageRow {
     pub timestamp: i64,
     pub setting: u8,
     pub expire: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
     /// The plaintext as it was sent, usually JSON; empty once purged.
-    #[serde(with = "content")]
     pub content: Vec<u8>,
-    #[serde(default)]
     pub state: MessageState,
     /// The mark that made the state.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
     /// The copies beyond the first, in any order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub copies: Vec<Copy>,
     /// It stands in the channel's unread figure, so a recall takes it out again.
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub counted: bool,
     /// Stored on one node of a cluster and not yet by the others; it may be taken back.
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub unconfirmed: bool,
 }
 
@@ -138,8 +124,7 @@ impl core::fmt::Debug for MessageRow {
 }
 
 /// Why an outbox row waits for a person, or what is known about its outcome.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "state")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OutboxState {
     /// Not answered yet.
     #[default]
@@ -152,23 +137,19 @@ pub enum OutboxState {
 }
 
 /// A message that we owe the server.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, PartialEq, Eq)]
 pub struct OutboxRow {
     pub client_msg_no: ClientMsgNo,
     /// The order of sending, over all channels of this database.
     pub ordinal: u64,
     pub channel: Channel,
-    #[serde(with = "content")]
     pub content: Vec<u8>,
     pub created_at: Wall,
     pub expire: u32,
     /// The flag nibble and the setting byte of its SEND.
     pub flags: u8,
     pub setting: u8,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
-    #[serde(flatten)]
     pub state: OutboxState,
 }
 
@@ -184,15 +165,14 @@ impl core::fmt::Debug for OutboxRow {
 }
 
 /// A run of seqs without a hole, both ends included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Range {
     pub first: MessageSeq,
     pub last: MessageSeq,
 }
 
 /// What a conversation list shows of the newest message.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Digest {
     pub message_seq: MessageSeq,
     pub message_id: MessageId,
@@ -200,11 +180,9 @@ pub struct Digest {
     pub from: Uid,
     pub timestamp: i64,
     /// Empty once recalled.
-    #[serde(with = "content")]
     pub content: Vec<u8>,
     pub state: MessageState,
     /// The mark that made the state.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
 }
 
@@ -215,8 +193,7 @@ impl core::fmt::Debug for Digest {
 }
 
 /// A channel and its conversation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelRow {
     pub channel: Channel,
     /// Which seqs are here, ascending and disjoint, never adjacent.
@@ -227,10 +204,8 @@ pub struct ChannelRow {
     pub unread: u64,
     /// How far the feed of marks has been read.
     pub marks_version: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Digest>,
     /// Nothing lies before the first range: the server was asked.
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub reached_start: bool,
 }
 
@@ -250,15 +225,13 @@ impl ChannelRow {
 }
 
 /// A message that could not be read; acked, so that it makes no loop, and kept, so that nothing is lost.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, PartialEq, Eq)]
 pub struct QuarantineRow {
     pub message_id: MessageId,
     pub message_seq: MessageSeq,
     pub at: Wall,
     pub why: String,
     /// The payload as it was on the wire.
-    #[serde(with = "content")]
     pub raw: Vec<u8>,
 }
 
@@ -269,7 +242,7 @@ impl core::fmt::Debug for QuarantineRow {
 }
 
 /// One line of the local audit, append-only.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditRow {
     /// Its order; unique in this database.
@@ -286,8 +259,7 @@ pub struct AuditRow {
 }
 
 /// What one database knows beyond its rows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Meta {
     /// Stable for this database, so that a reconnect replaces our own old connection and nobody else's. Empty before the first start.
     pub device_id: String,
@@ -369,44 +341,13 @@ pub enum Answer {
 
 /// Bytes that are usually JSON text: stored as a string where they are UTF-8, so that a person can read the database, else as bytes.
 pub(crate) mod content {
-    use serde::de::{Error, SeqAccess, Visitor};
-    use serde::{Deserializer, Serializer};
+    use serde::Serializer;
 
     pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         match core::str::from_utf8(bytes) {
             Ok(text) => serializer.serialize_str(text),
             Err(_) => serializer.serialize_bytes(bytes),
         }
-    }
-
-    struct Bytes;
-
-    impl<'de> Visitor<'de> for Bytes {
-        type Value = Vec<u8>;
-
-        fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-            f.write_str("text or bytes")
-        }
-
-        fn visit_str<E: Error>(self, text: &str) -> Result<Vec<u8>, E> {
-            Ok(text.as_bytes().to_vec())
-        }
-
-        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
-            Ok(bytes.to_vec())
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<u8>, A::Error> {
-            let mut bytes = Vec::new();
-            while let Some(byte) = items.next_element()? {
-                bytes.push(byte);
-            }
-            Ok(bytes)
-        }
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        deserializer.deserialize_any(Bytes)
     }
 }
 

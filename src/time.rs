@@ -1,10 +1,10 @@
 //! Time as an input: the core never reads a clock, it is told what time it is.
 
 use core::ops::Add;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// A span of milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Millis(pub u64);
 
 impl Millis {
@@ -32,7 +32,7 @@ impl Add<Millis> for Mono {
 }
 
 /// Milliseconds since 1970 by some wall clock (whose, the field says); it may jump.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Wall(pub i64);
 

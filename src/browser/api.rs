@@ -48,7 +48,7 @@ pub struct Engine {
 #[wasm_bindgen]
 impl Engine {
     /// Resolves to an `Engine` once the database has been read; no network yet.
-    pub fn open(options: JsValue, host: Host) -> Promise {
+    pub fn open(options: String, host: Host) -> Promise {
         tell_panics();
         let host = Rc::new(host);
         HOSTS.with_borrow_mut(|hosts| hosts.push(Rc::downgrade(&host)));
@@ -60,9 +60,9 @@ impl Engine {
         })
     }
 
-    /// The command of this name. `ticket` is a number that was not used before.
-    pub fn call(&self, ticket: f64, name: &str, args: JsValue) -> Promise {
-        match convert::command(name, args) {
+    /// The command of this name, with the JSON of its arguments. `ticket` is a number that was not used before.
+    pub fn call(&self, ticket: f64, name: &str, args: &str, content: Option<String>) -> Promise {
+        match convert::command(name, args, content) {
             Ok(command) => self.driver.call(Ticket(ticket as u64), command),
             Err(error) => Promise::reject(&convert::error(&error)),
         }
@@ -82,8 +82,8 @@ impl Engine {
     }
 }
 
-async fn open(options: JsValue, host: Rc<Host>) -> Result<Engine, Error> {
-    let options = Options::read(options)?;
+async fn open(options: String, host: Rc<Host>) -> Result<Engine, Error> {
+    let options = Options::read(&options)?;
     let config = options.config()?;
     let database = options.database();
     let lock = tabs::lock(&database).await?;

@@ -3,17 +3,14 @@
 //! A content is JSON text on this side. The facade makes it of an object and makes an object of it, so that it crosses the
 //! port as one string.
 
-use js_sys::Uint8Array;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use wasm_bindgen::{JsCast, JsValue};
+use serde::Serialize;
+use serde_json::Value;
+use wasm_bindgen::JsValue;
 
-use crate::channel::{Channel, ClientMsgNo};
-use crate::client::{Command, SendOptions, StoreFailure, Target, Ticket};
+use crate::client::{Command, SendOptions, StoreFailure, Ticket};
 use crate::config::{Config, SAFE_CONTENT};
 use crate::error::{Error, ErrorCode};
-use crate::id::MessageSeq;
-use crate::time::Millis;
+use crate::json::{self, FromJson};
 
 /// A page of history that a person scrolls by.
 const PAGE: usize = 50;
@@ -37,26 +34,32 @@ pub fn storage_error(failure: &StoreFailure) -> Error {
 }
 
 /// The options of `Client.open` as the facade passes them on; functions stay on its side.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Options {
-    pub uid: String,
-    pub device_flag: Option<u8>,
-    pub database: Option<String>,
-    pub dedup_window: Option<u64>,
-    pub max_content: Option<usize>,
-    #[serde(default)]
-    pub trace: bool,
+    uid: String,
+    device_flag: Option<u8>,
+    database: Option<String>,
+    dedup_window: Option<u64>,
+    max_content: Option<usize>,
+    trace: bool,
     /// The address of the business server.
     pub business: Option<String>,
     /// The application's own functions, by the names of requests.
-    #[serde(default)]
     pub functions: Vec<String>,
 }
 
 impl Options {
-    pub fn read(value: JsValue) -> Result<Self, Error> {
-        read("open", value)
+    pub fn read(json: &str) -> Result<Self, Error> {
+        let args = Args::new("open", json)?;
+        Ok(Self {
+            uid: args.field("uid")?,
+            device_flag: args.optional("deviceFlag")?,
+            database: args.optional("database")?,
+            dedup_window: args.optional("dedupWindow")?,
+            max_content: args.optional("maxContent")?,
+            trace: args.optional("trace")?.unwrap_or(false),
+            business: args.optional("business")?,
+            functions: args.optional("functions")?.unwrap_or_default(),
+        })
     }
 
     pub fn database(&self) -> String {
@@ -71,7 +74,7 @@ impl Options {
         let config = Config {
             device_flag: self.device_flag.unwrap_or(1),
             max_content: self.max_content.unwrap_or(SAFE_CONTENT),
-            dedup_window: self.dedup_window.map(Millis),
+            dedup_window: self.dedup_window.map(crate::time::Millis),
             business: self.business.is_some() || !gateway_alone,
             trace: self.trace,
             ..Config::new(self.uid.as_str())
@@ -80,108 +83,69 @@ impl Options {
     }
 }
 
-/// The command of this name; `invalid-argument` says what is wrong with its arguments.
-pub fn command(name: &str, args: JsValue) -> Result<Command, Error> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Send {
-        channel: Channel,
-        client_msg_no: Option<ClientMsgNo>,
-        #[serde(default)]
-        expire: u32,
-        deadline: Option<u64>,
-        #[serde(default = "yes")]
-        red_dot: bool,
-        #[serde(default)]
-        no_persist: bool,
-        topic: Option<String>,
-    }
-    #[derive(Deserialize)]
-    struct Messages {
-        channel: Channel,
-        before: Option<MessageSeq>,
-        limit: Option<usize>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct MarkRead {
-        channel: Channel,
-        message_seq: MessageSeq,
-    }
-    #[derive(Deserialize)]
-    struct Act {
-        channel: Channel,
-        target: Target,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Owed {
-        client_msg_no: ClientMsgNo,
-    }
-    #[derive(Deserialize)]
-    struct Audit {
-        limit: Option<usize>,
-    }
-    #[derive(Deserialize)]
-    struct Abort {
-        ticket: u64,
-    }
+/// The command of this name, from the JSON of its arguments; `invalid-argument` says which of them is wrong.
+/// A content comes beside them, so that its JSON is not quoted in JSON.
+pub fn command(name: &str, args: &str, content: Option<String>) -> Result<Command, Error> {
+    let args = Args::new(name, args)?;
     Ok(match name {
         "connect" => Command::Connect,
         "disconnect" => Command::Disconnect,
         "send" => {
-            let content = content(&args)?;
-            let Send { channel, client_msg_no, expire, deadline, red_dot, no_persist, topic } = read(name, args)?;
-            if client_msg_no.as_ref().is_some_and(ClientMsgNo::is_empty) {
-                return Err(Error::invalid("clientMsgNo is empty"));
-            }
+            let number: Option<String> = args.optional("clientMsgNo")?;
             Command::Send {
-                channel,
-                client_msg_no: client_msg_no.unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string().into()),
-                content,
-                options: SendOptions { expire, deadline: deadline.map(Millis), red_dot, no_persist, topic },
+                channel: args.field("channel")?,
+                client_msg_no: number.unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string()).into(),
+                content: content.ok_or_else(|| Error::invalid("send: no content"))?.into_bytes(),
+                options: SendOptions {
+                    expire: args.optional("expire")?.unwrap_or_default(),
+                    deadline: args.optional("deadline")?,
+                    red_dot: args.optional("redDot")?.unwrap_or(true),
+                    no_persist: args.optional("noPersist")?.unwrap_or_default(),
+                    topic: args.optional("topic")?,
+                },
             }
         }
-        "messages" => {
-            let Messages { channel, before, limit } = read(name, args)?;
-            Command::Messages { channel, before, limit: limit.unwrap_or(PAGE) }
-        }
+        "messages" => Command::Messages {
+            channel: args.field("channel")?,
+            before: args.optional("before")?,
+            limit: args.optional("limit")?.unwrap_or(PAGE),
+        },
         "conversations" => Command::Conversations,
-        "markRead" => {
-            let MarkRead { channel, message_seq } = read(name, args)?;
-            Command::MarkRead { channel, message_seq }
-        }
-        "recall" | "restore" | "reedit" => {
-            let Act { channel, target } = read(name, args)?;
-            match name {
-                "recall" => Command::Recall { channel, target },
-                "restore" => Command::Restore { channel, target },
-                _ => Command::Reedit { channel, target },
-            }
-        }
+        "markRead" => Command::MarkRead { channel: args.field("channel")?, message_seq: args.field("messageSeq")? },
+        "recall" => Command::Recall { channel: args.field("channel")?, target: args.field("target")? },
+        "restore" => Command::Restore { channel: args.field("channel")?, target: args.field("target")? },
+        "reedit" => Command::Reedit { channel: args.field("channel")?, target: args.field("target")? },
         "outbox" => Command::Outbox,
-        "retry" => Command::Retry(read::<Owed>(name, args)?.client_msg_no),
-        "discard" => Command::Discard(read::<Owed>(name, args)?.client_msg_no),
-        "audit" => Command::Audit { limit: read::<Audit>(name, args)?.limit.unwrap_or(PAGE) },
-        "abort" => Command::Abort(Ticket(read::<Abort>(name, args)?.ticket)),
+        "retry" => Command::Retry(args.field("clientMsgNo")?),
+        "discard" => Command::Discard(args.field("clientMsgNo")?),
+        "audit" => Command::Audit { limit: args.optional("limit")?.unwrap_or(PAGE) },
+        "abort" => Command::Abort(Ticket(args.field("ticket")?)),
         "close" => Command::Close { wipe: false },
         "wipe" => Command::Close { wipe: true },
         _ => return Err(Error::invalid("no such call")),
     })
 }
 
-fn content(args: &JsValue) -> Result<Vec<u8>, Error> {
-    let content = js_sys::Reflect::get(args, &"content".into()).unwrap_or_default();
-    if let Some(bytes) = content.dyn_ref::<Uint8Array>() {
-        return Ok(bytes.to_vec());
+struct Args<'a> {
+    call: &'a str,
+    value: Value,
+}
+
+impl<'a> Args<'a> {
+    fn new(call: &'a str, json: &str) -> Result<Self, Error> {
+        let value = json::parse(json.as_bytes()).ok_or_else(|| Error::invalid(format!("{call}: no arguments")))?;
+        Ok(Self { call, value })
     }
-    content.as_string().map(String::into_bytes).ok_or_else(|| Error::invalid("send: no content"))
-}
 
-fn read<T: DeserializeOwned>(name: &str, value: JsValue) -> Result<T, Error> {
-    serde_wasm_bindgen::from_value(value).map_err(|error| Error::invalid(format!("{name}: {error}")))
-}
+    fn field<T: FromJson>(&self, name: &str) -> Result<T, Error> {
+        json::field(&self.value, name).ok_or_else(|| self.wrong(name))
+    }
 
-fn yes() -> bool {
-    true
+    fn optional<T: FromJson>(&self, name: &str) -> Result<Option<T>, Error> {
+        json::optional(&self.value, name).ok_or_else(|| self.wrong(name))
+    }
+
+    fn wrong(&self, name: &str) -> Error {
+        Error::invalid(format!("{}: {name} is not what it should be", self.call))
+    }
 }

@@ -61,9 +61,9 @@ export function serve(port) {
     else if ("free" in data) end();
   };
 
-  function call({ ticket, call: name, args }) {
+  function call({ ticket, call: name, args, content }) {
     try {
-      settle(ticket, engine.call(ticket, name, args));
+      settle(ticket, engine.call(ticket, name, args, content));
     } catch (error) {
       // The engine is gone, or it panicked: either way it takes no calls any more.
       port.postMessage({ settled: ticket, error: { code: "closed", message: "the client is closed", retryable: false } });
@@ -73,7 +73,7 @@ export function serve(port) {
   function answer({ answered, value, error }) {
     const question = asked.get(answered);
     asked.delete(answered);
-    if (error) question?.reject(error);
+    if (error !== undefined) question?.reject(error);
     else question?.resolve(value);
   }
 }

@@ -5,15 +5,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::{Promise, Uint8Array};
-use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, Headers, Request as Fetch, RequestCredentials, RequestInit, Response as Answer};
 
 use crate::client::FetchFailure;
 use crate::client::request::{Request, Response, failure};
-use crate::error::DenyReason;
-use crate::time::Wall;
 
 use super::clock;
 use super::host::Host;
@@ -97,7 +94,11 @@ impl Business {
         let answer = JsFuture::from(self.host.ask(name, body));
         match clock::within(PATIENCE, answer).await {
             Some(Ok(json)) => json.as_string().ok_or_else(|| FetchFailure::new("bad-response", "no JSON", false)),
-            Some(Err(error)) => Err(refusal(error)),
+            // JSON of what the function threw, if it is like the business server's errors.
+            Some(Err(error)) => Err(error
+                .as_string()
+                .and_then(|json| FetchFailure::read(json.as_bytes()))
+                .unwrap_or_else(|| FetchFailure::new("unavailable", format!("the application's {name} failed"), true))),
             None => Err(FetchFailure::new("timeout", format!("the application's {name} did not settle in time"), true)),
         }
     }
@@ -135,28 +136,6 @@ async fn over_http(
     }
     let buffer = JsFuture::from(answer.array_buffer().map_err(network)?).await.map_err(network)?;
     Ok((answer.status(), Uint8Array::new(&buffer).to_vec()))
-}
-
-/// What an application's function throws: an object like the business server's errors, or anything.
-fn refusal(error: JsValue) -> FetchFailure {
-    #[derive(Deserialize)]
-    struct Refusal {
-        code: String,
-        #[serde(default)]
-        message: String,
-        #[serde(default)]
-        retryable: bool,
-        #[serde(default)]
-        reason: Option<DenyReason>,
-        #[serde(default)]
-        deadline: Option<Wall>,
-    }
-    match serde_wasm_bindgen::from_value(error) {
-        Ok(Refusal { code, message, retryable, reason, deadline }) => {
-            FetchFailure { code, message, retryable, reason, deadline }
-        }
-        Err(_) => FetchFailure::new("unavailable", "the application's function failed", true),
-    }
 }
 
 fn not_supported(name: &str) -> FetchFailure {

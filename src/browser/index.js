@@ -79,7 +79,7 @@ export class Client {
   async send(channel, content, options = {}) {
     const { signal, ...rest } = options;
     const clientMsgNo = rest.clientMsgNo ?? this.#newClientMsgNo();
-    const result = await this.#call("send", { ...rest, ...(clientMsgNo !== undefined && { clientMsgNo }), channel: channelOf(channel), content: json(content) }, signal);
+    const result = await this.#call("send", { ...rest, ...(clientMsgNo !== undefined && { clientMsgNo }), channel: channelOf(channel) }, signal, json(content));
     return sent(result);
   }
 
@@ -142,7 +142,7 @@ export class Client {
     const options = { ...plain, functions: offered, ...(address !== undefined && { business: new URL(address, globalThis.location?.href).href }) };
     this.#link = await link(worker !== false, (message) => this.#heard(message), () => this.#end(new JindouError({ code: "closed", message: "the worker died", retryable: true })));
     try {
-      await this.#ask({ open: options });
+      await this.#ask({ open: textOf(options) });
     } catch (error) {
       this.#end(errorOf(error));
       throw error;
@@ -159,10 +159,10 @@ export class Client {
   }
 
   /** Sends a call and gives the promise of its answer. An abort ends the waiting at once, and tells the engine. */
-  #call(call, args = {}, signal) {
+  #call(call, args = {}, signal, content) {
     if (this.#ended) return Promise.reject(this.#ended);
     if (this.#ending) return Promise.reject(closed());
-    return this.#ask({ call, args }, signal);
+    return this.#ask({ call, args: textOf(args), content }, signal);
   }
 
   #ask(message, signal) {
@@ -171,7 +171,7 @@ export class Client {
       const ticket = (this.#tickets += 1);
       const stop = () => {
         this.#calls.delete(ticket);
-        this.#link.post({ call: "abort", ticket: (this.#tickets += 1), args: { ticket } });
+        this.#link.post({ call: "abort", ticket: (this.#tickets += 1), args: textOf({ ticket }) });
         reject(aborted(signal));
       };
       signal?.addEventListener("abort", stop, { once: true });
@@ -181,12 +181,7 @@ export class Client {
         how(value);
       };
       this.#calls.set(ticket, { resolve: settle(resolve), reject: settle(reject) });
-      try {
-        this.#link.post({ ...message, ticket });
-      } catch (cause) {
-        // What cannot be cloned cannot be an argument.
-        this.#calls.get(ticket).reject(new JindouError({ code: "invalid-argument", message: "an argument cannot be copied", cause }));
-      }
+      this.#link.post({ ...message, ticket });
     });
   }
 
@@ -223,10 +218,9 @@ export class Client {
     try {
       this.#link.post({ answered: ask, value: JSON.stringify(await this.#asked(name, body)) ?? "null" });
     } catch (error) {
+      // Of an error like the business server's; of any other nothing is known.
       const { code, message, retryable, reason, deadline } = Object(error);
-      const known = typeof code === "string";
-      const info = { code: known ? code : "unavailable", message: known ? String(message) : `the application's ${name} failed`, retryable: known ? retryable === true : true };
-      this.#link.post({ answered: ask, error: { ...info, ...(reason && { reason: String(reason) }), ...(Number.isSafeInteger(deadline) && { deadline }) } });
+      this.#link.post({ answered: ask, error: typeof code === "string" ? JSON.stringify({ code, message, retryable, reason, deadline }) : "" });
     }
   }
 
@@ -298,6 +292,15 @@ function isAddress(text) {
     return Boolean(new URL(text, globalThis.location?.href));
   } catch {
     return false;
+  }
+}
+
+/** Arguments cross the port as JSON, so what it cannot hold is told here. */
+function textOf(args) {
+  try {
+    return JSON.stringify(args);
+  } catch (cause) {
+    throw new JindouError({ code: "invalid-argument", message: "an argument that JSON cannot hold", cause });
   }
 }
 

@@ -18,8 +18,8 @@ use crate::channel::Channel;
 use crate::client::StoreFailure;
 use crate::id::{MessageId, MessageSeq};
 use crate::json::MAX_SAFE_INTEGER;
-use crate::rows::{Answer, Batch, Copy, Epoch, Mark, MessageRow, Query, Seen, seen_hash};
-use crate::sorted::Map;
+use crate::rows::{Answer, Batch, Copy, Epoch, Mark, MessageRow, OutboxRow, Query, Seen, seen_hash};
+use crate::sorted::{Map, Set};
 use crate::store::codec::{self, Field};
 use crate::store::{quoted, same_message};
 use crate::time::Wall;
@@ -250,13 +250,13 @@ impl IndexedStore {
         )
         .await;
         let meta = self.read(meta?.into_iter().collect()).pop().unwrap_or_default();
-        let mut outbox = self.read(outbox?);
-        outbox.sort_by_key(|row: &crate::rows::OutboxRow| row.ordinal);
+        let outbox: Vec<OutboxRow> = self.read(outbox?);
+        let outbox: Map<u64, OutboxRow> = outbox.into_iter().map(|row| (row.ordinal, row)).collect();
         let commands = commands?.into_iter().filter_map(|id| id.as_string()?.parse().ok());
         let mut commands: Vec<MessageId> = commands.collect();
         commands.sort_unstable();
         commands.dedup();
-        Ok(Answer::Hydrated { meta, outbox, channels: self.read(channels?), commands })
+        Ok(Answer::Hydrated { meta, outbox: outbox.into_values().collect(), channels: self.read(channels?), commands })
     }
 
     async fn channel(&self, channel: &Channel) -> Result<Answer, Failure> {
@@ -340,9 +340,7 @@ impl IndexedStore {
     }
 
     async fn messages(&self, channel: &Channel, seqs: &[MessageSeq]) -> Result<Answer, Failure> {
-        let mut seqs = seqs.to_vec();
-        seqs.sort_unstable();
-        seqs.dedup();
+        let seqs: Set<MessageSeq> = seqs.iter().copied().collect();
         let name = JsValue::from_str(&keys::channel(channel));
         let tx = self.begin(&[schema::MESSAGES], TransactionMode::ReadOnly).await?;
         let table = tx.store(schema::MESSAGES)?;
@@ -359,10 +357,9 @@ impl IndexedStore {
             ranges.push(only(&keys::quote(&name, copy.message_id))?);
         }
         let found = try_join_all(ranges.into_iter().map(|range| index.get_all(Some(range), None))).await?;
-        let mut rows: Vec<MessageRow> = self.read(found.into_iter().flatten().collect());
-        rows.sort_by_key(|row| row.message_seq);
-        rows.dedup_by_key(|row| row.message_seq);
-        Ok(Answer::Messages(rows))
+        let rows: Vec<MessageRow> = self.read(found.into_iter().flatten().collect());
+        let rows: Map<MessageSeq, MessageRow> = rows.into_iter().map(|row| (row.message_seq, row)).collect();
+        Ok(Answer::Messages(rows.into_values().collect()))
     }
 
     async fn audit(&self, limit: usize) -> Result<Answer, Failure> {

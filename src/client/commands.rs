@@ -3,7 +3,7 @@
 use crate::channel::Channel;
 use crate::config;
 use crate::error::{Error, ErrorCode};
-use crate::rows::{OutboxRow, OutboxState, Query};
+use crate::rows::{ChannelRow, OutboxRow, OutboxState, Query};
 use crate::time::Now;
 use crate::timeline::{Work, conversation_view};
 use crate::turn::{Act, Reply, Ticket};
@@ -78,10 +78,13 @@ impl Client {
             Command::Conversations => {
                 let rows = self.timelines.values().map(crate::timeline::Timeline::row);
                 let rows = rows.filter(|row| row.last.is_some() || row.last_seq.0 > 0);
-                let mut conversations: Vec<_> = rows.map(|row| conversation_view(&self.config.uid, row)).collect();
-                conversations.sort_by_key(|view| {
-                    core::cmp::Reverse(view.last_message.as_ref().map_or(0, |message| message.timestamp))
-                });
+                let rows: Vec<_> = rows.collect();
+                let newest = |row: &ChannelRow| row.last.as_ref().map_or(0, |last| last.timestamp);
+                // Places are sorted in place of rows: sorting is compiled for each type.
+                let mut order: Vec<_> = rows.iter().enumerate().map(|(at, row)| (-newest(row), at as i64)).collect();
+                order.sort_unstable();
+                let view = |(_, at): (i64, i64)| conversation_view(&self.config.uid, rows[at as usize]);
+                let conversations = order.into_iter().map(view).collect();
                 self.settle(ticket, Ok(Reply::Conversations { conversations }));
             }
             Command::MarkRead { channel, message_seq } => {

@@ -5,6 +5,7 @@
 
 use crate::channel::{ClientMsgNo, Uid};
 use crate::id::{MessageId, MessageSeq};
+use crate::json;
 use crate::rows::{Copy, Mark, MarkState, MessageRow, MessageState};
 use crate::sorted::Map;
 
@@ -201,15 +202,7 @@ pub fn quoted(content: &[u8]) -> Option<MessageId> {
     if !content.windows(QUOTE.len()).any(|window| window == QUOTE) {
         return None;
     }
-    #[derive(serde::Deserialize)]
-    struct Quoting {
-        reply: Reply,
-    }
-    #[derive(serde::Deserialize)]
-    struct Reply {
-        message_id: MessageId,
-    }
-    serde_json::from_slice::<Quoting>(content).ok().map(|quoting| quoting.reply.message_id)
+    json::field(json::parse(content)?.get("reply")?, "message_id")
 }
 
 const QUOTE: &[u8] = b"\"reply\"";
@@ -229,43 +222,28 @@ pub struct Hint {
 
 /// Reads a command's content; `None` if it is not about recalls.
 pub fn hint(content: &[u8]) -> Option<Hint> {
-    #[derive(serde::Deserialize)]
-    struct Command {
-        #[serde(rename = "type")]
-        kind: i64,
-        cmd: String,
-        #[serde(default)]
-        param: Param,
-    }
-    #[derive(Default, serde::Deserialize)]
-    #[serde(default)]
-    struct Param {
-        client_msg_no: ClientMsgNo,
-        message_id: Option<MessageId>,
-        message_seq: Option<MessageSeq>,
-        version: u64,
-        channel_id: Option<String>,
-        channel_type: Option<u8>,
-        uids: Vec<Uid>,
-    }
-    let command: Command = serde_json::from_slice(content).ok()?;
-    let state = match (command.kind, command.cmd.as_str()) {
-        (99, "messageRevoke") => MarkState::Recalled,
-        (99, "messageRestore") => MarkState::Restored,
-        (99, "messageDelete") => MarkState::Deleted,
-        _ => return None,
-    };
-    let param = command.param;
-    if param.client_msg_no.is_empty() && param.message_id.is_none() && param.message_seq.is_none() {
+    let command = json::parse(content)?;
+    if json::field::<i64>(&command, "type")? != 99 {
         return None;
     }
-    Some(Hint {
+    let state = match command.get("cmd")?.as_str()? {
+        "messageRevoke" => MarkState::Recalled,
+        "messageRestore" => MarkState::Restored,
+        "messageDelete" => MarkState::Deleted,
+        _ => return None,
+    };
+    let param = command.get("param")?;
+    let channel: (Option<String>, Option<u8>) =
+        (json::optional(param, "channel_id")?, json::optional(param, "channel_type")?);
+    let hint = Hint {
         state,
-        client_msg_no: param.client_msg_no,
-        message_id: param.message_id,
-        message_seq: param.message_seq,
-        version: param.version,
-        channel: param.channel_id.zip(param.channel_type).map(|(id, kind)| (kind, id)),
-        people: param.uids,
-    })
+        client_msg_no: json::or_default(param, "client_msg_no")?,
+        message_id: json::optional(param, "message_id")?,
+        message_seq: json::optional(param, "message_seq")?,
+        version: json::or_default(param, "version")?,
+        channel: channel.0.zip(channel.1).map(|(id, kind)| (kind, id)),
+        people: json::or_default(param, "uids")?,
+    };
+    let named = !hint.client_msg_no.is_empty() || hint.message_id.is_some() || hint.message_seq.is_some();
+    named.then_some(hint)
 }

@@ -1,22 +1,13 @@
 //! Which message another one quotes, so that a recall can take the quotation out too.
 
-use serde::Deserialize;
-
 use crate::id::MessageId;
+use crate::json;
 
 /// The id in `reply.message_id` of a content that is JSON, as a string or a number.
 pub fn quoted(content: &[u8]) -> Option<MessageId> {
-    #[derive(Deserialize)]
-    struct Content {
-        reply: Reply,
-    }
-    #[derive(Deserialize)]
-    struct Reply {
-        message_id: MessageId,
-    }
     // Most contents quote nothing; a look for the word spares them the parser.
     content.windows(7).any(|word| word == b"\"reply\"").then_some(())?;
-    serde_json::from_slice::<Content>(content).ok().map(|content| content.reply.message_id)
+    json::field(json::parse(content)?.get("reply")?, "message_id")
 }
 
 #[cfg(test)]

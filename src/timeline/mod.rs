@@ -352,10 +352,9 @@ impl Timeline {
             }
             Work::Read { .. } => Vec::new(),
         };
-        let mut seqs: Vec<MessageSeq> = seqs.into_iter().filter(|seq| !self.have.rows.contains_key(seq)).collect();
+        let seqs: Set<MessageSeq> = seqs.into_iter().filter(|seq| !self.have.rows.contains_key(seq)).collect();
         if !seqs.is_empty() {
-            seqs.sort_unstable();
-            seqs.dedup();
+            let seqs = seqs.into_iter().collect();
             return Some(Query::Messages { channel: self.row.channel.clone(), seqs });
         }
         if let Work::Marks { marks, .. } = work

@@ -200,7 +200,7 @@ for (const worker of [true, false]) {
         () => im.send(channel, { type: 1, n: 1n }),
         () => im.send(channel, { type: 1, content: "x" }, { clientMsgNo: "" }),
         () => im.send(channel, { type: 1, content: "x" }, { deadline: -1 }),
-        () => im.send(channel, { type: 1, content: "x" }, { topic: () => {} }),
+        () => im.send(channel, { type: 1, content: "x" }, { topic: 5 }),
         () => im.send(channel, { type: 1, content: "x".repeat(30_000) }),
         () => im.messages(channel, { limit: 0 }),
         () => im.messages(channel, { before: 1.5 }),

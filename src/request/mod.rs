@@ -1,13 +1,17 @@
 //! What the core asks the business server, typed; and how each request looks over HTTP (path, JSON body, JSON answer).
 //! An application may answer any of them itself: the same JSON goes to its function and comes back.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::channel::{Channel, ClientMsgNo, Uid};
 use crate::error::DenyReason;
 use crate::id::{MessageId, MessageSeq};
 use crate::rows::{Copy, Mark, Role};
 use crate::time::Wall;
+
+mod answer;
+
+pub use answer::failure;
 
 /// Why a request got no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +31,8 @@ impl FetchFailure {
 }
 
 /// A message by any of its names.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Target {
     pub client_msg_no: ClientMsgNo,
     pub message_id: Option<MessageId>,
@@ -155,8 +159,7 @@ pub struct Lookup {
     pub client_msg_nos: Vec<ClientMsgNo>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     pub server_time: Option<Wall>,
     /// Milliseconds; none is no limit.
@@ -165,55 +168,37 @@ pub struct Policy {
     pub roles: Vec<ChannelRole>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelRole {
-    #[serde(flatten)]
     pub channel: Channel,
     pub role: Role,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryPage {
     pub messages: Vec<Message>,
-    #[serde(default)]
     pub more: bool,
-    #[serde(default)]
     pub marks_version: u64,
 }
 
 /// A message as the business server gives it.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     pub message_id: MessageId,
-    #[serde(default)]
     pub message_seq: MessageSeq,
-    #[serde(default)]
     pub client_msg_no: ClientMsgNo,
-    #[serde(default)]
     pub from_uid: Uid,
-    #[serde(default)]
     pub timestamp: i64,
     /// Absent when recalled.
-    #[serde(default, deserialize_with = "base64_bytes")]
     pub payload: Option<Vec<u8>>,
-    #[serde(default)]
     pub setting: u8,
-    #[serde(default)]
     pub expire: u32,
-    #[serde(default)]
     pub no_persist: bool,
-    #[serde(default)]
     pub red_dot: bool,
-    #[serde(default)]
     pub sync_once: bool,
-    #[serde(default)]
     pub mark: Option<FedMark>,
     /// Of commands only.
-    #[serde(default)]
     pub channel_id: Option<String>,
-    #[serde(default)]
     pub channel_type: Option<u8>,
 }
 
@@ -224,11 +209,9 @@ impl core::fmt::Debug for Message {
 }
 
 /// A mark of the feed, with the content that a restore gives back.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct FedMark {
-    #[serde(flatten)]
     pub mark: Mark,
-    #[serde(default, deserialize_with = "base64_bytes")]
     pub payload: Option<Vec<u8>>,
 }
 
@@ -238,33 +221,22 @@ impl core::fmt::Debug for FedMark {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conversation {
-    #[serde(flatten)]
     pub channel: Channel,
-    #[serde(default)]
     pub unread: u64,
-    #[serde(default)]
     pub read_to: MessageSeq,
-    #[serde(default)]
     pub last_message_seq: MessageSeq,
-    #[serde(default)]
     pub timestamp: i64,
-    #[serde(default)]
     pub marks_version: u64,
-    #[serde(default)]
     pub recents: Vec<Message>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelMarks {
-    #[serde(flatten)]
     pub channel: Channel,
     pub version: u64,
-    #[serde(default)]
     pub more: bool,
-    #[serde(default)]
     pub marks: Vec<FedMark>,
 }
 
@@ -324,112 +296,6 @@ impl Request {
             Request::Lookup(body) => post("/v1/lookup", body),
         }
     }
-
-    /// Reads the JSON of a successful answer; `bad-response` where it is not what was asked for.
-    pub fn read(&self, json: &[u8]) -> Result<Response, FetchFailure> {
-        fn of<T: for<'de> Deserialize<'de>>(json: &[u8]) -> Result<T, FetchFailure> {
-            serde_json::from_slice(json).map_err(|error| {
-                // The text of a serde error may quote the answer, so only its place is told.
-                let place = format!("unreadable at line {} column {}", error.line(), error.column());
-                FetchFailure::new("bad-response", place, true)
-            })
-        }
-        #[derive(Deserialize)]
-        struct Addresses {
-            addresses: Vec<String>,
-        }
-        #[derive(Deserialize)]
-        struct Online {
-            online: Option<bool>,
-        }
-        #[derive(Deserialize)]
-        struct Conversations {
-            conversations: Vec<Conversation>,
-        }
-        #[derive(Deserialize)]
-        struct Commands {
-            commands: Vec<Message>,
-        }
-        #[derive(Deserialize)]
-        struct Channels {
-            channels: Vec<ChannelMarks>,
-        }
-        #[derive(Deserialize)]
-        struct Marked {
-            mark: FedMark,
-        }
-        #[derive(Deserialize)]
-        struct Payload {
-            #[serde(default, deserialize_with = "base64_bytes")]
-            payload: Option<Vec<u8>>,
-        }
-        #[derive(Deserialize)]
-        struct Found {
-            found: Vec<Message>,
-        }
-        Ok(match self {
-            Request::Token => Response::Token(of::<String>(json)?),
-            Request::Gateway => Response::Gateway(of::<Addresses>(json)?.addresses),
-            Request::Policy => Response::Policy(of(json)?),
-            Request::Online => Response::Online(of::<Online>(json)?.online),
-            Request::History(_) => Response::History(of(json)?),
-            Request::Conversations(_) => Response::Conversations(of::<Conversations>(json)?.conversations),
-            Request::Read(_) | Request::CommandsAck(_) => Response::Done,
-            Request::Commands(_) => Response::Commands(of::<Commands>(json)?.commands),
-            Request::Marks(_) => Response::Marks(of::<Channels>(json)?.channels),
-            Request::Recall(_) | Request::Restore(_) => Response::Mark(of::<Marked>(json)?.mark),
-            Request::Reedit(_) => Response::Content(
-                of::<Payload>(json)?
-                    .payload
-                    .ok_or_else(|| FetchFailure::new("bad-response", "no payload in the answer", false))?,
-            ),
-            Request::Lookup(_) => Response::Found(of::<Found>(json)?.found),
-        })
-    }
-}
-
-/// Reads the business server's JSON error; whatever cannot be read is judged by the HTTP status alone.
-pub fn failure(status: u16, json: &[u8]) -> FetchFailure {
-    #[derive(Deserialize)]
-    struct Body {
-        code: String,
-        #[serde(default)]
-        message: String,
-        #[serde(default)]
-        retryable: bool,
-        #[serde(default)]
-        reason: Option<DenyReason>,
-        #[serde(default)]
-        deadline: Option<Wall>,
-    }
-    let later = status >= 500 || status == 408 || status == 429;
-    match serde_json::from_slice::<Body>(json) {
-        Ok(body) => FetchFailure {
-            code: body.code,
-            message: body.message,
-            retryable: body.retryable || later,
-            reason: body.reason,
-            deadline: body.deadline,
-        },
-        Err(_) => {
-            let code = match status {
-                401 => "unauthorized",
-                403 => "forbidden",
-                404 => "not-found",
-                429 => "rate-limited",
-                500.. => "unavailable",
-                _ => "invalid",
-            };
-            FetchFailure::new(code, format!("the business server answered {status}"), later)
-        }
-    }
-}
-
-fn base64_bytes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {
-    use base64::Engine;
-    let text: Option<String> = Option::deserialize(deserializer)?;
-    text.map(|text| base64::engine::general_purpose::STANDARD.decode(text).map_err(serde::de::Error::custom))
-        .transpose()
 }
 
 impl Act {
