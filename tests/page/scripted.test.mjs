@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
+import axe from "axe-core";
+
 import { openBrowser } from "../../scripts/lib/browser.mjs";
 import { address, answer, buildPage, names } from "./scripted/world.mjs";
 
@@ -17,8 +19,8 @@ before(async () => {
 after(() => browser?.close());
 
 /** A window with `uid` logged in. `world` changes what the server says; `prepare` runs in the page before the log-in. */
-async function enter(context, uid, { world = {}, prepare = () => {}, size = { width: 1000, height: 700 }, locale = "en", path = "" } = {}) {
-  const window = await browser.newContext({ viewport: size, locale, serviceWorkers: "block" });
+async function enter(context, uid, { world = {}, prepare = () => {}, size = { width: 1000, height: 700 }, locale = "en", path = "", ...options } = {}) {
+  const window = await browser.newContext({ viewport: size, locale, serviceWorkers: "block", ...options });
   context.after(() => window.close());
   const state = { groups: [structuredClone(group)], ...world };
   await answer(window, folder, state);
@@ -191,6 +193,58 @@ function firstVisible(box) {
     const first = [...element.querySelectorAll(".message")].find((row) => row.getBoundingClientRect().bottom > top);
     return { key: first.dataset.key, top: Math.round(first.getBoundingClientRect().top - top) };
   });
+}
+
+for (const colorScheme of ["light", "dark"]) {
+  for (const width of [380, 1200]) {
+    test(`axe finds no barrier, ${colorScheme}, ${width} pixels wide`, async (context) => {
+      const prepare = () => {
+        const group = { channelId: "g1", channelType: 2 };
+        const first = scripted.say("bob", group, { type: 1, content: "hello https://example.org" }, { quiet: true });
+        scripted.say("alice", group, { type: 1, content: "answer", reply: { message_id: first.messageId, message_seq: 1, from_uid: "bob", from_name: "Bob", payload: { type: 1, content: "hello" } } }, { quiet: true });
+        const recalled = scripted.say("alice", group, { type: 1, content: "x" }, { quiet: true });
+        Object.assign(recalled, { state: "recalled", recall: { operator: "alice", role: "author", at: 1, deadline: Date.now() + 1e6 } });
+        scripted.say("bob", group, { type: 1, content: "@Alice Chen hi", mention: { uids: ["alice"] } }, { quiet: true });
+        scripted.refuse = 3;
+      };
+      const size = { width, height: 800 };
+      // The checker is brought into the page as a script, which the page's own policy forbids.
+      const { page } = await enter(context, "alice", { prepare, size, colorScheme, bypassCSP: true, reducedMotion: "reduce" });
+      const check = async (place) => {
+        await page.evaluate(axe.source);
+        const violations = await page.evaluate(async () => {
+          const found = await globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] });
+          return found.violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 120)}`);
+        });
+        assert.deepEqual(violations, [], place);
+      };
+      await page.locator("[data-row]").first().waitFor();
+      await check("the list");
+      await page.locator("[data-row]").first().click();
+      const field = page.getByRole("textbox", { name: /Message/ });
+      await field.fill("refused");
+      await field.press("Enter");
+      await page.locator(".parked").waitFor();
+      await check("a conversation");
+      await field.fill("@");
+      await page.getByRole("listbox").waitFor();
+      await check("the picker");
+      await field.fill("");
+      await page.getByRole("button", { name: "Group", exact: true }).click();
+      await page.getByRole("dialog").waitFor();
+      await check("a group");
+      await page.getByRole("button", { name: /What to do with/ }).first().click();
+      await check("a menu");
+      await page.keyboard.press("Escape");
+      await page.keyboard.press("Escape");
+      if (width < 600) return;
+      await page.getByRole("button", { name: "Inspector" }).click();
+      for (const tab of ["Live", "Connection", "Outbox", "Audit"]) {
+        await page.getByRole("tab", { name: tab }).click();
+        await check(tab);
+      }
+    });
+  }
 }
 
 test("hostile names and content of any shape stay text and stay inside", async (context) => {

@@ -33,9 +33,9 @@ export function App({ paneOf, dropPane }: { paneOf: (slot: number) => Pane; drop
           ))}
         </div>
       )}
-      <div class="panes">
+      <main class="panes">
         {panes.map((pane) => (
-          <PaneView key={pane.slot} pane={pane} others={panes.filter((other) => other !== pane)}
+          <PaneView key={pane.slot} pane={pane} name={tabs[pane.slot]!.name} others={panes.filter((other) => other !== pane)}
             beside={{
               open: panes.length === 1 ? () => openBeside(true) : undefined,
               close: pane.slot > 0 ? () => {
@@ -45,7 +45,7 @@ export function App({ paneOf, dropPane }: { paneOf: (slot: number) => Pane; drop
               } : undefined,
             }} />
         ))}
-      </div>
+      </main>
     </div>
   );
 }

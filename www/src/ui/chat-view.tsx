@@ -30,7 +30,7 @@ export function ChatView({ pane, beside }: { pane: Pane; beside: Beside }) {
       <Banner onReopen={() => pane.reopen()} />
       <div class="chat-body">
         <ConversationList onNew={() => { beginning.value = true; }} />
-        <main class="chat-main">
+        <div class="chat-main">
           {timeline ? <ConversationView key={timeline.key} timeline={timeline} inspecting={inspecting} /> : (
             <div class="empty">
               <Icon name="chat" size={48} />
@@ -38,7 +38,7 @@ export function ChatView({ pane, beside }: { pane: Pane; beside: Beside }) {
               <p>{said.chooseConversationHint}</p>
             </div>
           )}
-        </main>
+        </div>
         {inspecting.value && <InspectorView onClose={() => { inspecting.value = false; }} />}
       </div>
       <NoticesView notices={chat.notices} />

@@ -46,7 +46,7 @@ export function Entrance({ pane, uid = "", sessionOver = false, taken }: Entranc
   const others = known.filter((account) => !taken.includes(account.uid));
   const demo = server.demo?.people.filter((person) => !taken.includes(person.uid) && !others.some((account) => account.uid === person.uid)) ?? [];
   return (
-    <main class="entrance">
+    <div class="entrance">
       <div class="entrance-corner"><Settings /></div>
       <div class="entrance-card">
         <Cloud size={52} />
@@ -113,6 +113,6 @@ export function Entrance({ pane, uid = "", sessionOver = false, taken }: Entranc
           </section>
         )}
       </div>
-    </main>
+    </div>
   );
 }

@@ -8,22 +8,24 @@ import { Icon } from "./icons";
 
 export interface Beside { open?: () => void; close?: () => void }
 
-export function PaneView({ pane, others, beside }: { pane: Pane; others: readonly Pane[]; beside: Beside }) {
-  return <section class="pane"><Inside pane={pane} others={others} beside={beside} /></section>;
+interface PaneViewProps { pane: Pane; name: string; others: readonly Pane[]; beside: Beside }
+
+export function PaneView({ pane, name, others, beside }: PaneViewProps) {
+  return <section class="pane" aria-label={name}><Inside pane={pane} others={others} beside={beside} /></section>;
 }
 
-function Inside({ pane, others, beside }: { pane: Pane; others: readonly Pane[]; beside: Beside }) {
+function Inside({ pane, others, beside }: Omit<PaneViewProps, "name">) {
   const state = pane.state.value;
   const said = words.value;
   switch (state.view) {
     case "entering":
       return <Entrance pane={pane} uid={state.uid} sessionOver={state.sessionOver} taken={others.flatMap(uidOf)} />;
     case "opening":
-      return <main class="empty"><span class="spinner" /><p role="status">{said.opening(state.account.name)}</p></main>;
+      return <div class="empty"><span class="spinner" /><p role="status">{said.opening(state.account.name)}</p></div>;
     case "failed": {
       const inUse = state.error.code === "in-use";
       return (
-        <main class="empty">
+        <div class="empty">
           <Icon name={inUse ? "beside" : "alert"} size={40} />
           <h1>{inUse ? said.inUseTitle : said.cannotOpen}</h1>
           <p role="alert">{inUse ? said.inUse(state.account.name) : errorText(state.error)}</p>
@@ -31,7 +33,7 @@ function Inside({ pane, others, beside }: { pane: Pane; others: readonly Pane[];
             <button type="button" class="button primary" onClick={() => pane.open(state.account)}>{said.tryAgain}</button>
             <button type="button" class="button" onClick={() => pane.switchAccount()}>{said.otherAccount}</button>
           </div>
-        </main>
+        </div>
       );
     }
     case "open":
