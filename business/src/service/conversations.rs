@@ -16,8 +16,8 @@ use super::wukongim::{Conversation, Range, is_command_log};
 use crate::rules::reading::{self, Reading};
 use crate::rules::{Channel, ChannelRef, GroupId, MessageSeq, Uid, Version};
 
-/// As many conversations as WuKongIM keeps for one person.
-const MAX_CURSORS: usize = 1000;
+/// A device names every channel that it knows. WuKongIM keeps a thousand conversations for one person; a device may remember more.
+const MAX_CURSORS: usize = 5000;
 /// Person channels that are looked into at one call because WuKongIM does not list them.
 const MAX_UNLISTED: usize = 20;
 

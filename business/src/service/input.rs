@@ -15,8 +15,8 @@ use super::secrets;
 use crate::rules::Uid;
 use crate::storage::Session;
 
-/// Cursors of a thousand conversations fit; nothing else is as long.
-pub const MAX_BODY: usize = 256 << 10;
+/// Cursors of five thousand conversations fit; nothing else is as long.
+pub const MAX_BODY: usize = 1 << 20;
 /// A token of ours has 43 characters; another issuer's may be longer, but not this long.
 const MAX_TOKEN: usize = 512;
 
