@@ -2,6 +2,7 @@
 //! `wasm-pack test --headless --chrome -- --test browser`
 #![cfg(target_family = "wasm")]
 
+mod driver;
 mod store;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
