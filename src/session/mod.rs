@@ -228,12 +228,12 @@ impl Session {
                     self.addresses = list;
                 }
             }
-            // The addresses of last time are better than none.
-            _ if !self.addresses.is_empty() => {}
-            Ok(_) => return self.wait(now, Some(Error::new(ErrorCode::Unavailable, "there is no gateway address"))),
             Err(failure) if failure.code == "unauthorized" => {
                 return self.refuse(now, "the business server refused the token");
             }
+            // The addresses of last time are better than none.
+            _ if !self.addresses.is_empty() => {}
+            Ok(_) => return self.wait(now, Some(Error::new(ErrorCode::Unavailable, "there is no gateway address"))),
             Err(failure) => return self.wait(now, Some(Error::new(ErrorCode::Unavailable, failure.message))),
         }
         *addresses = true;
