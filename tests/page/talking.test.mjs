@@ -38,7 +38,7 @@ for (const [where, path] of [["in a worker", "/"], ["on the page", "/?worker=fal
     for (const text of ["one", "two", "three"]) await ann.say(text);
     await ann.sent("three");
     await ben.seesUnread(names[0], 3);
-    assert.match(await ben.page.title(), /^\(3\)/);
+    await ben.page.waitForFunction(() => document.title.startsWith("(3)"));
     await ben.open(names[0]);
     await ben.sees("three");
     await ben.seesUnread(names[0], 0);
@@ -105,6 +105,7 @@ for (const [where, path] of [["in a worker", "/"], ["on the page", "/?worker=fal
   });
 
   test(`an acknowledgement that is lost makes nobody see a message twice (client ${where})`, async (context) => {
+    if (!town.makesFaults) return context.skip("a real WuKongIM forgets no acknowledgement on demand");
     const { people: [ann, ben], names, uids } = await fresh(context);
     await ann.begin(names[1]);
     await ann.say("warm up");

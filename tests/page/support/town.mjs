@@ -17,6 +17,8 @@ const programs = {
   business: program("jindou-business", process.env.JINDOU_TEST_BUSINESS),
 };
 const page = join(root, "www", "dist");
+// JINDOU_TEST_WUKONGIM=http://…: the HTTP API of a WuKongIM that runs already, in place of the double. It makes no faults on demand.
+const real = process.env.JINDOU_TEST_WUKONGIM;
 
 // A busy machine is slow; a test that hangs should say where.
 const patience = 20_000;
@@ -45,6 +47,10 @@ export class Town {
 
   /** On the port where it was before, so that a page finds it again. */
   async startGateway() {
+    if (real) {
+      this.gateway = { addresses: { api: real }, stop: async () => {} };
+      return;
+    }
     const { ws, api } = this.#ports;
     this.gateway = await startGateway({ program: programs.gateway, data: join(this.#folder, "gateway"), ws, api });
     Object.assign(this.#ports, { ws: portOf(this.gateway.addresses.ws), api: portOf(this.gateway.addresses.api) });
@@ -149,6 +155,10 @@ export class Town {
     };
     const answer = await fetch(new URL("/message/send", this.gateway.addresses.api), { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
     assert.ok(answer.ok, `/message/send: ${answer.status}`);
+  }
+
+  get makesFaults() {
+    return !real;
   }
 
   /** Lets something go wrong at the gateway; see tests/gateway/src/fault.rs. */
