@@ -33,6 +33,8 @@ export class Chat {
   readonly inspector = new Inspector();
   readonly notices = new Notices();
   readonly #drafts = new Map<string, Draft>();
+  #outboxAsked = false;
+  #outboxReading: Promise<void> | undefined;
 
   /** The newest conversation first; groups in which nothing was said yet stand last. */
   readonly list = computed<readonly ListEntry[]>(() => {
@@ -228,9 +230,18 @@ export class Chat {
     await this.#readOutbox();
   }
 
-  async #readOutbox(): Promise<void> {
-    // It fails once the client is closed, when nobody looks any more.
-    this.outbox.value = await this.client.outbox().catch(() => []);
+  /** However often it is asked for meanwhile, it is read once more after the reading that is under way. */
+  #readOutbox(): Promise<void> {
+    this.#outboxAsked = true;
+    return this.#outboxReading ??= this.#readOutboxNow().finally(() => { this.#outboxReading = undefined; });
+  }
+
+  async #readOutboxNow(): Promise<void> {
+    while (this.#outboxAsked) {
+      this.#outboxAsked = false;
+      // It fails once the client is closed, when nobody looks any more.
+      this.outbox.value = await this.client.outbox().catch(() => []);
+    }
   }
 
   #connectionChanged(connection: Connection): void {

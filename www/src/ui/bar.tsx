@@ -7,7 +7,7 @@ import { useChat } from "./context";
 import { Icon } from "./icons";
 import { Menu, type MenuItem } from "./menu";
 import type { Beside } from "./pane-view";
-import { Settings, languageItems, themeItems } from "./settings";
+import { languageItems, themeItems } from "./settings";
 import "./bar.css";
 
 interface BarProps { inspecting: Signal<boolean>; beside: Beside; onLogOut: () => void }
@@ -27,7 +27,6 @@ export function Bar({ inspecting, beside, onLogOut }: BarProps) {
         onClick={() => { inspecting.value = !inspecting.value; }}>
         <Icon name="inspect" />
       </button>
-      <span class="bar-settings"><Settings /></span>
       <Menu label={said.menu} items={() => [
         ...(beside.open ? [{ label: said.openBeside, icon: "beside", choose: beside.open } satisfies MenuItem] : []),
         ...(beside.close ? [{ label: said.closeBeside, icon: "close", choose: beside.close } satisfies MenuItem] : []),

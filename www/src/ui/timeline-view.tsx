@@ -1,7 +1,7 @@
 // The messages of one conversation, and all that is about scrolling: it stays at the newest message while the reader is there, holds still while the
 // reader is further up, whatever comes above or below, reads older pages before the top is reached, and tells what has been seen.
 import { useSignal } from "@preact/signals";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { Timeline } from "../model/timeline";
 import { dayOf, words } from "../words";
 import { useChat } from "./context";
@@ -116,7 +116,7 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
   };
 
   /** Scrolls to a quoted message and shows which it is. */
-  const jump = async (messageId: string, messageSeq: unknown) => {
+  const jump = useCallback(async (messageId: string, messageSeq: unknown) => {
     const seq = typeof messageSeq === "number" || (typeof messageSeq === "string" && /^\d{1,20}$/.test(messageSeq)) ? messageSeq : 0;
     timeline.atBottom = false;
     const key = await timeline.locate(messageId, seq);
@@ -126,7 +126,7 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
     row.focus({ preventScroll: true });
     row.classList.add("found");
     setTimeout(() => row.classList.remove("found"), 1600);
-  };
+  }, []);
 
   const days = rowsOf(messages, timeline.readTo.value);
   const last = messages.at(-1)?.key;
