@@ -319,3 +319,59 @@ test("a worker that dies settles everything", { timeout: 60_000 }, async () => {
   });
   assert.deepEqual(codes, ["closed", "closed", "closed"]);
 });
+
+test("a commit that fails is told as such, loses nothing that was there, and work goes on afterwards", { timeout: 90_000 }, async () => {
+  const alice = await person("alice");
+  // On the page, where a test can stand between the client and IndexedDB.
+  const a = await tab(alice, { worker: false });
+  await a.open();
+  const to = { channelId: "somebody", channelType: 1 };
+  const keep = (text) => a.run(([to, text]) => globalThis.im.send(to, { type: 1, content: text }, { deadline: 0 }).then(({ type }) => type, ({ code, message, retryable }) => ({ code, message, retryable })), [to, text]);
+  const works = () => a.page.waitForFunction(() => globalThis.im.outbox().then(() => true), null, { timeout: 30_000 });
+  assert.equal(await keep("before"), "pending");
+  for (const [how, words] of [["throws", /QuotaExceededError/], ["aborts", /AbortError/]]) {
+    await a.run((how) => {
+      const { put } = IDBObjectStore.prototype;
+      globalThis.mend = () => void (IDBObjectStore.prototype.put = put);
+      IDBObjectStore.prototype.put = function (...args) {
+        if (how === "throws") throw new DOMException("no room", "QuotaExceededError");
+        const request = put.apply(this, args);
+        this.transaction.abort();
+        return request;
+      };
+    }, how);
+    const failed = await keep(how);
+    assert.equal(failed.code, "storage", how);
+    assert.equal(failed.retryable, true, how);
+    assert.match(failed.message, words);
+    await a.run(() => globalThis.mend());
+    await works();
+  }
+  assert.equal(await keep("after"), "pending");
+  const kept = () => a.run(() => globalThis.im.outbox().then((outbox) => outbox.map(({ content }) => content.content)));
+  assert.deepEqual(await kept(), ["before", "after"]);
+  await a.page.reload();
+  await a.open();
+  assert.deepEqual(await kept(), ["before", "after"]);
+});
+
+test("a reader that falls behind is told how much it missed", { timeout: 60_000 }, async () => {
+  const alice = await person("alice");
+  const a = await tab(alice);
+  await a.open();
+  const got = await a.run(async () => {
+    const { im } = globalThis;
+    const controller = new AbortController();
+    const reader = im.events({ limit: 3, signal: controller.signal });
+    for (let n = 0; n < 6; n += 1) await im.send({ channelId: `c${n}`, channelType: 1 }, { type: 1, content: "x" }, { deadline: 0 });
+    const first = await reader.next();
+    const rest = [await reader.next(), await reader.next(), await reader.next()];
+    controller.abort();
+    return { first: first.value, rest: rest.map(({ value }) => value.type), end: (await reader.next()).done };
+  });
+  assert.equal(got.first.type, "lagged");
+  assert.ok(got.first.missed > 0);
+  assert.equal(got.rest.length, 3);
+  assert.ok(!got.rest.includes("lagged"));
+  assert.equal(got.end, true);
+});
