@@ -343,7 +343,8 @@ test("a commit that fails is told as such, loses nothing that was there, and wor
     const failed = await keep(how);
     assert.equal(failed.code, "storage", how);
     assert.equal(failed.retryable, true, how);
-    assert.match(failed.message, words);
+    const told = await a.run(() => globalThis.heard.filter(({ type }) => type === "problem").at(-1).error.message);
+    assert.match(told, words);
     await a.run(() => globalThis.mend());
     await works();
   }
