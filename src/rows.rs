@@ -339,7 +339,7 @@ pub enum Answer {
     Audit(Vec<AuditRow>),
 }
 
-/// Bytes that are usually JSON text: stored as a string where they are UTF-8, so that a person can read the database, else as bytes.
+/// Bytes that are usually JSON text: a string in JavaScript where they are UTF-8, else bytes.
 pub(crate) mod content {
     use serde::Serializer;
 

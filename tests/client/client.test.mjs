@@ -20,6 +20,7 @@ let gateway;
 let business;
 let site;
 let people = 0;
+const run = Date.now().toString(36);
 
 before(async () => {
   home = mkdtempSync(join(tmpdir(), "jindou-client-"));
@@ -38,7 +39,8 @@ after(async () => {
 /** Somebody new, with an account and a browser of their own. */
 async function person(name) {
   people += 1;
-  const uid = `${name}${people}`;
+  // A real server remembers the people of earlier runs.
+  const uid = `${name}-${run}-${people}`;
   const password = "correct horse battery";
   const answer = await fetch(new URL("/v1/signup", business.addresses.url), {
     method: "POST",
