@@ -29,7 +29,8 @@ export async function buildPackage() {
 }
 
 async function compileWasm(cargo) {
-  const args = ["build", "--package", "jindou", "--lib", "--profile", "wasm", "--target", wasmTarget];
+  // As a cdylib and nothing else: beside an rlib cargo leaves out link-time optimisation without a word, a tenth of the size.
+  const args = ["rustc", "--package", "jindou", "--lib", "--crate-type", "cdylib", "--profile", "wasm", "--target", wasmTarget];
   await compile(cargo, args, "Compiling the client to WebAssembly", "The client does not compile to WebAssembly: see the lines above.");
 }
 

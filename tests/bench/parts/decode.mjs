@@ -23,7 +23,7 @@ export async function decode({ url, quick, say }) {
     // The SDK loses what is glued, so its own way, one packet after the other, is what hand-overs are compared with.
     const honest = cells.filter(({ variant, together }) => variant !== "sdk" || together === 1);
     const time = quick ? 20 : 400;
-    const runs = await interleaved(honest, quick ? 1 : 7, (cell) => page.call("decode.js", "measure", { ...cell, time }), (round) => say(`round ${round}`));
+    const runs = await interleaved(honest, quick ? 1 : 5, (cell) => page.call("decode.js", "measure", { ...cell, time }), (round) => say(`round ${round}`));
     const rows = [...runs].map(([cell, runs]) => ({ ...cell, ...row(cell.variant, runs, (value) => value), runs }));
     for (const one of rows) one.ratio = rows.find(({ variant, content }) => variant === "sdk" && content === one.content).median / one.median;
     return { sdk: peerVersion("wukongimjssdk"), rows, glued, chromium: page.version() };
