@@ -19,7 +19,7 @@ test("the browser's language is spoken, another one can be chosen, and the choic
   await page.getByRole("menuitemradio", { name: "English" }).click();
   await page.getByText("Connected", { exact: true }).first().waitFor();
   await page.reload();
-  await page.getByRole("heading", { name: "Conversations" }).waitFor();
+  await page.getByRole("heading", { name: "Conversations", exact: true }).waitFor();
   assert.equal(await page.locator("html").getAttribute("lang"), "en");
 });
 

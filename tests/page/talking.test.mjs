@@ -114,7 +114,8 @@ for (const [where, path] of [["in a worker", "/"], ["on the page", "/?worker=fal
     await town.fault({ on: { uid: uids[0] }, do: { forget_ack: { stored: true } }, count: 1 });
     await town.fault({ on: { uid: uids[1], direction: "out", packet: "RECV" }, do: "duplicate", count: 2 });
     await ann.say("only once");
-    await ann.sent("only once");
+    // It is looked up and sent again after a while of silence.
+    await ann.sent("only once", { timeout: 60_000 });
     await ben.sees("only once");
     await ann.sees("only once");
     await ben.pane.getByRole("button", { name: "Inspector" }).click();

@@ -57,12 +57,12 @@ export class Person {
     assert.equal(await this.message(text).count(), 1, `"${text}" stands here once`);
   }
 
-  async seesTick(text, name) {
-    await this.message(text).getByRole("img", { name, exact: true }).waitFor();
+  async seesTick(text, name, options) {
+    await this.message(text).getByRole("img", { name, exact: true }).waitFor(options);
   }
 
-  sent(text) {
-    return this.seesTick(text, "Sent");
+  sent(text, options) {
+    return this.seesTick(text, "Sent", options);
   }
 
   async seesLine(text) {

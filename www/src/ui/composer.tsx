@@ -19,6 +19,7 @@ export function Composer({ channel, name }: { channel: Channel; name: string }) 
   const said = words.value;
   const draft = chat.draftOf(channel);
   const field = useRef<HTMLTextAreaElement>(null);
+  const caret = useRef<number | undefined>(undefined);
   const picking = useSignal<{ from: number; query: string; at: number } | undefined>(undefined);
   const group = chat.directory.groupOf(channel);
   const text = draft.text.value;
@@ -34,6 +35,9 @@ export function Composer({ channel, name }: { channel: Channel; name: string }) 
     // As tall as the text; the stylesheet sets the limit.
     field.current!.style.height = "auto";
     field.current!.style.height = `${field.current!.scrollHeight + 2}px`;
+    // With the text that it belongs to: later it would jump under the fingers of who types on.
+    if (caret.current !== undefined) field.current!.setSelectionRange(caret.current, caret.current);
+    caret.current = undefined;
   }, [text]);
 
   const look = () => {
@@ -49,7 +53,7 @@ export function Composer({ channel, name }: { channel: Channel; name: string }) 
     draft.text.value = start + word + value.slice(selectionStart);
     picking.value = undefined;
     field.current!.focus();
-    requestAnimationFrame(() => field.current?.setSelectionRange(start.length + word.length, start.length + word.length));
+    caret.current = start.length + word.length;
   };
   const send = () => {
     if (over > 0 || !text.trim()) return;
