@@ -1,14 +1,12 @@
 // `npm test`: sets up what is missing, runs every kind of test, and ends with one line: N passed, N failed.
 // `npm test -- native page` runs those stages alone. The counts are the runners' own; a check without tests counts as one.
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 
 import { buildPackage, buildPage, buildServers } from "./build.mjs";
-import { ofCheck, ofLibtest, ofNode, verdict } from "./lib/counts.mjs";
+import { failures, ofCheck, ofLibtest, ofNode, verdict } from "./lib/counts.mjs";
 import { Problem, command, root, run, say, seconds } from "./lib/shell.mjs";
 import { setUp, wasmTarget } from "./setup.mjs";
-
-const hasBrowserTests = existsSync(join(root, "tests", "browser"));
 
 const stages = {
   format: { count: ofCheck, commands: ({ cargo }) => [[cargo, "fmt", "--all", "--check"]] },
@@ -16,7 +14,7 @@ const stages = {
     count: ofCheck,
     commands: ({ cargo }) => [
       [cargo, "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
-      [cargo, "clippy", "--package", "jindou", "--lib", ...(hasBrowserTests ? ["--test", "browser"] : []), "--target", wasmTarget, "--", "-D", "warnings"],
+      [cargo, "clippy", "--package", "jindou", "--lib", "--test", "browser", "--target", wasmTarget, "--", "-D", "warnings"],
       [cargo, "clippy", "--package", "jindou-bench", "--target", wasmTarget, "--", "-D", "warnings"],
     ],
   },
@@ -25,7 +23,6 @@ const stages = {
   types: { count: ofCheck, commands: ({ tsc }) => ["tests/types", "www"].map((project) => [tsc, "--project", project]) },
   browser: {
     count: ofLibtest,
-    absent: !hasBrowserTests,
     commands: ({ wasmPack }) => [[wasmPack, "test", "--headless", "--chrome", "--mode", "no-install", "--", "--test", "browser"]],
     environment: ({ wasmBindgen, wasmPack, chromedriver }) => ({
       PATH: [dirname(wasmBindgen), dirname(wasmPack), process.env.PATH].join(delimiter),
@@ -35,8 +32,8 @@ const stages = {
     }),
   },
   client: { count: ofNode, before: buildClientAndServers, commands: () => nodeTests("client") },
-  page: { count: ofNode, absent: !existsSync(join(root, "www")), before: buildEverything, commands: () => nodeTests("page") },
-  package: { count: ofNode, absent: !existsSync(join(root, "src", "browser", "index.js")), before: () => buildPackage(), commands: () => nodeTests("package") },
+  page: { count: ofNode, before: buildEverything, commands: () => nodeTests("page") },
+  package: { count: ofNode, before: () => buildPackage(), commands: () => nodeTests("package") },
   // Whether the benches work; they have no opinion about how fast.
   bench: { count: ofNode, commands: () => nodeTests("bench") },
 };
@@ -51,16 +48,12 @@ await command(async () => {
 
   const results = [];
   for (const name of chosen.length > 0 ? chosen : Object.keys(stages)) {
-    const stage = stages[name];
-    if (stage.absent) {
-      say(`\n── ${name}: nothing there yet`);
-      continue;
-    }
     say(`\n── ${name}`);
-    results.push({ name, ...(await perform(stage, tools)) });
+    results.push({ name, ...(await perform(stages[name], tools)) });
   }
 
   say("\n── result");
+  for (const { name, names } of results) for (const test of names) say(`failed in ${name}: ${test}`);
   for (const { name, passed, failed, took } of results) say(`${name.padEnd(8)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed   ${took}`);
   const sum = (word) => results.reduce((total, result) => total + result[word], 0);
   say(`In ${seconds(since)}, set-up included.`);
@@ -70,7 +63,7 @@ await command(async () => {
 
 async function perform(stage, tools) {
   const since = performance.now();
-  const total = { passed: 0, failed: 0 };
+  const total = { passed: 0, failed: 0, names: [] };
   try {
     const env = { ...stage.environment?.(tools), ...(await stage.before?.()) };
     const commands = stage.commands(tools);
@@ -81,6 +74,7 @@ async function perform(stage, tools) {
       if (failed > 0 && code === 0) say("No test ran, which counts as a failure.");
       total.passed += passed;
       total.failed += failed;
+      total.names.push(...failures(output));
     }
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
@@ -106,7 +100,7 @@ async function buildClientAndServers() {
 
 function nodeTests(folder) {
   const path = join("tests", folder);
-  const files = existsSync(join(root, path)) ? readdirSync(join(root, path)).filter((name) => name.endsWith(".test.mjs")) : [];
+  const files = readdirSync(join(root, path)).filter((name) => name.endsWith(".test.mjs"));
   if (files.length === 0) return [];
   return [[process.execPath, "--test", "--test-reporter=spec", ...files.sort().map((name) => join(path, name))]];
 }

@@ -21,6 +21,12 @@ export function ofCheck(_output, code) {
   return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
 }
 
+/** The names of the tests that failed, as either runner writes them, so that they need not be looked for in a long log. */
+export function failures(output) {
+  const names = [...output.matchAll(/^test (.+) \.\.\. FAILED$/gm), ...output.matchAll(/^ *✖ (.+) \([\d.]+ms\)$/gm)].map(([, name]) => name);
+  return [...new Set(names)];
+}
+
 /**
  * What a stage counts in the end. One that broke before it could count a failure has failed once, and so has one that found nothing to test:
  * a test that is not run looks like one that passes.

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ofCheck, ofLibtest, ofNode, verdict } from "../../scripts/lib/counts.mjs";
+import { failures, ofCheck, ofLibtest, ofNode, verdict } from "../../scripts/lib/counts.mjs";
 
 test("the results of every test program of one run are added up", () => {
   const output = [
@@ -29,4 +29,9 @@ test("a stage that ran no test has failed", () => {
 test("a check is right or wrong as a whole", () => {
   assert.deepEqual(verdict(ofCheck("", 0), 0), { passed: 1, failed: 0 });
   assert.deepEqual(verdict(ofCheck("warning: …", 1), 1), { passed: 0, failed: 1 });
+});
+
+test("failed tests of both runners are named once", () => {
+  const output = "test wire::a_cut_packet_needs_more ... FAILED\ntest wire::b ... ok\n✔ fine (1.5ms)\n✖ two people talk (12.25ms)\n✖ failing tests:\n✖ two people talk (12.25ms)\n";
+  assert.deepEqual(failures(output), ["wire::a_cut_packet_needs_more", "two people talk"]);
 });
