@@ -557,7 +557,10 @@ impl Client {
         self.outbox.wait_on(dropped.answers);
         self.outbox.wait_on(gathered.answers);
         if self.closing.is_some() {
-            tickets.extend(self.outbox.take_tickets());
+            // The message may well be in the database, and nobody will see what becomes of it.
+            for ticket in self.outbox.take_tickets() {
+                self.outputs.push_back(Output::Settle(ticket, Err(closed())));
+            }
         }
         for timeline in self.timelines.values_mut() {
             tickets.extend(timeline.take_tickets());

@@ -67,6 +67,13 @@ impl Client {
         let Some(version) = self.session.version() else { return };
         let mut turn = self.turn(now);
         let answered = self.outbox.handle_sendack(&mut turn, ack, version, &mut self.dice);
+        if let Answered::Passed(row) = &answered {
+            // Another connection of this device may bring it back.
+            let act = act_id(&row.channel, &self.config.uid, &row.client_msg_no);
+            if let Some(act) = act.filter(|act| self.first_time(*act)) {
+                turn.change(Change::Command(act, now.wall));
+            }
+        }
         self.absorb(turn);
         if let Answered::Stored { row, message_id, message_seq } = answered {
             let timestamp = self.session.server_time(now).unwrap_or(now.wall).0 / 1000;
@@ -192,8 +199,19 @@ impl Client {
     fn transient(&mut self, now: Now, row: MessageRow, connection: ConnectionId, ack: Recvack) {
         let mut turn = self.turn(now);
         turn.ack(connection, ack);
-        if self.first_time(row.message_id) {
+        let new_copy = self.first_time(row.message_id);
+        if new_copy {
             turn.change(Change::Command(row.message_id, now.wall));
+        }
+        // A resend is another copy of the same act of sending, with an id of its own.
+        let act = act_id(&row.channel, &row.from, &row.client_msg_no);
+        // What the outbox holds is shown already.
+        let owed = row.from == self.config.uid && self.outbox.holds(&row.client_msg_no);
+        let new_act = !owed && act.is_none_or(|act| self.first_time(act));
+        if let Some(act) = act.filter(|_| new_act) {
+            turn.change(Change::Command(act, now.wall));
+        }
+        if new_copy && new_act {
             let message = MessageView {
                 key: key(&row.from, &row.client_msg_no, row.message_id),
                 channel: row.channel,
@@ -319,6 +337,13 @@ impl Client {
             self.absorb(turn);
         }
     }
+}
+
+/// Names an act of sending among the ids that were seen. Negative, as no server's ids are.
+fn act_id(channel: &Channel, from: &Uid, client_msg_no: &ClientMsgNo) -> Option<MessageId> {
+    let sender = Uid(format!("{}#{}#{}", channel.kind, channel.id, from.0));
+    let hash = crate::rows::seen_hash(&sender, client_msg_no);
+    (!client_msg_no.is_empty()).then_some(MessageId(!((hash >> 1) as i64)))
 }
 
 /// The channel type of what WuKongIM sends to a list of people.

@@ -88,7 +88,7 @@ pub enum Answered {
         message_seq: MessageSeq,
     },
     /// Sent and not stored anywhere, as asked; the outbox has settled it.
-    Passed,
+    Passed(OutboxRow),
     Nothing,
 }
 
@@ -96,6 +96,8 @@ pub struct Outbox {
     own: Uid,
     entries: Map<u64, Entry>,
     ordinals: Map<ClientMsgNo, u64>,
+    /// On the wire when a person dropped them: what the server takes all the same is in the timeline.
+    dropped: Vec<(ClientSeq, OutboxRow)>,
     /// Calls whose answer went down with a failed batch; they wait on once the database is read.
     unanswered: Vec<(ClientMsgNo, Ticket)>,
     next_client_seq: u32,
@@ -113,6 +115,7 @@ impl Outbox {
             own,
             entries: Map::new(),
             ordinals: Map::new(),
+            dropped: Vec::new(),
             unanswered: Vec::new(),
             next_client_seq: 1,
             careful: false,
@@ -203,7 +206,7 @@ impl Outbox {
         }
     }
 
-    /// A person drops it. What is on the wire already may still reach the server.
+    /// A person drops it. What is on the wire already may still reach the server; then it is shown again, as sent.
     pub fn discard(&mut self, turn: &mut Turn, ticket: Ticket, client_msg_no: &ClientMsgNo) {
         let Some(entry) = self.remove(client_msg_no) else {
             return turn
@@ -216,7 +219,10 @@ impl Outbox {
         }
         if !matches!(entry.row.state, OutboxState::Unconfirmed { .. }) {
             let key = crate::timeline::key(&self.own, &entry.row.client_msg_no, MessageId(0));
-            turn.event(Event::MessageRemoved { channel: entry.row.channel, key });
+            turn.event(Event::MessageRemoved { channel: entry.row.channel.clone(), key });
+        }
+        if let Progress::InFlight { client_seq, .. } = entry.progress {
+            self.dropped.push((client_seq, entry.row));
         }
         turn.settle(ticket, Ok(Reply::Done));
     }
@@ -351,14 +357,14 @@ impl Outbox {
         let Some(entry) = self.entries.values_mut().find(
             |entry| matches!(entry.progress, Progress::InFlight { client_seq, .. } if client_seq == ack.client_seq),
         ) else {
-            return Answered::Nothing;
+            return self.dropped_after_all(ack);
         };
         let Progress::InFlight { sent_at, .. } = entry.progress else { return Answered::Nothing };
         match verdict(ack.reason, now.mono.since(sent_at), entry.attempts, version) {
             Verdict::Sent if ack.message_seq == MessageSeq(0) => {
                 let row = entry.row.clone();
                 self.pass(turn, &row, ack.message_id);
-                Answered::Passed
+                Answered::Passed(row)
             }
             Verdict::Sent => {
                 entry.progress = Progress::Acked;
@@ -378,6 +384,17 @@ impl Outbox {
                 Answered::Nothing
             }
         }
+    }
+
+    fn dropped_after_all(&mut self, ack: &Sendack) -> Answered {
+        let Some(at) = self.dropped.iter().position(|(client_seq, _)| *client_seq == ack.client_seq) else {
+            return Answered::Nothing;
+        };
+        let (_, row) = self.dropped.remove(at);
+        if ack.reason != ReasonCode::SUCCESS || ack.message_seq == MessageSeq(0) {
+            return Answered::Nothing;
+        }
+        Answered::Stored { row, message_id: ack.message_id, message_seq: ack.message_seq }
     }
 
     /// The timeline has it now.
@@ -441,6 +458,7 @@ impl Outbox {
     pub fn handle_lost(&mut self, now: Now) {
         self.careful = false;
         self.next_client_seq = 1;
+        self.dropped.clear();
         for entry in self.entries.values_mut() {
             if matches!(entry.progress, Progress::InFlight { .. }) {
                 entry.doubt = true;

@@ -84,6 +84,10 @@ impl Timeline {
         if let Some(mark) = self.marks.of_row(&known).cloned() {
             changed |= recall::apply(&mut known, &mark, payload.as_deref());
         }
+        if let Some(content) = recall::without_quote(&known.content, |id| self.marks.is_recalled(id)) {
+            known.content = content;
+            changed = true;
+        }
         if changed {
             self.put(known.clone(), have, turn);
             turn.event(Event::MessageChanged { message: view::message(context.own, &known) });

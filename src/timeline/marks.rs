@@ -70,7 +70,12 @@ impl Timeline {
                     && is_of(&fed.mark, row)
                 {
                     let mut row = row.clone();
-                    if recall::apply(&mut row, &fed.mark, fed.payload.as_deref()) {
+                    let changed = recall::apply(&mut row, &fed.mark, fed.payload.as_deref());
+                    // What comes back may quote what was recalled meanwhile.
+                    if let Some(content) = recall::without_quote(&row.content, |id| self.marks.is_recalled(id)) {
+                        row.content = content;
+                    }
+                    if changed {
                         self.uncount(&mut row);
                         self.rewrite(row, have, context, turn);
                     }
