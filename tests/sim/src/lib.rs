@@ -1,1 +1,188 @@
-//! The simulator.
+//! The simulator: whole clients, their disks, a network, a gateway and a business server in virtual time, from one seed.
+//!
+//! Two people with two devices each talk, recall and change their minds while everything fails that a seed has chosen. Then the
+//! network becomes whole, and what must be true is checked: see `model` for the oracle and `plan` for the faults. The core is the
+//! one that runs in browsers; nothing of it is replaced. The same seed gives the same story, to the millisecond.
+
+mod app;
+mod business;
+mod defect;
+mod device;
+mod dice;
+mod disk;
+mod model;
+mod network;
+mod plan;
+mod rogue;
+mod story;
+mod world;
+
+pub use defect::Defect;
+pub use plan::{Faults, Plan};
+
+use jindou::client::{Command, Page};
+use jindou::rows::OutboxState;
+use world::World;
+
+/// Until everything owed is delivered once the network is whole: a silent connection of a hidden page is noticed within 65 s,
+/// one that is deaf by two questions, 45 s after it became ready and 5 s later, and both may follow each other.
+const REST: u64 = 180_000;
+/// A timeline is asked for so often until it is whole.
+const LOOKS: u32 = 6;
+/// Timers of one tab in the time of rest. A heartbeat and the pace of sending take some hundred.
+const MOST_TIMERS: u32 = 2_000;
+
+/// What a run was like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Of the whole story.
+    pub hash: u64,
+    pub steps: u64,
+    pub messages: usize,
+    /// Stored beyond the first of each message.
+    pub copies: usize,
+    pub promises: u64,
+    pub purged: u64,
+    pub crashes: u32,
+}
+
+#[derive(Clone, Debug)]
+pub struct Failure {
+    pub seed: u64,
+    /// Begins with the number of the invariant.
+    pub what: String,
+    pub story: Vec<String>,
+}
+
+/// Plays one plan. With `keep_story` a failure tells everything that led to it.
+pub fn run(plan: Plan, keep_story: bool) -> Result<Outcome, Failure> {
+    let seed = plan.seed;
+    let mut world = World::new(plan, keep_story);
+    world.play();
+    match world.violation.take() {
+        Some(what) => Err(Failure { seed, what, story: world.story.into_lines() }),
+        None => Ok(Outcome {
+            hash: world.story.hash(),
+            steps: world.story.steps,
+            messages: world.gateway.channels().map(|(_, messages)| messages.len()).sum(),
+            copies: world.second_copies(),
+            promises: world.model.promises,
+            purged: world.model.purged,
+            crashes: world.devices.iter().map(|device| device.life).sum(),
+        }),
+    }
+}
+
+impl World {
+    fn play(&mut self) {
+        self.run(self.plan.chaos);
+        self.become_whole();
+        let until = self.now + REST;
+        self.run(until);
+        self.check(World::check_delivered);
+        self.check(World::check_timers);
+        self.read_and_check(true);
+        // A reload leads to the state that a quiet client would have had.
+        for device in 0..self.devices.len() {
+            self.check(|world| world.crash(device));
+        }
+        let until = self.now + 40_000;
+        self.run(until);
+        self.read_and_check(false);
+        for device in 0..self.devices.len() {
+            self.check(|world| world.close(device, false));
+        }
+        let until = self.now + 10_000;
+        self.run(until);
+        if let Some(open) = self.devices.iter().find(|device| device.client.is_some()) {
+            let what = format!("7: {} does not finish closing", open.name);
+            self.check(|world| world.fail(what));
+        }
+    }
+
+    fn check(&mut self, check: impl FnOnce(&mut World)) {
+        if self.violation.is_none() {
+            check(self);
+        }
+    }
+
+    fn become_whole(&mut self) {
+        if self.violation.is_some() {
+            return;
+        }
+        self.gateway.clear_faults();
+        self.second_address_is_down = false;
+        self.bar(false);
+        world::tell!(self, "the network is whole");
+        // Some are still closing, with a slow disk.
+        for _ in 0..20 {
+            self.reopen_all();
+            let until = self.now + 1_000;
+            self.run(until);
+            if self.devices.iter().all(|device| device.client.is_some() && !device.app.closing) {
+                break;
+            }
+        }
+        for device in 0..self.devices.len() {
+            if self.violation.is_some() {
+                return;
+            }
+            self.command(device, app::Asked::Connect, Command::Connect);
+            if self.dice.chance(800) {
+                self.page(device, Page::Visible);
+            }
+            self.devices[device].timers = 0;
+        }
+        // A refusal may still be on its way, or wait for a slow disk.
+        let until = self.now + 20_000;
+        self.run(until);
+        for device in 0..self.devices.len() {
+            let owed: Vec<_> = self.devices[device].disk.store.outbox().cloned().collect();
+            for row in owed {
+                if matches!(row.state, OutboxState::Parked { .. }) {
+                    self.check(|world| world.retry(device, row.client_msg_no));
+                }
+            }
+        }
+    }
+
+    fn check_timers(&mut self) {
+        if let Some(busy) = self.devices.iter().find(|device| device.timers > MOST_TIMERS) {
+            let what = format!("10: {} asked for {} timers while at rest", busy.name, busy.timers);
+            self.fail(what);
+        }
+    }
+
+    /// Every device reads every timeline until it is whole, and has the truth.
+    fn read_and_check(&mut self, quiet: bool) {
+        for _ in 0..LOOKS {
+            for device in 0..self.devices.len() {
+                for channel in self.channels_of(device) {
+                    self.check(|world| world.show(device, channel, 500));
+                }
+            }
+            let until = self.now + 4_000;
+            self.run(until);
+            let is_whole = |device: usize| {
+                let app = &self.devices[device].app;
+                self.channels_of(device).iter().all(|channel| app.complete.get(channel) == Some(&true))
+            };
+            if self.violation.is_some() || (0..self.devices.len()).all(is_whole) {
+                break;
+            }
+        }
+        for device in 0..self.devices.len() {
+            for channel in self.channels_of(device) {
+                let complete = self.devices[device].app.complete.get(&channel) == Some(&true);
+                let name = self.devices[device].name.clone();
+                self.check(|world| {
+                    if complete {
+                        world.check_timeline(device, &channel, quiet);
+                    } else {
+                        world.fail(format!("10: {name} never has {} complete", channel.id));
+                    }
+                });
+            }
+        }
+    }
+}

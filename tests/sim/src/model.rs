@@ -1,0 +1,656 @@
+//! The oracle: a naive memory of what was said and asked, and what must hold of it, after every step and at rest.
+//!
+//! It knows the gateway's log and the business server's marks, which are the truth, and never looks into the core. The numbers
+//! in its complaints are those of the invariants in the design.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jindou::channel::{Channel, ClientMsgNo};
+use jindou::client::{ConnectionView, ConversationView, Delivery, Event, MessageView, Reply, Ticket};
+use jindou::error::{Error, ErrorCode};
+use jindou::rows::{Answer, Batch, Change, Mark, MarkState, MessageRow, MessageState, OutboxState, Query};
+use jindou_business::rules::{self, ChannelRef, Uid};
+use jindou_gateway::{Channel as Shared, ConnId, Message};
+
+use crate::app::Asked;
+use crate::world::{Happening, World, tell};
+
+/// One act of sending.
+pub struct Fact {
+    pub device: usize,
+    pub channel: Shared,
+    /// Stands in the content and nowhere else.
+    pub token: String,
+    pub no_persist: bool,
+    pub quotes: Option<ClientMsgNo>,
+    /// Its row was on the disk at some time, with this place in the outbox.
+    pub ordinal: Option<u64>,
+    pub parked_once: bool,
+    pub discarded: bool,
+}
+
+impl Fact {
+    pub fn new(device: usize, channel: Shared, token: String, no_persist: bool, quotes: Option<ClientMsgNo>) -> Self {
+        Self { device, channel, token, no_persist, quotes, ordinal: None, parked_once: false, discarded: false }
+    }
+}
+
+#[derive(Default)]
+pub struct Model {
+    pub facts: BTreeMap<ClientMsgNo, Fact>,
+    /// By device: the keys of messages that were told as new, over all its lives.
+    told: BTreeMap<usize, BTreeSet<String>>,
+    /// By device, channel: how far its feed of marks has been read, as its disk says.
+    read_marks: BTreeMap<(usize, Channel), u64>,
+    /// By device, channel: tokens whose content is gone there.
+    gone: BTreeMap<(usize, Channel), BTreeSet<String>>,
+    pub promises: u64,
+    pub purged: u64,
+}
+
+/// What a timeline must hold at one place.
+pub struct Expected {
+    pub first: Message,
+    pub copies: usize,
+    pub state: MessageState,
+    /// None: withdrawn.
+    pub content: Option<Vec<u8>>,
+    /// Quotes of restored messages may be here or not.
+    pub quotes_restored: bool,
+}
+
+impl World {
+    /// The channel as the server keeps it.
+    pub fn shared(&self, device: usize, channel: &Channel) -> Shared {
+        if channel.kind == Channel::PERSON {
+            Shared::between(self.devices[device].person, &channel.id)
+        } else {
+            Shared::group(channel.id.clone())
+        }
+    }
+
+    fn in_log(&self, number: &ClientMsgNo) -> bool {
+        let Some(fact) = self.model.facts.get(number) else { return false };
+        self.gateway.messages(&fact.channel).iter().any(|message| message.client_msg_no == number.0)
+    }
+
+    fn owed(&self, device: usize, number: &ClientMsgNo) -> Option<OutboxState> {
+        self.devices[device].disk.store.outbox().find(|row| row.client_msg_no == *number).map(|row| row.state)
+    }
+
+    // ---- after every step ----
+
+    /// A SEND leaves: it is owed, and nothing older of its channel is still waiting.
+    pub fn check_send(&self, device: usize, conn: ConnId, number: &ClientMsgNo) -> Option<String> {
+        let name = &self.devices[device].name;
+        let Some(fact) = self.model.facts.get(number) else {
+            return Some(format!("2: {name} sends {}, which nobody has named", number.0));
+        };
+        let Some(ordinal) = fact.ordinal else {
+            return Some(format!("5: {name} sends {} before it is stored", number.0));
+        };
+        let sent = &self.links.get(&conn)?.sent;
+        let earlier = self.model.facts.iter().find(|(other, older)| {
+            older.device == device
+                && older.channel == fact.channel
+                && older.ordinal.is_some_and(|older| older < ordinal)
+                && !older.parked_once
+                && !older.discarded
+                && !sent.contains(*other)
+                && self.owed(device, other) == Some(OutboxState::Queued)
+                && !self.in_log(other)
+        });
+        earlier.map(|(other, _)| format!("order: {name} sends {} before {}", number.0, other.0))
+    }
+
+    pub fn note_stored(&mut self, device: usize, batch: &Batch) {
+        let mut touched: BTreeSet<Channel> = BTreeSet::new();
+        for change in &batch.changes {
+            match change {
+                Change::Outbox(row) => {
+                    if let Some(fact) = self.model.facts.get_mut(&row.client_msg_no) {
+                        fact.ordinal = Some(row.ordinal);
+                        fact.parked_once |= matches!(row.state, OutboxState::Parked { .. });
+                    }
+                }
+                Change::Message(row) => {
+                    touched.insert(row.channel.clone());
+                }
+                Change::Mark(channel, mark) => {
+                    touched.insert(channel.clone());
+                    self.note_mark(device, channel, mark);
+                }
+                Change::Channel(row) => {
+                    self.note_feed(device, &row.channel, row.marks_version);
+                    let gone = self.model.gone.get(&(device, row.channel.clone()));
+                    if let Some(digest) = &row.last
+                        && let Some(token) = gone.and_then(|gone| holds(&digest.content, gone))
+                    {
+                        let name = &self.devices[device].name;
+                        let text = format!("4: {name} keeps {token} in a conversation");
+                        return self.fail(text);
+                    }
+                }
+                _ => {}
+            }
+        }
+        for channel in touched {
+            self.check_rows(device, &channel);
+        }
+    }
+
+    fn note_mark(&mut self, device: usize, channel: &Channel, mark: &Mark) {
+        let Some(fact) = self.model.facts.get(&mark.client_msg_no).filter(|_| !mark.hint) else { return };
+        let gone = self.model.gone.entry((device, channel.clone())).or_default();
+        if mark.state == MarkState::Restored {
+            gone.remove(&fact.token);
+        } else {
+            gone.insert(fact.token.clone());
+            self.model.purged += 1;
+        }
+    }
+
+    /// What the feed says up to here is known to the device, whatever its rows of marks say.
+    fn note_feed(&mut self, device: usize, channel: &Channel, version: u64) {
+        let key = (device, channel.clone());
+        let read = self.model.read_marks.insert(key.clone(), version).unwrap_or(0);
+        let (Some(ours), Ok(since)) = (self.ours(device, channel), rules::Version::try_from(read)) else { return };
+        if version <= read {
+            return;
+        }
+        for mark in self.business.ledger.feed(&ours, since, usize::MAX - 1).marks {
+            let number = ClientMsgNo(mark.client_msg_no.as_str().to_owned());
+            if let Some(fact) = self.model.facts.get(&number).filter(|_| mark.version.number() <= version) {
+                let gone = self.model.gone.entry(key.clone()).or_default();
+                if mark.state.is_withdrawn() {
+                    gone.insert(fact.token.clone());
+                } else {
+                    gone.remove(&fact.token);
+                }
+            }
+        }
+    }
+
+    /// The channel as the business server knows it.
+    fn ours(&self, device: usize, channel: &Channel) -> Option<rules::Channel> {
+        let uid = Uid::try_from(self.devices[device].person.to_owned()).ok()?;
+        let named = ChannelRef { channel_id: channel.id.clone(), channel_type: channel.kind };
+        rules::Channel::named(&named, &uid).ok()
+    }
+
+    fn check_rows(&mut self, device: usize, channel: &Channel) {
+        let it = &self.devices[device];
+        let gone = self.model.gone.get(&(device, channel.clone()));
+        let mut names: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+        let mut found = None;
+        for row in it.disk.store.messages().filter(|row| row.channel == *channel) {
+            if !row.client_msg_no.is_empty() {
+                let name = (row.from.as_str(), row.client_msg_no.as_str());
+                if let Some(other) = names.insert(name, row.message_seq.0) {
+                    let (name, seq) = (&it.name, row.message_seq.0);
+                    found = Some(format!("1: {name} has {} at {other} and at {seq}", row.client_msg_no.0));
+                }
+            }
+            if let Some(token) = gone.and_then(|gone| holds(&row.content, gone)) {
+                found = Some(format!("4: {} keeps {token} in the row of {}", it.name, row.client_msg_no.0));
+            }
+        }
+        if let Some(found) = found {
+            self.fail(found);
+        }
+    }
+
+    pub fn event(&mut self, device: usize, event: Event) {
+        match event {
+            Event::Message { message, .. } => self.told(device, message),
+            Event::MessageChanged { message } => {
+                if let Some(violation) = self.check_view(device, &message) {
+                    return self.fail(violation);
+                }
+                self.see(device, message);
+            }
+            Event::MessageRemoved { channel, key } => {
+                self.model.told.entry(device).or_default().remove(&key);
+                if let Some(shown) = self.devices[device].app.shown.get_mut(&channel) {
+                    shown.remove(&key);
+                }
+            }
+            Event::Conversation { conversation } => self.conversation(device, conversation),
+            Event::History { channel, complete, .. } => {
+                tell!(self, "{} hears of history in {}: {complete}", self.devices[device].name, channel.id);
+                self.devices[device].app.promised.remove(&channel);
+            }
+            Event::Connection { connection } => {
+                tell!(self, "{} is {connection:?}", self.devices[device].name);
+                self.devices[device].app.connected = connection == ConnectionView::Ready;
+                if let ConnectionView::Kicked { .. } | ConnectionView::Refused { .. } = connection {
+                    self.fail(format!("10: {} was turned away: {connection:?}", self.devices[device].name));
+                }
+            }
+            Event::Problem { error } => {
+                tell!(self, "{} has a problem: {}", self.devices[device].name, error.message);
+                if error.message.contains("hello") || error.message.contains("token-") {
+                    self.fail(format!("8: private text in a problem of {}", self.devices[device].name));
+                }
+            }
+            Event::Quarantined { why, .. } => {
+                tell!(self, "{} quarantines: {why}", self.devices[device].name);
+            }
+            Event::Recall { .. } | Event::Command { .. } | Event::Stream { .. } => {}
+            Event::Sync { .. } | Event::Trace { .. } => {}
+        }
+    }
+
+    /// A message that was not shown before.
+    fn told(&mut self, device: usize, message: MessageView) {
+        tell!(self, "{} sees {}", self.devices[device].name, message.key);
+        if let Some(violation) = self.check_view(device, &message) {
+            return self.fail(violation);
+        }
+        let it = &self.devices[device];
+        let stored = match message.message_seq {
+            _ if message.transient => true,
+            Some(_) => it.disk.store.messages().any(|row| key_of(row) == message.key),
+            None => self.owed(device, &message.client_msg_no).is_some(),
+        };
+        if !stored && self.plan.defect.is_none() {
+            return self.fail(format!("5: {} is told {} before it is stored", it.name, message.key));
+        }
+        if !self.model.told.entry(device).or_default().insert(message.key.clone()) {
+            let name = &self.devices[device].name;
+            return self.fail(format!("1: {name} is told {} twice", message.key));
+        }
+        self.see(device, message);
+    }
+
+    fn check_view(&self, device: usize, message: &MessageView) -> Option<String> {
+        let it = &self.devices[device];
+        let content = message.content.as_deref()?;
+        // What is owed is its author's own; it goes once the message is found.
+        if message.message_seq.is_some()
+            && let Some(gone) = self.model.gone.get(&(device, message.channel.clone()))
+            && let Some(token) = holds(content, gone)
+        {
+            return Some(format!("4: {} shows {token} in {}", it.name, message.key));
+        }
+        None
+    }
+
+    fn see(&mut self, device: usize, message: MessageView) {
+        let shown = self.devices[device].app.shown.entry(message.channel.clone()).or_default();
+        shown.insert(message.key.clone(), message);
+    }
+
+    fn conversation(&mut self, device: usize, view: ConversationView) {
+        let it = &mut self.devices[device];
+        it.app.unread.insert(view.channel.clone(), view.unread);
+        if let Some(message) = &view.last_message
+            && let Some(violation) = self.check_view(device, message)
+        {
+            self.fail(violation);
+        }
+    }
+
+    pub fn settled(&mut self, device: usize, ticket: Ticket, outcome: Result<Reply, Error>) {
+        let name = self.devices[device].name.clone();
+        let Some(asked) = self.devices[device].app.tickets.remove(&ticket) else {
+            return self.fail(format!("7: {name} settles ticket {} again", ticket.0));
+        };
+        self.model.promises += 1;
+        match &outcome {
+            Ok(_) => tell!(self, "{name} settles {asked:?}"),
+            Err(error) => tell!(self, "{name} settles {asked:?}: {:?} {}", error.code, error.message),
+        }
+        match (asked, outcome) {
+            (Asked::Send { number, deadline }, Ok(reply)) => self.sent(device, &number, deadline, reply),
+            (Asked::Retry { number }, Ok(reply)) => self.sent(device, &number, false, reply),
+            // "Nothing of this was kept."
+            (Asked::Send { number, .. }, Err(error))
+                if error.code == ErrorCode::Storage && self.owed(device, &number).is_some() =>
+            {
+                self.fail(format!("2: {name} says that {} was not kept, and it is", number.0));
+            }
+            (Asked::Messages { channel, newest, limit }, Ok(Reply::Messages { messages, complete, .. })) => {
+                self.page_shown(device, &channel, limit, newest, messages, complete);
+            }
+            _ => {}
+        }
+    }
+
+    fn sent(&mut self, device: usize, number: &ClientMsgNo, deadline: bool, reply: Reply) {
+        let name = &self.devices[device].name;
+        let violation = match reply {
+            Reply::Pending { .. } if deadline => None,
+            Reply::Sent { message, .. } if message.transient => None,
+            Reply::Sent { message, .. } => {
+                let fact = self.model.facts.get(number);
+                let log = fact.map(|fact| self.gateway.messages(&fact.channel)).unwrap_or_default();
+                let is_there = log.iter().any(|stored| {
+                    stored.client_msg_no == number.0
+                        && Some(stored.message_id) == message.message_id.map(|id| id.0)
+                        && Some(stored.message_seq) == message.message_seq.map(|seq| seq.0)
+                });
+                let rows = &self.devices[device].disk.store;
+                let is_here = rows.messages().any(|row| row.client_msg_no == *number);
+                if !is_there {
+                    Some(format!("2: {name} says that {} is sent, and the server has no such message", number.0))
+                } else if !is_here && self.plan.defect.is_none() {
+                    Some(format!("2: {name} says that {} is sent, and does not have it", number.0))
+                } else {
+                    None
+                }
+            }
+            other => Some(format!("7: {name} answers a send with {other:?}")),
+        };
+        if let Some(violation) = violation {
+            self.fail(violation);
+        }
+    }
+
+    fn page_shown(
+        &mut self,
+        device: usize,
+        channel: &Channel,
+        limit: usize,
+        newest: bool,
+        messages: Vec<MessageView>,
+        complete: bool,
+    ) {
+        let name = self.devices[device].name.clone();
+        let seqs: Vec<u64> = messages.iter().filter_map(|message| message.message_seq).map(|seq| seq.0).collect();
+        if !seqs.is_sorted_by(|a, b| a < b) {
+            return self.fail(format!("3: {name} shows a page out of order: {seqs:?}"));
+        }
+        let echoes = messages.iter().skip_while(|message| message.message_seq.is_some());
+        if echoes.clone().any(|message| message.message_seq.is_some() && message.delivery == Delivery::Sent) {
+            return self.fail(format!("3: {name} shows an echo before a message"));
+        }
+        if seqs.len() > limit {
+            return self.fail(format!("3: {name} shows {} messages where {limit} were asked for", seqs.len()));
+        }
+        let keys: BTreeSet<&String> = messages.iter().map(|message| &message.key).collect();
+        if keys.len() < messages.len() {
+            return self.fail(format!("1: {name} shows a message twice on one page"));
+        }
+        if let Some(violation) = messages.iter().find_map(|message| self.check_view(device, message)) {
+            return self.fail(violation);
+        }
+        if newest {
+            let app = &mut self.devices[device].app;
+            app.complete.insert(channel.clone(), complete);
+            tell!(self, "{name} shows {} in {}: {complete}", keys.len(), channel.id);
+            let app = &mut self.devices[device].app;
+            if !complete {
+                app.promised.insert(channel.clone());
+            }
+        }
+        for message in messages {
+            self.model.told.entry(device).or_default().insert(message.key.clone());
+            self.see(device, message);
+        }
+    }
+
+    pub fn finished(&mut self, device: usize) {
+        let it = &mut self.devices[device];
+        it.client = None;
+        it.timer = None;
+        it.life += 1;
+        if it.app.reopens {
+            self.schedule(self.now + 100, Happening::Open(device));
+        }
+        let it = &mut self.devices[device];
+        if it.disk.stores_under_way() > 0 && self.plan.defect.is_none() {
+            let text = format!("7: {} is closed before its last batch is stored", it.name);
+            return self.fail(text);
+        }
+        it.disk.crash(false);
+        let (name, open) = (it.name.clone(), it.app.tickets.len());
+        if let Some((_, asked)) = it.app.tickets.pop_first() {
+            self.fail(format!("7: {name} is closed and {open} promises hang: {asked:?}"));
+        }
+    }
+
+    // ---- at rest ----
+
+    /// What everybody in the channel must see.
+    pub fn expected(&self, device: usize, channel: &Channel) -> Vec<Expected> {
+        let Some(ours) = self.ours(device, channel) else { return Vec::new() };
+        let marks = self.business.ledger.marks(&ours);
+        let mut expected: Vec<Expected> = Vec::new();
+        for message in self.gateway.messages(&self.shared(device, channel)) {
+            let same = |other: &Expected| {
+                !message.client_msg_no.is_empty()
+                    && other.first.client_msg_no == message.client_msg_no
+                    && other.first.from == message.from
+            };
+            if let Some(first) = expected.iter_mut().find(|other| same(other)) {
+                first.copies += 1;
+                continue;
+            }
+            let key = rules::TargetKey::of(
+                rules::Author::new(message.from.as_str()),
+                &rules::ClientMsgNo::stored(message.client_msg_no.clone()),
+                rules::MessageId(message.message_id),
+            );
+            let mark = self.business.ledger.mark(&ours, &key);
+            let withdrawn = mark.is_some_and(|mark| mark.state.is_withdrawn());
+            let fact = self.model.facts.get(&ClientMsgNo(message.client_msg_no.clone()));
+            let purged = rules::content::purge_quotes(&message.payload, &|id| marks.withdraws(id));
+            let content = purged.unwrap_or_else(|| message.payload.clone());
+            expected.push(Expected {
+                first: message.clone(),
+                copies: 1,
+                state: if withdrawn { MessageState::Recalled } else { MessageState::Normal },
+                content: (!withdrawn).then_some(content),
+                quotes_restored: fact.is_some_and(|fact| fact.quotes.is_some()),
+            });
+        }
+        expected
+    }
+
+    /// Every promise about sending is kept, and nothing is owed any more.
+    pub fn check_delivered(&mut self) {
+        let mut found: Option<String> = None;
+        for it in &self.devices {
+            if let Some(row) = it.disk.store.outbox().next() {
+                found.get_or_insert(format!("10: {} still owes {} ({:?})", it.name, row.client_msg_no.0, row.state));
+            }
+            if let Some(asked) = it.app.tickets.values().find(|asked| **asked != Asked::Other) {
+                found.get_or_insert(format!("10: {} still waits for {asked:?}", it.name));
+            }
+            if let Some(channel) = it.app.promised.first() {
+                found.get_or_insert(format!("10: {} was promised history of {} and got none", it.name, channel.id));
+            }
+            if !it.app.connected {
+                found.get_or_insert(format!("10: {} is not connected", it.name));
+            }
+        }
+        for (number, fact) in &self.model.facts {
+            let stored = self.gateway.messages(&fact.channel);
+            let copies = stored.iter().filter(|message| message.client_msg_no == number.0);
+            let name = &self.devices[fact.device].name;
+            if fact.ordinal.is_some() && !fact.discarded && !fact.no_persist && copies.clone().count() == 0 {
+                found.get_or_insert(format!("2: {} of {name} was accepted and is nowhere", number.0));
+            }
+            let token = fact.token.as_bytes();
+            let own = format!("hello {}", fact.token);
+            let twin = stored.iter().find(|message| {
+                message.client_msg_no != number.0 && contains(&message.payload, own.as_bytes()) && !quotes(message)
+            });
+            if let Some(twin) = twin {
+                found.get_or_insert(format!("2: {} is stored as {} too", number.0, twin.client_msg_no));
+            }
+            if copies.clone().any(|message| !contains(&message.payload, token)) {
+                found.get_or_insert(format!("2: {} has another content at the server", number.0));
+            }
+        }
+        if let Some(found) = found {
+            self.fail(found);
+        }
+    }
+
+    /// One device's timeline of one channel is the truth.
+    /// `quiet`: its connection has not changed since the last act.
+    pub fn check_timeline(&mut self, device: usize, channel: &Channel, quiet: bool) {
+        let expected = self.expected(device, channel);
+        let it = &self.devices[device];
+        let mut rows: Vec<&MessageRow> = it.disk.store.messages().filter(|row| row.channel == *channel).collect();
+        rows.sort_by_key(|row| row.message_seq);
+        let name = format!("{} in {}", it.name, channel.id);
+        let seqs: Vec<u64> = rows.iter().map(|row| row.message_seq.0).collect();
+        let all = expected.len();
+        // Dropped by its author while it was on the way: where no answer came, a quiet connection does not learn of it.
+        let expected: Vec<Expected> = expected
+            .into_iter()
+            .filter(|expected| {
+                let fact = self.model.facts.get(&ClientMsgNo(expected.first.client_msg_no.clone()));
+                let dropped = fact.is_some_and(|fact| fact.discarded && fact.device == device);
+                !dropped || !quiet || seqs.contains(&expected.first.message_seq)
+            })
+            .collect();
+        let truth: Vec<u64> = expected.iter().map(|expected| expected.first.message_seq).collect();
+        if seqs != truth {
+            return self.fail(format!("2: {name} has {seqs:?}, the server {truth:?}"));
+        }
+        let found = rows.iter().zip(&expected).find_map(|(row, expected)| {
+            let number = &row.client_msg_no.0;
+            if row.message_id.0 != expected.first.message_id || *number != expected.first.client_msg_no {
+                return Some(format!("2: {name} has another message at {}", row.message_seq.0));
+            }
+            if row.state != expected.state {
+                return Some(format!("6: {name} has {number} as {:?}, not {:?}", row.state, expected.state));
+            }
+            if row.copies.len() + 1 > expected.copies {
+                return Some(format!("6: {name} has more copies of {number} than there are"));
+            }
+            let wanted = expected.content.as_deref().unwrap_or_default();
+            let fits = row.content == wanted
+                || same_json(&row.content, wanted)
+                || (expected.quotes_restored && same_but_quotes(&row.content, wanted));
+            (!fits).then(|| format!("6: {name} has another content of {number}"))
+        });
+        if let Some(found) = found {
+            return self.fail(found);
+        }
+        self.check_rows(device, channel);
+        if seqs.len() == all {
+            self.check_digest(device, channel);
+        }
+        self.check_shown(device, channel);
+    }
+
+    fn check_digest(&mut self, device: usize, channel: &Channel) {
+        let newest = self.expected(device, channel).pop();
+        let it = &self.devices[device];
+        let Answer::Hydrated { channels, .. } = it.disk.store.answer(&Query::Hydrate) else { return };
+        let row = channels.into_iter().find(|row| row.channel == *channel);
+        let digest = row.and_then(|row| row.last).map(|digest| (digest.client_msg_no.0, digest.state));
+        let truth = newest.map(|newest| (newest.first.client_msg_no, newest.state));
+        if digest != truth {
+            self.fail(format!("6: {} in {} ends with {digest:?}, not {truth:?}", it.name, channel.id));
+        }
+    }
+
+    /// What the person sees is what is stored.
+    fn check_shown(&mut self, device: usize, channel: &Channel) {
+        let it = &self.devices[device];
+        let shown = it.app.shown.get(channel);
+        let stored: BTreeMap<String, MessageState> = it
+            .disk
+            .store
+            .messages()
+            .filter(|row| row.channel == *channel)
+            .map(|row| (key_of(row), row.state.clone()))
+            .collect();
+        let seen: BTreeMap<String, MessageState> = shown
+            .into_iter()
+            .flat_map(BTreeMap::values)
+            .filter(|message| !message.transient)
+            .map(|message| (message.key.clone(), message.state.clone()))
+            .collect();
+        if stored != seen {
+            let missing: Vec<_> = stored.iter().filter(|(key, state)| seen.get(*key) != Some(state)).collect();
+            let extra: Vec<_> = seen.iter().filter(|(key, state)| stored.get(*key) != Some(state)).collect();
+            let text = format!("6: {} in {} does not show {missing:?} and shows {extra:?}", it.name, channel.id);
+            self.fail(text);
+        }
+    }
+
+    /// Messages that the server has stored again.
+    pub fn second_copies(&self) -> usize {
+        let log = self.gateway.channels().flat_map(|(_, messages)| messages);
+        let mut names: BTreeSet<(&str, &str)> = BTreeSet::new();
+        log.filter(|message| !names.insert((message.from.as_str(), &message.client_msg_no))).count()
+    }
+
+    /// A tab opens with what is stored: an echo that was dropped, and whose end nobody saw, may come again as a message.
+    pub fn forget_unkept(&mut self, device: usize) {
+        let store = &self.devices[device].disk.store;
+        let mut kept: BTreeSet<String> = store.messages().map(key_of).collect();
+        let person = self.devices[device].person;
+        kept.extend(store.outbox().map(|row| format!("{person}#{}", row.client_msg_no.0)));
+        let unkept: Vec<String> = self
+            .model
+            .facts
+            .iter()
+            .filter(|(_, fact)| fact.device == device && fact.discarded)
+            .map(|(number, _)| format!("{person}#{}", number.0))
+            .filter(|key| !kept.contains(key))
+            .collect();
+        if let Some(told) = self.model.told.get_mut(&device) {
+            told.retain(|key| !unkept.contains(key));
+        }
+    }
+
+    /// A tab that is closed, or was killed, opens again.
+    pub fn reopen_all(&mut self) {
+        for device in 0..self.devices.len() {
+            let at = self.now + 10;
+            self.schedule(at, Happening::Open(device));
+        }
+    }
+}
+
+fn key_of(row: &MessageRow) -> String {
+    if row.client_msg_no.is_empty() {
+        format!("#{}", row.message_id)
+    } else {
+        format!("{}#{}", row.from.0, row.client_msg_no.0)
+    }
+}
+
+/// The first of these tokens that stands in the content.
+fn holds<'a>(content: &[u8], tokens: &'a BTreeSet<String>) -> Option<&'a String> {
+    tokens.iter().find(|token| contains(content, token.as_bytes()))
+}
+
+fn contains(content: &[u8], part: &[u8]) -> bool {
+    // The search for text is the quick one, in an unoptimised build above all.
+    match (core::str::from_utf8(content), core::str::from_utf8(part)) {
+        (Ok(content), Ok(part)) => content.contains(part),
+        _ => content.windows(part.len()).any(|window| window == part),
+    }
+}
+
+fn quotes(message: &Message) -> bool {
+    contains(&message.payload, b"\"reply\"")
+}
+
+fn json(content: &[u8]) -> serde_json::Value {
+    serde_json::from_slice(content).unwrap_or_default()
+}
+
+fn same_json(one: &[u8], other: &[u8]) -> bool {
+    !one.is_empty() && !other.is_empty() && json(one) == json(other)
+}
+
+fn same_but_quotes(one: &[u8], other: &[u8]) -> bool {
+    let without = |content: &[u8]| {
+        let mut value = json(content);
+        if let Some(reply) = value.get_mut("reply").and_then(serde_json::Value::as_object_mut) {
+            reply.remove("payload");
+        }
+        value
+    };
+    !one.is_empty() && without(one) == without(other)
+}

@@ -1,0 +1,133 @@
+//! What a seed decides before anything happens: which server, which faults at what rate, for how long.
+//!
+//! Most faults are off in most plans ("swarm testing"): where everything fails at once, little is reached.
+
+use jindou_gateway::Generation;
+
+use crate::defect::Defect;
+use crate::dice::Dice;
+
+/// Each so often of a thousand.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    // Of a socket message.
+    pub drop_up: u32,
+    pub drop_down: u32,
+    pub duplicate_up: u32,
+    pub duplicate_down: u32,
+    pub swap_down: u32,
+    pub split: u32,
+    pub glue: u32,
+    pub delay: u32,
+    // Of a connection.
+    pub cut: u32,
+    pub freeze: u32,
+    pub deaf: u32,
+    pub dead_after_connack: u32,
+    pub unreachable: u32,
+    pub never_opens: u32,
+    // Of a SEND at the server.
+    pub ack_lost: u32,
+    pub send_lost: u32,
+    // Of the disk.
+    pub store_fails: u32,
+    pub load_fails: u32,
+    pub slow_disk: u32,
+    // Of the business server.
+    pub error: u32,
+    pub hang: u32,
+    pub slow: u32,
+    pub answer_lost: u32,
+    /// Between two outputs.
+    pub crash: u32,
+}
+
+impl Faults {
+    fn each(&mut self) -> [(&mut u32, u64); 23] {
+        // The highest rate of each: as much as leaves the world alive.
+        [
+            (&mut self.drop_up, 40),
+            (&mut self.drop_down, 40),
+            (&mut self.duplicate_up, 40),
+            (&mut self.duplicate_down, 80),
+            (&mut self.swap_down, 120),
+            (&mut self.split, 200),
+            (&mut self.glue, 200),
+            (&mut self.delay, 60),
+            (&mut self.cut, 600),
+            (&mut self.freeze, 300),
+            (&mut self.deaf, 300),
+            (&mut self.dead_after_connack, 300),
+            (&mut self.unreachable, 300),
+            (&mut self.never_opens, 200),
+            (&mut self.ack_lost, 150),
+            (&mut self.send_lost, 100),
+            (&mut self.store_fails, 60),
+            (&mut self.load_fails, 40),
+            (&mut self.slow_disk, 200),
+            (&mut self.error, 200),
+            (&mut self.hang, 60),
+            (&mut self.slow, 200),
+            (&mut self.answer_lost, 100),
+        ]
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub seed: u64,
+    pub generation: Generation,
+    pub faults: Faults,
+    /// Until the network is whole, in milliseconds.
+    pub chaos: u64,
+    /// One way, in milliseconds.
+    pub latency: (u64, u64),
+    /// Between two acts of one person at one device.
+    pub pause: (u64, u64),
+    /// Whether somebody forges commands.
+    pub forged: bool,
+    /// Whether somebody is refused for a while.
+    pub refusals: bool,
+    pub defect: Option<Defect>,
+}
+
+impl Plan {
+    pub fn of(seed: u64) -> Plan {
+        let mut dice = Dice::new(seed.wrapping_mul(0x5851_f42d_4c95_7f2d) ^ 0x6a69_6e64_6f75);
+        let mut faults = Faults::default();
+        if !dice.chance(80) {
+            for (rate, most) in faults.each() {
+                if dice.chance(350) {
+                    *rate = dice.between(1, most) as u32;
+                }
+            }
+            if dice.chance(500) {
+                faults.crash = dice.between(1, 8) as u32;
+            }
+        }
+        // People who hurry do as much in a shorter time.
+        let hurried = dice.chance(300);
+        let seconds = if hurried { dice.between(5, 15) } else { dice.between(15, 60) };
+        Plan {
+            seed,
+            generation: if dice.chance(700) { Generation::V22 } else { Generation::V21 },
+            faults,
+            chaos: seconds * 1000,
+            latency: if dice.chance(300) { (50, 400) } else { (1, 40) },
+            pause: if hurried { (20, 500) } else { (200, 4_000) },
+            forged: dice.chance(300),
+            refusals: dice.chance(300),
+            defect: None,
+        }
+    }
+
+    /// Nothing goes wrong.
+    pub fn calm(seed: u64) -> Plan {
+        Plan { faults: Faults::default(), forged: false, refusals: false, ..Plan::of(seed) }
+    }
+
+    /// The same, but with a core that breaks a rule.
+    pub fn with(self, defect: Defect) -> Plan {
+        Plan { defect: Some(defect), ..self }
+    }
+}

@@ -1,0 +1,135 @@
+//! Many seeds, and the proof that the oracle bites.
+//!
+//! `JINDOU_SEED=7 cargo test -p jindou-sim --test seeds -- --nocapture` plays one seed and tells its story;
+//! `JINDOU_SEEDS=5000` plays so many instead of 300, `JINDOU_FIRST=1000` from another one on.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jindou_sim::{Defect, Failure, Outcome, Plan, run};
+
+const SEEDS: u64 = 300;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Plays seeds on two threads, and gives what failed and what all of them came to.
+fn play(seeds: std::ops::Range<u64>, plan: impl Fn(u64) -> Plan + Sync) -> (Vec<Failure>, Vec<Outcome>) {
+    let next = AtomicU64::new(seeds.start);
+    let work = || {
+        let (mut failures, mut outcomes) = (Vec::new(), Vec::new());
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                return (failures, outcomes);
+            }
+            // A panic of the core is a failure of this seed like any other.
+            let played = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(plan(seed), false)));
+            match played {
+                Ok(Ok(outcome)) => outcomes.push(outcome),
+                Ok(Err(failure)) => failures.push(failure),
+                Err(_) => failures.push(Failure { seed, what: "8: a panic".to_owned(), story: Vec::new() }),
+            }
+        }
+    };
+    let (one, other) = std::thread::scope(|scope| {
+        let other = scope.spawn(work);
+        (work(), other.join().expect("the seeds are guarded"))
+    });
+    let (mut failures, mut outcomes) = one;
+    failures.extend(other.0);
+    outcomes.extend(other.1);
+    failures.sort_by_key(|failure| failure.seed);
+    (failures, outcomes)
+}
+
+#[test]
+fn whatever_fails_nothing_is_lost_shown_twice_or_kept_after_a_recall() {
+    if let Some(seed) = number("JINDOU_SEED") {
+        let outcome = run(Plan::of(seed), true);
+        let failure = match outcome {
+            Ok(outcome) => return println!("{:?}\n{outcome:?}", Plan::of(seed)),
+            Err(failure) => failure,
+        };
+        println!("{:?}", Plan::of(seed));
+        failure.story.iter().for_each(|line| println!("{line}"));
+        panic!("seed {seed}: {}", failure.what);
+    }
+    let first = number("JINDOU_FIRST").unwrap_or(0);
+    let last = first + number("JINDOU_SEEDS").unwrap_or(SEEDS);
+    let (failures, outcomes) = play(first..last, Plan::of);
+    let sum = |what: fn(&Outcome) -> u64| outcomes.iter().map(what).sum::<u64>();
+    println!(
+        "{} seeds: {} steps, {} messages stored, {} promises settled, {} recalls applied, {} tabs",
+        outcomes.len(),
+        sum(|outcome| outcome.steps),
+        sum(|outcome| outcome.messages as u64),
+        sum(|outcome| outcome.promises),
+        sum(|outcome| outcome.purged),
+        sum(|outcome| u64::from(outcome.crashes)),
+    );
+    let told: Vec<String> = failures.iter().map(|failure| format!("seed {}: {}", failure.seed, failure.what)).collect();
+    assert!(
+        told.is_empty(),
+        "{} of {} seeds fail; replay one with JINDOU_SEED:\n{}",
+        told.len(),
+        last - first,
+        told.join("\n")
+    );
+}
+
+#[test]
+fn the_same_seed_gives_the_same_story() {
+    for seed in 0..4 {
+        let (one, other) = (run(Plan::of(seed), false), run(Plan::of(seed), false));
+        assert_eq!(one.map_err(|failure| failure.what), other.map_err(|failure| failure.what), "seed {seed}");
+    }
+}
+
+/// How many seeds a broken rule may survive.
+const PATIENCE: u64 = 60;
+
+/// A defect that the oracle does not see is a hole in the oracle.
+fn is_found(defect: Defect, by: &str) {
+    for seed in 0..PATIENCE {
+        let played = std::panic::catch_unwind(|| run(Plan::of(seed).with(defect), false));
+        let Ok(Err(failure)) = played else { continue };
+        if failure.what.contains(by) {
+            return println!("{defect:?}: seed {seed}, {}", failure.what);
+        }
+    }
+    panic!("{defect:?} survives {PATIENCE} seeds");
+}
+
+#[test]
+fn an_ack_before_the_commit_is_found() {
+    is_found(Defect::AckBeforeCommit, "5: ");
+}
+
+#[test]
+fn dedup_that_does_not_survive_a_reload_is_found() {
+    is_found(Defect::DedupInMemoryOnly, "1: ");
+}
+
+#[test]
+fn another_client_msg_no_on_retry_is_found() {
+    is_found(Defect::NewNumberOnRetry, "which nobody has named");
+}
+
+#[test]
+fn a_recall_that_is_dropped_because_it_came_early_is_found() {
+    is_found(Defect::EarlyRecallDropped, "4: ");
+}
+
+#[test]
+fn sending_again_out_of_order_is_found() {
+    is_found(Defect::ResendOutOfOrder, "order: ");
+}
+
+#[test]
+fn without_faults_every_message_is_stored_once() {
+    for seed in 0..10 {
+        let outcome = run(Plan::calm(seed), false).unwrap_or_else(|failure| panic!("seed {seed}: {}", failure.what));
+        assert_eq!(outcome.copies, 0, "seed {seed}: second copies");
+    }
+}
