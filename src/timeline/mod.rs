@@ -191,6 +191,9 @@ pub struct Timeline {
 impl Timeline {
     pub fn new(row: ChannelRow) -> Self {
         let baseline = (row.last_seq > MessageSeq(0)).then_some(row.last_seq);
+        // A message that moved, or was taken back, is followed by a look for the newest; a crash may have come between.
+        let top = row.ranges.last().map(|range| range.last);
+        let looks = top.is_some_and(|top| row.last.as_ref().is_none_or(|digest| digest.message_seq < top));
         Self {
             row,
             ready: false,
@@ -203,7 +206,7 @@ impl Timeline {
             hint_count: 0,
             baseline,
             counted: Set::new(),
-            work: VecDeque::new(),
+            work: if looks { VecDeque::from([Work::Digest]) } else { VecDeque::new() },
             queued: 0,
             have: Have::default(),
             fetch: fetch::Fetch::default(),
