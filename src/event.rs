@@ -226,3 +226,8 @@ impl From<OutboxState> for Delivery {
         }
     }
 }
+
+/// The key of a list item: the same for the echo, every copy and every state of a message.
+pub fn key(from: &Uid, client_msg_no: &ClientMsgNo, id: MessageId) -> String {
+    if client_msg_no.is_empty() { format!("#{id}") } else { format!("{}#{}", from.0, client_msg_no.0) }
+}

@@ -314,6 +314,14 @@ pub enum Query {
     Audit { limit: usize },
 }
 
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreFailure {
+    /// Another tab took the database over; a newer epoch is in it.
+    Fenced,
+    /// Whatever IndexedDB said; the text goes into `error.message`.
+    Failed(String),
+}
+
 /// The dedup information of one stored copy: `dedup::hash` of its sender and clientMsgNo, and where its message is placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seen {

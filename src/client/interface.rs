@@ -8,6 +8,7 @@ use crate::time::Millis;
 
 use crate::error::Error;
 pub use crate::event::*;
+pub use crate::rows::StoreFailure;
 pub use crate::turn::{BatchId, ConnectionId, QueryId, Reply, RequestId, Ticket};
 
 #[derive(Debug)]
@@ -40,14 +41,6 @@ pub enum Page {
     Offline,
     /// Back from the back-forward cache: the socket may be long dead.
     Shown,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StoreFailure {
-    /// Another tab took the database over; a newer epoch is in it.
-    Fenced,
-    /// Whatever IndexedDB said; the text goes into `error.message`.
-    Failed(String),
 }
 
 /// Performed in the order in which they are polled.

@@ -222,9 +222,13 @@ impl Client {
 
     /// Runs what the input set in motion until nothing moves any more.
     fn run(&mut self, now: Now) {
+        let mut taken = false;
         loop {
             self.session_effects(now);
-            self.take_packets(now, PACKETS);
+            if self.more_packets && !taken {
+                taken = true;
+                self.take_packets(now, PACKETS);
+            }
             if self.is_hydrated() {
                 self.step_timelines(now);
                 self.catch_up(now);

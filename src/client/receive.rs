@@ -1,7 +1,7 @@
 //! Packets come in: acks to the outbox, messages to their timelines, commands to recalls, and what cannot be read to quarantine.
 
 use crate::channel::{Channel, ClientMsgNo, Uid};
-use crate::event::{Event, Trace};
+use crate::event::{Event, Trace, key};
 use crate::id::{MessageId, MessageSeq};
 use crate::outbox::Answered;
 use crate::recall;
@@ -9,7 +9,7 @@ use crate::request;
 use crate::rows::{Change, Copy, Mark, MarkState, MessageRow, QuarantineRow, Role};
 use crate::session::Incoming;
 use crate::time::{Now, Wall};
-use crate::timeline::{Arrival, SYSTEM, Work, key};
+use crate::timeline::{Arrival, SYSTEM, Work};
 use crate::turn::{After, ConnectionId};
 use crate::wire::{Recv, Recvack, Sendack};
 

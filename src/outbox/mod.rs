@@ -218,7 +218,7 @@ impl Outbox {
             turn.answer(client_msg_no, waiter.ticket, Err(error));
         }
         if !matches!(entry.row.state, OutboxState::Unconfirmed { .. }) {
-            let key = crate::timeline::key(&self.own, &entry.row.client_msg_no, MessageId(0));
+            let key = crate::event::key(&self.own, &entry.row.client_msg_no, MessageId(0));
             turn.event(Event::MessageRemoved { channel: entry.row.channel.clone(), key });
         }
         if let Progress::InFlight { client_seq, .. } = entry.progress {
@@ -610,7 +610,7 @@ fn view_of(own: &Uid, row: &OutboxRow) -> MessageView {
         OutboxState::Queued => {}
     }
     MessageView {
-        key: crate::timeline::key(own, &row.client_msg_no, MessageId(0)),
+        key: crate::event::key(own, &row.client_msg_no, MessageId(0)),
         channel: row.channel.clone(),
         client_msg_no: row.client_msg_no.clone(),
         message_id,

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use crate::channel::{Channel, ClientMsgNo};
-use crate::client::StoreFailure;
 use crate::id::{MessageId, MessageSeq};
+use crate::rows::StoreFailure;
 use crate::rows::{
     Answer, AuditRow, Batch, Change, ChannelRow, Epoch, Mark, MessageRow, Meta, OutboxRow, QuarantineRow, Query, Seen,
     seen_hash,

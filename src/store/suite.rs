@@ -4,8 +4,8 @@
 //! (channels, seen, aliases, marks), `compare` does too.
 
 use crate::channel::{Channel, ClientMsgNo, Uid};
-use crate::client::StoreFailure;
 use crate::id::{MessageId, MessageSeq};
+use crate::rows::StoreFailure;
 use crate::rows::{
     Answer, AuditRow, Batch, Change, ChannelRow, Copy, Digest, Epoch, Mark, MarkState, MessageRow, MessageState, Meta,
     OutboxRow, OutboxState, QuarantineRow, Query, Range, Role, Seen, seen_hash,

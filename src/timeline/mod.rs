@@ -34,7 +34,7 @@ use crate::time::{Millis, Wall};
 use crate::turn::{Act, Ask, ConnectionId, Ticket, Turn};
 use crate::wire::Recvack;
 
-pub use view::{conversation as conversation_view, key};
+pub use view::conversation as conversation_view;
 
 /// What a timeline must know of the world around it.
 pub struct Context<'a> {

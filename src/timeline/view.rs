@@ -1,14 +1,8 @@
 //! How a stored message and a conversation look to the application.
 
-use crate::channel::{ClientMsgNo, Uid};
-use crate::event::{ConversationView, Delivery, MessageView, RecallView};
-use crate::id::MessageId;
+use crate::channel::Uid;
+use crate::event::{ConversationView, Delivery, MessageView, RecallView, key};
 use crate::rows::{ChannelRow, Digest, Mark, MessageRow, MessageState};
-
-/// The key of a list item: the same for the echo, every copy and every state of a message.
-pub fn key(from: &Uid, client_msg_no: &ClientMsgNo, id: MessageId) -> String {
-    if client_msg_no.is_empty() { format!("#{id}") } else { format!("{}#{}", from.0, client_msg_no.0) }
-}
 
 pub fn message(own: &Uid, row: &MessageRow) -> MessageView {
     let shown = row.state == MessageState::Normal;

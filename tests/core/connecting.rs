@@ -1,0 +1,139 @@
+//! How it connects, what it takes for a refusal, and when it gives up (never, but for a kick).
+
+use jindou::client::{Command, ConnectionView, Reply};
+use jindou::error::ErrorCode;
+use jindou::time::Millis;
+use jindou::wire::{Disconnect, Flags, Packet, ReasonCode, Text};
+
+use crate::world::World;
+
+#[test]
+fn the_first_pong_makes_it_ready_and_not_the_connack() {
+    let mut world = World::new();
+    world.answers_ping = false;
+    let connecting = world.connect();
+    assert_eq!(world.last_state(), Some(&ConnectionView::Authenticating));
+    assert!(world.outcome(connecting).is_none());
+    world.say(Packet::Pong);
+    assert_eq!(world.last_state(), Some(&ConnectionView::Ready));
+    assert_eq!(world.outcome(connecting), Some(&Ok(Reply::Done)));
+}
+
+#[test]
+fn a_connection_that_is_dead_after_connack_is_given_up_within_seconds() {
+    let mut world = World::new();
+    world.answers_ping = false;
+    world.connect();
+    let first = world.connection;
+    world.pass(Millis::seconds(4));
+    assert_eq!(world.closed.first().copied(), first);
+    world.answers_ping = true;
+    world.pass(Millis::seconds(20));
+    assert_eq!(world.last_state(), Some(&ConnectionView::Ready));
+}
+
+#[test]
+fn a_missing_pong_ends_a_connection_that_was_ready() {
+    let mut world = World::new();
+    world.connect();
+    world.answers_ping = false;
+    world.pass(Millis::seconds(16));
+    assert_eq!(world.closed.len(), 1);
+    assert!(world.dialled.len() >= 2, "it calls again");
+}
+
+#[test]
+fn it_tries_again_without_end_and_asks_each_address_in_turn() {
+    let mut world = World::new();
+    world.polite = false;
+    world.addresses = vec!["ws://one".to_owned(), "ws://two".to_owned(), "ws://three".to_owned()];
+    let connecting = world.connect();
+    for _ in 0..500 {
+        if world.connection.take().is_some() {
+            let id = jindou::client::ConnectionId(world.dialled.len() as u64);
+            world.connection = Some(id);
+            world.close_socket();
+            world.connection = None;
+        }
+        world.pass(Millis::seconds(10));
+    }
+    assert!(world.dialled.len() > 400, "{}", world.dialled.len());
+    assert_eq!(world.dialled[..3], ["ws://one", "ws://two", "ws://three"]);
+    assert!(world.outcome(connecting).is_none(), "connect() waits");
+}
+
+#[test]
+fn silence_after_connect_is_a_wrong_token_only_after_three_times_and_fifteen_seconds() {
+    let mut world = World::new();
+    world.polite = false;
+    let connecting = world.connect();
+    let mut refused_at = None;
+    for attempt in 1..=6 {
+        let id = world.connection.expect("an attempt");
+        world.feed(jindou::client::Input::Socket(id, jindou::client::Socket::Opened));
+        world.pass(Millis::seconds(5));
+        world.close_socket();
+        if refused_at.is_none() && matches!(world.last_state(), Some(ConnectionView::Refused { .. })) {
+            refused_at = Some(attempt);
+        }
+        let before = world.dialled.len();
+        world.pass(Millis::seconds(61));
+        assert!(world.dialled.len() > before, "it goes on asking");
+    }
+    // The third silence ends 15 s and more after the first CONNECT, since pauses lie between.
+    assert_eq!(refused_at, Some(3));
+    let error = world.outcome(connecting).expect("settled").as_ref().expect_err("refused");
+    assert_eq!(error.code, ErrorCode::Unauthorized);
+}
+
+#[test]
+fn a_close_at_once_says_nothing_about_the_token() {
+    let mut world = World::new();
+    world.polite = false;
+    world.connect();
+    for _ in 0..10 {
+        let id = world.connection.expect("an attempt");
+        world.feed(jindou::client::Input::Socket(id, jindou::client::Socket::Opened));
+        world.close_socket();
+        world.pass(Millis::seconds(11));
+    }
+    assert!(!world.events.iter().any(|event| matches!(
+        event,
+        jindou::client::Event::Connection { connection: ConnectionView::Refused { .. } }
+    )));
+}
+
+#[test]
+fn a_kick_is_final_and_we_close_the_socket_ourselves() {
+    let mut world = World::new();
+    world.connect();
+    let id = world.connection.expect("connected");
+    world.say(Packet::Disconnect(Disconnect {
+        flags: Flags::default(),
+        reason: ReasonCode::CONNECT_KICK,
+        reason_text: Text::from("login in other device"),
+    }));
+    assert!(world.closed.contains(&id));
+    let calls = world.dialled.len();
+    world.pass(Millis::seconds(600));
+    assert_eq!(world.dialled.len(), calls, "it does not come back by itself");
+    assert!(matches!(world.last_state(), Some(ConnectionView::Kicked { .. })));
+    world.connect();
+    assert_eq!(world.last_state(), Some(&ConnectionView::Ready), "but when it is told to");
+}
+
+#[test]
+fn close_settles_whatever_waits() {
+    let mut world = World::new();
+    world.polite = false;
+    let connecting = world.connect();
+    let sending = world.send(jindou::channel::Channel::group("g"), "n1", "{\"type\":1}");
+    let closing = world.call(Command::Close { wipe: false });
+    for ticket in [connecting, sending] {
+        let error = world.outcome(ticket).expect("settled").as_ref().expect_err("closed");
+        assert_eq!(error.code, ErrorCode::Closed);
+    }
+    assert_eq!(world.outcome(closing), Some(&Ok(Reply::Done)));
+    let late = world.connect();
+    assert_eq!(world.outcome(late).expect("settled").as_ref().expect_err("closed").code, ErrorCode::Closed);
+}

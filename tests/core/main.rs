@@ -1,0 +1,7 @@
+//! Stories of the core, one rule each: a client over the memory store, with a server that does what the story says.
+#![cfg(not(target_family = "wasm"))]
+
+mod connecting;
+mod receiving;
+mod sending;
+mod world;

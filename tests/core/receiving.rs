@@ -1,0 +1,338 @@
+//! What comes in: once, stored before it is acked, in the order of messageSeq; holes, commands, recalls, and what cannot be read.
+
+use jindou::channel::Channel;
+use jindou::client::{Event, MessageView};
+use jindou::id::{MessageId, MessageSeq};
+use jindou::request::{ChannelMarks, FedMark, HistoryPage, Message, Pull, Request, Response};
+use jindou::rows::{Answer, Change, Copy, Mark, MarkState, MessageState, Query, Role};
+use jindou::time::{Millis, Wall};
+use jindou::wire::{Flags, Packet};
+
+use crate::world::World;
+
+fn group() -> Channel {
+    Channel::group("g")
+}
+
+fn seqs(page: &[MessageView]) -> Vec<u64> {
+    page.iter().map(|message| message.message_seq.expect("placed").0).collect()
+}
+
+fn stored(id: i64, seq: u64, number: &str, content: &str) -> Message {
+    let json = format!(
+        "{{\"messageId\":\"{id}\",\"messageSeq\":{seq},\"clientMsgNo\":\"{number}\",\"fromUid\":\"alice\",\"timestamp\":1700000000}}"
+    );
+    let page = format!("{{\"messages\":[{json}]}}");
+    let history = Request::History(jindou::request::History {
+        channel: group(),
+        start: MessageSeq(0),
+        end: MessageSeq(0),
+        limit: 1,
+        pull: Pull::Older,
+    });
+    let Ok(Response::History(HistoryPage { mut messages, .. })) = history.read(page.as_bytes()) else {
+        panic!("unreadable")
+    };
+    let mut message = messages.remove(0);
+    message.payload = Some(content.as_bytes().to_vec());
+    message
+}
+
+/// Answers everything that catching up asks, with nothing in it.
+fn catch_up(world: &mut World) {
+    for _ in 0..50 {
+        let Some((_, request)) = world.requests.first() else { return };
+        let response = match request {
+            Request::Policy => Response::Policy(Default::default()),
+            Request::Online => Response::Online(Some(true)),
+            Request::Commands(_) => Response::Commands(Vec::new()),
+            Request::Conversations(_) => Response::Conversations(Vec::new()),
+            Request::Marks(_) => Response::Marks(Vec::new()),
+            Request::History(_) => {
+                Response::History(HistoryPage { messages: Vec::new(), more: false, marks_version: 0 })
+            }
+            _ => Response::Done,
+        };
+        world.answer(|_| true, Ok(response));
+    }
+    panic!("catching up does not end");
+}
+
+fn online() -> World {
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    catch_up(&mut world);
+    world.pass(Millis::seconds(16));
+    catch_up(&mut world);
+    world
+}
+
+#[test]
+fn it_is_acked_and_shown_only_once_it_is_stored() {
+    let mut world = World::new();
+    world.connect();
+    world.hold_stores = true;
+    let recv = world.recv("alice", "a1", 11, 1, "{}");
+    world.say(Packet::Recv(recv));
+    assert!(world.acks().is_empty() && world.shown().is_empty());
+    world.let_stores_go();
+    world.pass(Millis(50));
+    assert_eq!(world.acks(), [MessageId(11)]);
+    assert_eq!(world.shown(), ["a1"]);
+}
+
+#[test]
+fn a_duplicate_is_acked_and_told_to_nobody_also_after_a_reload() {
+    let mut world = World::new();
+    world.connect();
+    let first = world.recv("alice", "a1", 11, 1, "{}");
+    world.say(Packet::Recv(first));
+    world.reload();
+    world.connect();
+    let again = world.recv("alice", "a1", 11, 1, "{}");
+    let resent = world.recv("alice", "a1", 12, 2, "{}");
+    world.say(Packet::Recv(again));
+    world.say(Packet::Recv(resent));
+    world.pass(Millis(100));
+    assert_eq!(world.shown(), ["a1"]);
+    assert_eq!(world.acks(), [11, 11, 12].map(MessageId));
+    assert_eq!(seqs(&world.page(group())), [1]);
+}
+
+#[test]
+fn the_first_copy_places_a_message_whichever_comes_first() {
+    let mut world = World::new();
+    world.connect();
+    for (number, id, seq) in [("a1", 11, 1), ("b", 13, 3), ("b", 12, 2)] {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    let page = world.page(group());
+    assert_eq!(seqs(&page), [1, 2]);
+    assert_eq!(page[1].message_id, Some(MessageId(12)));
+}
+
+#[test]
+fn an_empty_number_is_no_key() {
+    let mut world = World::new();
+    world.connect();
+    for (id, seq) in [(11, 1), (12, 2)] {
+        let recv = world.recv("alice", "", id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    assert_eq!(world.page(group()).len(), 2);
+}
+
+#[test]
+fn another_message_at_a_known_seq_drops_the_tail() {
+    let mut world = World::new();
+    world.connect();
+    for (number, id, seq) in [("a", 11, 1), ("b", 12, 2), ("c", 13, 3), ("x", 22, 2)] {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    let page = world.page(group());
+    assert_eq!(seqs(&page), [1, 2]);
+    assert_eq!(page[1].message_id, Some(MessageId(22)));
+}
+
+#[test]
+fn a_hole_is_held_for_a_second_and_then_asked_for() {
+    let mut world = online();
+    for (number, id, seq) in [("a", 11, 1), ("c", 13, 3)] {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    let asks = |request: &Request| matches!(request, Request::History(_));
+    assert!(!world.requests.iter().any(|(_, request)| asks(request)), "neighbours may only be swapped");
+    world.pass(Millis::seconds(1));
+    let page = HistoryPage { messages: vec![stored(12, 2, "b", "{}")], more: false, marks_version: 0 };
+    let request = world.answer(asks, Ok(Response::History(page)));
+    let Request::History(asked) = request else { panic!("another question") };
+    assert_eq!((asked.start, asked.end), (MessageSeq(2), MessageSeq(1)));
+    assert_eq!(seqs(&world.page(group())), [1, 2, 3]);
+}
+
+#[test]
+fn a_swapped_neighbour_closes_the_hole_by_itself() {
+    let mut world = online();
+    for (number, id, seq) in [("a", 11, 1), ("c", 13, 3), ("b", 12, 2)] {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    world.pass(Millis::seconds(3));
+    assert!(!world.requests.iter().any(|(_, request)| matches!(request, Request::History(_))));
+}
+
+#[test]
+fn what_cannot_be_read_is_kept_aside_acked_and_reported() {
+    let mut world = World::new();
+    world.connect();
+    let mut recv = world.recv("alice", "a1", 11, 1, "{}");
+    recv.timestamp += 1;
+    world.say(Packet::Recv(recv));
+    world.pass(Millis(50));
+    assert_eq!(world.acks(), [MessageId(11)]);
+    assert!(world.shown().is_empty());
+    assert!(world.events.iter().any(|event| matches!(event, Event::Quarantined { message_id: MessageId(11), .. })));
+}
+
+#[test]
+fn a_command_counts_in_another_log_and_is_recognised_by_its_id() {
+    let mut world = World::new();
+    world.connect();
+    let first = world.recv("alice", "a1", 11, 1, "{}");
+    world.say(Packet::Recv(first));
+    for _ in 0..2 {
+        let mut command = world.recv("alice", "k", 50, 900, "");
+        command.flags = Flags { sync_once: true, ..Flags::default() };
+        command.payload = b"{\"type\":99,\"cmd\":\"typing\",\"param\":{}}".to_vec();
+        world.seal(&mut command);
+        world.say(Packet::Recv(command));
+    }
+    let commands = world.events.iter().filter(|event| matches!(event, Event::Command { .. })).count();
+    assert_eq!(commands, 1);
+    assert_eq!(seqs(&world.page(group())), [1]);
+}
+
+fn mark(version: u64, state: MarkState, number: &str, id: i64, seq: u64) -> Mark {
+    Mark {
+        version,
+        state,
+        client_msg_no: number.into(),
+        copies: vec![Copy { message_id: MessageId(id), message_seq: MessageSeq(seq) }],
+        author: "alice".into(),
+        operator: "alice".into(),
+        role: Role::Author,
+        at: Wall(crate::world::START),
+        deadline: None,
+        hint: false,
+    }
+}
+
+/// The server's command, as it comes over the channel itself.
+fn revoke(world: &mut World, from: &str, id: i64, number: &str, version: u64) {
+    let mut command = world.recv(from, "k", id, 900, "");
+    command.flags = Flags { sync_once: true, ..Flags::default() };
+    let json = format!(
+        "{{\"type\":99,\"cmd\":\"messageRevoke\",\"param\":{{\"client_msg_no\":\"{number}\",\"version\":{version}}}}}"
+    );
+    command.payload = json.into_bytes();
+    world.seal(&mut command);
+    world.say(Packet::Recv(command));
+}
+
+fn feed(world: &mut World, version: u64, marks: Vec<Mark>) {
+    let marks = marks.into_iter().map(|mark| FedMark { mark, payload: None }).collect();
+    let answer = ChannelMarks { channel: group(), version, more: false, marks };
+    let asks = |request: &Request| matches!(request, Request::Marks(_));
+    // A question that was under way when the command came is followed by another one.
+    while world.requests.iter().any(|(_, request)| asks(request)) {
+        world.answer(asks, Ok(Response::Marks(vec![answer.clone()])));
+    }
+}
+
+#[test]
+fn a_recall_may_come_before_its_message_and_over_a_reload() {
+    let mut world = online();
+    revoke(&mut world, "alice", 70, "a1", 1);
+    feed(&mut world, 1, vec![mark(1, MarkState::Recalled, "a1", 11, 1)]);
+    world.reload();
+    world.connect();
+    let recv = world.recv("alice", "a1", 11, 1, "{\"type\":1,\"content\":\"secret\"}");
+    world.say(Packet::Recv(recv));
+    let page = world.page(group());
+    assert_eq!((page[0].state.clone(), page[0].content.clone()), (MessageState::Recalled, None));
+    let Answer::Messages(rows) = world.disk.answer(&Query::Messages { channel: group(), seqs: vec![MessageSeq(1)] })
+    else {
+        panic!("no rows")
+    };
+    assert!(rows[0].content.is_empty(), "nor is it on the disk");
+}
+
+#[test]
+fn the_authors_command_hides_and_only_the_feed_purges() {
+    let mut world = online();
+    let recv = world.recv("alice", "a1", 11, 1, "{\"type\":1,\"content\":\"secret\"}");
+    world.say(Packet::Recv(recv));
+    revoke(&mut world, "alice", 70, "a1", 1);
+    assert_eq!(world.page(group())[0].state, MessageState::Hidden);
+    feed(&mut world, 1, vec![mark(1, MarkState::Recalled, "a1", 11, 1)]);
+    assert_eq!(world.page(group())[0].state, MessageState::Recalled);
+}
+
+#[test]
+fn a_forged_command_changes_nothing_for_good_and_is_audited() {
+    let mut world = online();
+    let recv = world.recv("alice", "a1", 11, 1, "{\"type\":1,\"content\":\"hello\"}");
+    world.say(Packet::Recv(recv));
+    revoke(&mut world, "mallory", 70, "a1", 1);
+    assert_eq!(world.page(group())[0].state, MessageState::Normal, "another's word does not even hide");
+    feed(&mut world, 0, Vec::new());
+    revoke(&mut world, "alice", 71, "a1", 1);
+    assert_eq!(world.page(group())[0].state, MessageState::Hidden);
+    feed(&mut world, 0, Vec::new());
+    assert_eq!(world.page(group())[0].state, MessageState::Normal, "the feed knows nothing of it");
+    let Answer::Audit(lines) = world.disk.answer(&Query::Audit { limit: 10 }) else { panic!("no audit") };
+    assert_eq!(lines.iter().filter(|line| line.what == "forged").count(), 2);
+}
+
+#[test]
+fn a_recall_takes_the_quotes_the_digest_and_the_unread_figure_with_it() {
+    let mut world = online();
+    let quote =
+        "{\"type\":1,\"content\":\"yes\",\"reply\":{\"message_id\":\"11\",\"payload\":{\"content\":\"secret\"}}}";
+    for (number, id, seq, content) in [("a1", 11, 1, "{\"type\":1,\"content\":\"secret\"}"), ("a2", 12, 2, quote)] {
+        let recv = world.recv("alice", number, id, seq, content);
+        world.say(Packet::Recv(recv));
+    }
+    revoke(&mut world, "alice", 70, "a1", 1);
+    feed(&mut world, 1, vec![mark(1, MarkState::Recalled, "a1", 11, 1)]);
+    let page = world.page(group());
+    let quoting = String::from_utf8(page[1].content.clone().expect("shown")).expect("text");
+    assert!(!quoting.contains("secret"), "{quoting}");
+    let unread = world.events.iter().rev().find_map(|event| match event {
+        Event::Conversation { conversation } => Some(conversation.unread),
+        _ => None,
+    });
+    assert_eq!(unread, Some(1));
+}
+
+#[test]
+fn versions_decide_and_not_the_order_of_arrival() {
+    let states = [(1, MarkState::Recalled), (2, MarkState::Restored), (3, MarkState::Recalled)];
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut world = online();
+        let recv = world.recv("alice", "a1", 11, 1, "{\"type\":1}");
+        world.say(Packet::Recv(recv));
+        for at in order {
+            let (version, state) = states[at];
+            revoke(&mut world, "alice", 70 + version as i64, "a1", 100 + version);
+            feed(&mut world, version, vec![mark(version, state, "a1", 11, 1)]);
+        }
+        assert_eq!(world.page(group())[0].state, MessageState::Recalled, "{order:?}");
+    }
+}
+
+#[test]
+fn no_more_than_a_slice_of_packets_is_decoded_in_one_go() {
+    let mut world = World::new();
+    world.connect();
+    let first = world.recv("alice", "a0", 9_999, 1, "{}");
+    world.say(Packet::Recv(first));
+    let mut bytes = Vec::new();
+    for n in 2..=600u64 {
+        let recv = world.recv("alice", &format!("a{n}"), n as i64, n, "{}");
+        jindou::wire::encode(&Packet::Recv(recv), world.version, &mut bytes).expect("encodable");
+    }
+    world.hold_stores = true;
+    let id = world.connection.expect("connected");
+    world.feed(jindou::client::Input::Socket(id, jindou::client::Socket::Received(vec![bytes])));
+    let rows = |change: &&Change| matches!(change, Change::Message(_));
+    assert_eq!(world.held[0].1.changes.iter().filter(rows).count(), 256);
+    let (due, timer) = world.client.poll_timeout().expect("a timer");
+    assert!(due <= world.now.mono && timer == jindou::client::Timer::Work, "the event loop breathes, and it goes on");
+    world.let_stores_go();
+    world.pass(Millis(1));
+    assert_eq!(world.shown().len(), 600);
+}

@@ -1,0 +1,202 @@
+//! What the outbox promises.
+
+use jindou::channel::Channel;
+use jindou::client::{Command, Delivery, Event, Reply, SendOptions};
+use jindou::error::ErrorCode;
+use jindou::request::{Request, Response};
+use jindou::time::Millis;
+use jindou::wire::ProtocolVersion;
+
+use crate::world::World;
+
+fn group() -> Channel {
+    Channel::group("g")
+}
+
+#[test]
+fn nothing_is_sent_before_it_is_stored() {
+    let mut world = World::new();
+    world.connect();
+    world.hold_stores = true;
+    world.send(group(), "n1", "{}");
+    assert!(world.sends().is_empty());
+    assert!(world.shown().is_empty(), "nor is the echo shown");
+    world.let_stores_go();
+    assert_eq!(world.sends().len(), 1);
+    assert_eq!(world.shown(), ["n1"]);
+}
+
+#[test]
+fn a_promise_resolves_only_when_the_answer_is_stored() {
+    let mut world = World::new();
+    world.connect();
+    let sending = world.send(group(), "n1", "{}");
+    world.hold_stores = true;
+    let client_seq = world.sends()[0].client_seq;
+    world.ack(client_seq, 77, 1, 1);
+    assert!(world.outcome(sending).is_none());
+    world.let_stores_go();
+    let Some(Ok(Reply::Sent { message, unconfirmed: false })) = world.outcome(sending) else { panic!("not sent") };
+    assert_eq!((message.message_id.expect("an id").0, message.message_seq.expect("a seq").0), (77, 1));
+    assert_eq!(world.page(group()).len(), 1);
+}
+
+#[test]
+fn after_a_reload_it_is_sent_again_in_order_and_under_the_same_number() {
+    let mut world = World::new();
+    world.connect();
+    for number in ["n1", "n2", "n3"] {
+        world.send(group(), number, "{}");
+    }
+    world.sent.clear();
+    world.reload();
+    world.connect();
+    let numbers: Vec<_> = world.sends().iter().map(|send| send.client_msg_no.to_string_lossy().into_owned()).collect();
+    assert_eq!(numbers, ["n1", "n2", "n3"]);
+}
+
+#[test]
+fn a_lost_ack_makes_a_resend_after_fifteen_seconds_and_one_message() {
+    let mut world = World::new();
+    world.connect();
+    let sending = world.send(group(), "n1", "{}");
+    world.pass(Millis::seconds(20));
+    let sends: Vec<_> = world.sends().iter().map(|send| (send.client_msg_no.clone(), send.client_seq)).collect();
+    assert_eq!(sends.len(), 2);
+    assert_eq!(sends[0].0, sends[1].0);
+    world.ack(sends[1].1, 5, 9, 1);
+    assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { .. }))));
+    assert_eq!(world.page(group()).len(), 1);
+}
+
+#[test]
+fn generation_2_is_asked_before_anything_is_sent_again() {
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    world.send(group(), "n1", "{}");
+    assert_eq!(world.sends().len(), 1);
+    world.close_socket();
+    world.pass(Millis::seconds(1));
+    assert_eq!(world.sends().len(), 1, "not before the answer");
+    world.answer(|request| matches!(request, Request::Lookup(_)), Ok(Response::Found(Vec::new())));
+    assert_eq!(world.sends().len(), 2);
+}
+
+#[test]
+fn generation_3_is_sent_to_again_at_once_since_it_deduplicates() {
+    let mut world = World::with(|config| config.business = true);
+    world.version = ProtocolVersion(6);
+    world.connect();
+    world.send(group(), "n1", "{}");
+    world.close_socket();
+    world.pass(Millis::seconds(1));
+    assert_eq!(world.sends().len(), 2);
+    assert!(!world.requests.iter().any(|(_, request)| matches!(request, Request::Lookup(_))));
+}
+
+#[test]
+fn a_refused_message_is_parked_and_a_person_retries_or_drops_it() {
+    let mut world = World::new();
+    world.connect();
+    let sending = world.send(group(), "n1", "{}");
+    let client_seq = world.sends()[0].client_seq;
+    world.ack(client_seq, 0, 0, 3);
+    let error = world.outcome(sending).expect("settled").as_ref().expect_err("refused");
+    assert_eq!((error.code, error.reason_code), (ErrorCode::Refused, Some(3)));
+    world.pass(Millis::seconds(120));
+    assert_eq!(world.sends().len(), 1, "time does not cure it");
+
+    world.reload();
+    let listing = world.call(Command::Outbox);
+    let Some(Ok(Reply::Outbox { messages })) = world.outcome(listing) else { panic!("no list") };
+    assert_eq!((messages[0].delivery, messages[0].reason_code), (Delivery::Parked, Some(3)));
+
+    world.connect();
+    let retrying = world.call(Command::Retry("n1".into()));
+    let client_seq = world.sends().last().expect("sent again").client_seq;
+    world.ack(client_seq, 8, 4, 1);
+    assert!(matches!(world.outcome(retrying), Some(Ok(Reply::Sent { .. }))));
+    let dropping = world.call(Command::Discard("n1".into()));
+    assert_eq!(world.outcome(dropping).expect("settled").as_ref().expect_err("gone").code, ErrorCode::NotFound);
+}
+
+#[test]
+fn a_deadline_settles_as_pending_and_the_message_stays() {
+    let mut world = World::new();
+    let options = SendOptions { deadline: Some(Millis(500)), ..SendOptions::default() };
+    let sending =
+        world.call(Command::Send { channel: group(), client_msg_no: "n1".into(), content: b"{}".to_vec(), options });
+    world.pass(Millis::seconds(1));
+    assert_eq!(world.outcome(sending), Some(&Ok(Reply::Pending { client_msg_no: "n1".into() })));
+    world.connect();
+    assert_eq!(world.sends().len(), 1);
+}
+
+#[test]
+fn what_can_be_refused_is_refused_before_it_is_queued() {
+    let mut world = World::new();
+    let cases = [
+        (Channel::person(""), "{}".to_owned(), ErrorCode::InvalidArgument),
+        (Channel::person("a@b"), "{}".to_owned(), ErrorCode::InvalidArgument),
+        (Channel::new(0, "g"), "{}".to_owned(), ErrorCode::InvalidArgument),
+        (group(), String::new(), ErrorCode::InvalidArgument),
+        (group(), "x".repeat(24_560), ErrorCode::TooLarge),
+    ];
+    for (n, (channel, content, code)) in cases.into_iter().enumerate() {
+        let sending = world.send(channel, &format!("n{n}"), &content);
+        assert_eq!(world.outcome(sending).expect("settled").as_ref().expect_err("refused").code, code, "case {n}");
+    }
+    let listing = world.call(Command::Outbox);
+    assert_eq!(world.outcome(listing), Some(&Ok(Reply::Outbox { messages: Vec::new() })));
+
+    world.version = ProtocolVersion(6);
+    world.connect();
+    let to_self = world.send(Channel::person("bob"), "me", "{}");
+    let error = world.outcome(to_self).expect("settled").as_ref().expect_err("refused on version 3");
+    assert_eq!(error.code, ErrorCode::InvalidArgument);
+}
+
+#[test]
+fn one_socket_message_leaves_at_a_time() {
+    let mut world = World::new();
+    world.connect();
+    world.pass(Millis::seconds(1));
+    let content = "x".repeat(10_000);
+    for number in 0..6 {
+        world.send(group(), &format!("n{number}"), &content);
+    }
+    // The first leaves; the others wait for an answer or 20 ms each, two in a message of up to 24 KiB.
+    assert_eq!(world.sends().len(), 1);
+    world.pass(Millis(20));
+    assert!(world.sends().len() <= 3);
+    world.pass(Millis(200));
+    assert_eq!(world.sends().len(), 6);
+}
+
+#[test]
+fn a_failed_commit_settles_what_was_not_kept_and_the_client_lives_on() {
+    let mut world = World::new();
+    world.connect();
+    world.fail_stores = true;
+    let sending = world.send(group(), "n1", "{}");
+    world.fail_stores = false;
+    world.pass(Millis::seconds(2));
+    let error = world.outcome(sending).expect("settled once the database is read").as_ref().expect_err("not kept");
+    assert_eq!(error.code, ErrorCode::Storage);
+    assert!(world.events.iter().any(|event| matches!(event, Event::Problem { .. })));
+    world.pass(Millis::seconds(60));
+    let sending = world.send(group(), "n2", "{}");
+    let client_seq = world.sends().last().expect("sent").client_seq;
+    world.ack(client_seq, 3, 1, 1);
+    assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { .. }))));
+}
+
+#[test]
+fn an_abort_ends_the_waiting_and_not_the_message() {
+    let mut world = World::new();
+    let sending = world.send(group(), "n1", "{}");
+    world.call(Command::Abort(sending));
+    assert_eq!(world.outcome(sending).expect("settled").as_ref().expect_err("aborted").code, ErrorCode::Aborted);
+    world.connect();
+    assert_eq!(world.sends().len(), 1);
+}
