@@ -71,6 +71,8 @@ struct Entry {
     waiters: Vec<Waiter>,
     progress: Progress,
     attempts: u32,
+    /// Under which numbers and when it left on this connection: an answer may come after we have given it up.
+    sent_as: Vec<(ClientSeq, Mono)>,
     lookups: u32,
     /// It may be stored already.
     doubt: bool,
@@ -145,7 +147,16 @@ impl Outbox {
             self.ordinals.insert(row.client_msg_no.clone(), row.ordinal);
             self.entries.insert(
                 row.ordinal,
-                Entry { row, waiters, progress, attempts: 0, lookups: 0, doubt: true, suspect: false },
+                Entry {
+                    row,
+                    waiters,
+                    progress,
+                    attempts: 0,
+                    sent_as: Vec::new(),
+                    lookups: 0,
+                    doubt: true,
+                    suspect: false,
+                },
             );
         }
         waiting.into_values().flatten().map(|waiter| waiter.ticket).collect()
@@ -175,8 +186,16 @@ impl Outbox {
         let deadline = deadline.map(|span| turn.now.mono + span);
         self.ordinals.insert(row.client_msg_no.clone(), row.ordinal);
         let waiters = vec![Waiter { ticket, deadline }];
-        let entry =
-            Entry { row, waiters, progress: Progress::Storing, attempts: 0, lookups: 0, doubt: false, suspect: false };
+        let entry = Entry {
+            row,
+            waiters,
+            progress: Progress::Storing,
+            attempts: 0,
+            sent_as: Vec::new(),
+            lookups: 0,
+            doubt: false,
+            suspect: false,
+        };
         self.entries.insert(entry.row.ordinal, entry);
     }
 
@@ -221,8 +240,8 @@ impl Outbox {
             let key = crate::event::key(&self.own, &entry.row.client_msg_no, MessageId(0));
             turn.event(Event::MessageRemoved { channel: entry.row.channel.clone(), key });
         }
-        if let Progress::InFlight { client_seq, .. } = entry.progress {
-            self.dropped.push((client_seq, entry.row));
+        for (client_seq, _) in entry.sent_as {
+            self.dropped.push((client_seq, entry.row.clone()));
         }
         turn.settle(ticket, Ok(Reply::Done));
     }
@@ -261,6 +280,7 @@ impl Outbox {
                     under_way += 1;
                     entry.attempts += 1;
                     entry.progress = Progress::InFlight { client_seq, sent_at: now.mono };
+                    entry.sent_as.push((client_seq, now.mono));
                     if entry.attempts > 1 {
                         let (client_msg_no, attempt) = (entry.row.client_msg_no.clone(), entry.attempts);
                         turn.trace(|| Trace::Retry { client_msg_no, attempt });
@@ -354,13 +374,18 @@ impl Outbox {
     ) -> Answered {
         let now = turn.now;
         let own = self.own.clone();
-        let Some(entry) = self.entries.values_mut().find(
-            |entry| matches!(entry.progress, Progress::InFlight { client_seq, .. } if client_seq == ack.client_seq),
-        ) else {
-            return self.dropped_after_all(ack);
+        let awaits = |entry: &&mut Entry| {
+            let open = matches!(entry.progress, Progress::Idle { .. } | Progress::InFlight { .. } | Progress::Asking);
+            open && entry.sent_as.iter().any(|(client_seq, _)| *client_seq == ack.client_seq)
         };
-        let Progress::InFlight { sent_at, .. } = entry.progress else { return Answered::Nothing };
-        match verdict(ack.reason, now.mono.since(sent_at), entry.attempts, version) {
+        let Some(entry) = self.entries.values_mut().find(awaits) else { return self.dropped_after_all(ack) };
+        let Some((_, sent_at)) = entry.sent_as.iter().find(|(client_seq, _)| *client_seq == ack.client_seq) else {
+            return Answered::Nothing;
+        };
+        let verdict = verdict(ack.reason, now.mono.since(*sent_at), entry.attempts, version);
+        // Not the attempt that we wait for: it tells what became of the message, and not when to send it again.
+        let late = !matches!(entry.progress, Progress::InFlight { client_seq, .. } if client_seq == ack.client_seq);
+        match verdict {
             Verdict::Sent if ack.message_seq == MessageSeq(0) => {
                 let row = entry.row.clone();
                 self.pass(turn, &row, ack.message_id);
@@ -368,9 +393,17 @@ impl Outbox {
             }
             Verdict::Sent => {
                 entry.progress = Progress::Acked;
+                // This copy is stored on more than one node, whatever became of another.
+                entry.suspect = false;
                 self.careful = false;
                 Answered::Stored { row: entry.row.clone(), message_id: ack.message_id, message_seq: ack.message_seq }
             }
+            Verdict::Unconfirmed if late => {
+                entry.doubt = true;
+                entry.suspect = true;
+                Answered::Nothing
+            }
+            _ if late => Answered::Nothing,
             Verdict::Park => {
                 park(&own, entry, turn, ack.reason);
                 Answered::Nothing
@@ -460,6 +493,7 @@ impl Outbox {
         self.next_client_seq = 1;
         self.dropped.clear();
         for entry in self.entries.values_mut() {
+            entry.sent_as.clear();
             if matches!(entry.progress, Progress::InFlight { .. }) {
                 entry.doubt = true;
                 entry.lookups = 0;

@@ -3,7 +3,7 @@
 use jindou::channel::Channel;
 use jindou::client::{Command, Delivery, Event, Reply, SendOptions};
 use jindou::error::ErrorCode;
-use jindou::request::{Request, Response};
+use jindou::request::{Lookup, Request, Response};
 use jindou::time::Millis;
 use jindou::wire::ProtocolVersion;
 
@@ -11,6 +11,18 @@ use crate::world::World;
 
 fn group() -> Channel {
     Channel::group("g")
+}
+
+/// What a look-up answers for a message of ours.
+fn found(number: &str, id: i64, seq: u64) -> jindou::request::Message {
+    let json = format!(
+        "{{\"found\":[{{\"messageId\":\"{id}\",\"messageSeq\":{seq},\"clientMsgNo\":\"{number}\",\"fromUid\":\"bob\",\"timestamp\":1700000000,\"payload\":\"e30=\"}}]}}"
+    );
+    let asked = Lookup { channel: group(), client_msg_nos: Vec::new() };
+    match Request::Lookup(asked).read(json.as_bytes()) {
+        Ok(Response::Found(mut found)) => found.remove(0),
+        other => panic!("unreadable: {other:?}"),
+    }
 }
 
 #[test]
@@ -67,6 +79,61 @@ fn a_lost_ack_makes_a_resend_after_fifteen_seconds_and_one_message() {
     world.ack(sends[1].1, 5, 9, 1);
     assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { .. }))));
     assert_eq!(world.page(group()).len(), 1);
+}
+
+#[test]
+fn an_answer_that_comes_after_we_gave_it_up_still_counts() {
+    let mut world = World::new();
+    world.connect();
+    let sending = world.send(group(), "n1", "{}");
+    let client_seq = world.sends()[0].client_seq;
+    world.pass(Millis(15_100));
+    assert_eq!(world.sends().len(), 1, "it is about to be sent again");
+    world.ack(client_seq, 5, 9, 1);
+    assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { unconfirmed: false, .. }))));
+    world.pass(Millis::seconds(60));
+    assert_eq!(world.sends().len(), 1);
+}
+
+#[test]
+fn an_answer_to_the_first_attempt_settles_it_while_the_second_is_under_way() {
+    let mut world = World::new();
+    world.connect();
+    let sending = world.send(group(), "n1", "{}");
+    world.pass(Millis::seconds(17));
+    let seqs: Vec<_> = world.sends().iter().map(|send| send.client_seq).collect();
+    assert_eq!(seqs.len(), 2);
+    world.ack(seqs[0], 5, 9, 1);
+    assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { .. }))));
+    world.ack(seqs[1], 6, 10, 1);
+    let page = world.page(group());
+    assert_eq!(page.iter().map(|message| message.message_seq.expect("a seq").0).collect::<Vec<_>>(), [9]);
+}
+
+#[test]
+fn a_refusal_of_an_attempt_that_we_gave_up_changes_nothing() {
+    let mut world = World::new();
+    world.connect();
+    let sending = world.send(group(), "n1", "{}");
+    world.pass(Millis::seconds(17));
+    let seqs: Vec<_> = world.sends().iter().map(|send| send.client_seq).collect();
+    world.ack(seqs[0], 0, 0, 3);
+    assert!(world.outcome(sending).is_none());
+    world.ack(seqs[1], 6, 10, 1);
+    assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { .. }))));
+}
+
+#[test]
+fn a_system_error_that_comes_while_we_ask_makes_what_is_found_unconfirmed() {
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    let sending = world.send(group(), "n1", "{}");
+    let client_seq = world.sends()[0].client_seq;
+    world.pass(Millis::seconds(17));
+    world.ack(client_seq, 5, 0, 15);
+    let found = found("n1", 5, 9);
+    world.answer(|request| matches!(request, Request::Lookup(_)), Ok(Response::Found(vec![found])));
+    assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { unconfirmed: true, .. }))));
 }
 
 #[test]
