@@ -10,15 +10,11 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, Headers, Request as Fetch, RequestCredentials, RequestInit, Response as Answer};
 
 use crate::client::FetchFailure;
-use crate::client::request::{Request, Response, failure};
+use crate::client::request::{FUNCTION_PATIENCE, HTTP_PATIENCE, Request, Response, failure};
 
 use super::clock;
 use super::host::Host;
 
-/// A server that is silent for so long will not answer.
-const TIMEOUT: u32 = 15_000;
-/// The application may have to log in first.
-const PATIENCE: u32 = 30_000;
 /// Larger than the largest page of history, small enough to be held twice.
 const MOST_ANSWER: f64 = 32e6;
 
@@ -64,7 +60,7 @@ impl Business {
         };
         let url = format!("{address}{}", http.path);
         let answered = over_http(&url, http.method, http.body.as_deref(), &token, controller);
-        let (status, body) = match clock::within(TIMEOUT, answered).await {
+        let (status, body) = match clock::within(HTTP_PATIENCE.0 as u32, answered).await {
             Some(answered) => answered?,
             None => {
                 controller.abort();
@@ -92,7 +88,7 @@ impl Business {
 
     async fn ask(&self, name: &str, body: &str) -> Result<String, FetchFailure> {
         let answer = JsFuture::from(self.host.ask(name, body));
-        match clock::within(PATIENCE, answer).await {
+        match clock::within(FUNCTION_PATIENCE.0 as u32, answer).await {
             Some(Ok(json)) => json.as_string().ok_or_else(|| FetchFailure::new("bad-response", "no JSON", false)),
             // JSON of what the function threw, if it is like the business server's errors.
             Some(Err(error)) => Err(error

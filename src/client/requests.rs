@@ -13,8 +13,10 @@ use crate::turn::{Act, Reply, RequestId, Ticket};
 
 use super::{Client, Output};
 
-/// The shell gives up after 15 s; this one is for an application's function that never answers.
-const ANSWER: Millis = Millis::seconds(20);
+/// The shell gives up sooner, also on a token that must be asked for first; this one is for a shell that never answers.
+const ANSWER: Millis = Millis(request::HTTP_PATIENCE.0 + request::FUNCTION_PATIENCE.0 + 5_000);
+/// For new addresses where some are known: a business server that hangs must not keep us from a gateway that lives.
+const NEW_ADDRESSES: Millis = Millis::seconds(5);
 const COMMANDS: usize = 1_000;
 const RECENTS: usize = 20;
 const MARKS: usize = 200;
@@ -92,7 +94,9 @@ impl Client {
     fn ask(&mut self, now: Now, request: Request, task: Task) {
         self.requests.next += 1;
         let id = RequestId(self.requests.next);
-        self.requests.open.insert(id, (task, now.mono + ANSWER));
+        let patience =
+            if matches!(task, Task::Gateway) && self.session.knows_addresses() { NEW_ADDRESSES } else { ANSWER };
+        self.requests.open.insert(id, (task, now.mono + patience));
         if self.config.trace
             && let Some(http) = request.http()
         {

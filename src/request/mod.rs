@@ -7,11 +7,17 @@ use crate::channel::{Channel, ClientMsgNo, Uid};
 use crate::error::DenyReason;
 use crate::id::{MessageId, MessageSeq};
 use crate::rows::{Copy, Mark, Role};
-use crate::time::Wall;
+use crate::time::{Millis, Wall};
 
 mod answer;
 
 pub use answer::failure;
+
+/// A business server that is silent for so long will not answer. It is longer than the 15 s that ours gives WuKongIM, so that the
+/// answer that comes last of all is still heard.
+pub const HTTP_PATIENCE: Millis = Millis::seconds(20);
+/// For a function of the application, which may have to log in first.
+pub const FUNCTION_PATIENCE: Millis = Millis::seconds(30);
 
 /// Why a request got no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

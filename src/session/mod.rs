@@ -148,6 +148,11 @@ impl Session {
         matches!(&self.state, State::Live(link) if link.is_proven())
     }
 
+    /// Whether there is something to call without asking anybody.
+    pub fn knows_addresses(&self) -> bool {
+        !self.addresses.is_empty()
+    }
+
     /// The version of the connection that is ready.
     pub fn version(&self) -> Option<ProtocolVersion> {
         match &self.state {
@@ -463,7 +468,7 @@ impl Session {
             }
             Err(_) => {
                 self.effects.push_back(Effect::Close(id));
-                self.wait(now, Some(Error::new(ErrorCode::Unavailable, "the gateway's key cannot be used")));
+                self.lose_quietly(now, "the gateway's key cannot be used");
             }
         }
     }

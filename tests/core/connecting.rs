@@ -1,9 +1,10 @@
 //! How it connects, what it takes for a refusal, and when it gives up (never, but for a kick).
 
-use jindou::client::{Command, ConnectionView, Reply};
+use jindou::client::{Command, ConnectionView, Input, Reply, Socket};
 use jindou::error::ErrorCode;
+use jindou::request::{HTTP_PATIENCE, Policy, Request, Response};
 use jindou::time::Millis;
-use jindou::wire::{Disconnect, Flags, Packet, ReasonCode, Text};
+use jindou::wire::{Connack, Disconnect, Flags, Packet, ProtocolVersion, ReasonCode, Text};
 
 use crate::world::World;
 
@@ -60,6 +61,51 @@ fn it_tries_again_without_end_and_asks_each_address_in_turn() {
     assert!(world.dialled.len() > 400, "{}", world.dialled.len());
     assert_eq!(world.dialled[..3], ["ws://one", "ws://two", "ws://three"]);
     assert!(world.outcome(connecting).is_none(), "connect() waits");
+}
+
+#[test]
+fn a_gateway_whose_key_cannot_be_used_is_left_for_the_next_one() {
+    let mut world = World::new();
+    world.polite = false;
+    world.addresses = vec!["ws://one".to_owned(), "ws://two".to_owned()];
+    world.connect();
+    let id = world.connection.expect("it calls");
+    world.feed(Input::Socket(id, Socket::Opened));
+    world.say(Packet::Connack(Connack {
+        server_version: Some(ProtocolVersion(5)),
+        time_diff: 0,
+        reason: ReasonCode::SUCCESS,
+        server_key: Text::from("QUJD"),
+        salt: Text::from("0123456789abcdef"),
+        node_id: Some(1),
+    }));
+    assert_eq!(world.closed, [id]);
+    world.polite = true;
+    world.pass(Millis::seconds(1));
+    assert_eq!(world.dialled, ["ws://one", "ws://two"]);
+    assert_eq!(world.last_state(), Some(&ConnectionView::Ready));
+}
+
+#[test]
+fn a_silent_business_server_does_not_keep_it_from_addresses_that_it_knows() {
+    let mut world = World::new();
+    world.connect();
+    world.hold_addresses = true;
+    world.close_socket();
+    world.pass(Millis::seconds(6));
+    assert_eq!(world.last_state(), Some(&ConnectionView::Ready));
+    assert_eq!(world.dialled.len(), 2);
+}
+
+#[test]
+fn an_answer_that_takes_the_whole_patience_of_the_business_server_is_heard() {
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    assert!(HTTP_PATIENCE > Millis::seconds(15), "longer than the business server waits for WuKongIM");
+    world.pass(HTTP_PATIENCE);
+    world.answer(|request| matches!(request, Request::Policy), Ok(Response::Policy(Policy::default())));
+    let asked = world.requests.iter().filter(|(_, request)| matches!(request, Request::Policy)).count();
+    assert_eq!(asked, 0, "it is not asked again");
 }
 
 #[test]

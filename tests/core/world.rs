@@ -49,6 +49,8 @@ pub struct World {
     pub held: Vec<(BatchId, Batch)>,
     pub fail_stores: bool,
     pub addresses: Vec<String>,
+    /// The one who names the addresses is silent.
+    pub hold_addresses: bool,
 }
 
 pub const START: i64 = 1_700_000_000_000;
@@ -89,6 +91,7 @@ impl World {
             held: Vec::new(),
             fail_stores: false,
             addresses: vec!["ws://one".to_owned()],
+            hold_addresses: false,
         };
         world.run();
         world
@@ -175,7 +178,7 @@ impl World {
             Output::Fetch(id, Request::Token) => {
                 self.inputs.push_back(Input::Fetched(id, Ok(Response::Token("token".to_owned()))));
             }
-            Output::Fetch(id, Request::Gateway) => {
+            Output::Fetch(id, Request::Gateway) if !self.hold_addresses => {
                 self.inputs.push_back(Input::Fetched(id, Ok(Response::Gateway(self.addresses.clone()))));
             }
             Output::Fetch(id, request) => self.requests.push((id, request)),
