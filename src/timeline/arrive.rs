@@ -182,13 +182,17 @@ impl Timeline {
         if row.counted && beyond && self.counted.insert(seq) {
             self.row.unread += 1;
         }
+        let mut told = false;
         if !row.client_msg_no.is_empty() {
-            self.seen.insert(seen_hash(&row.from, &row.client_msg_no), seq);
+            let hash = seen_hash(&row.from, &row.client_msg_no);
+            self.seen.insert(hash, seq);
+            // A page is followed by word of the history, so whoever had dropped it reads it again; a push is not.
+            told = self.told.remove(&hash) && !live;
         }
         ranges::cover(&mut self.row.ranges, seq, seq);
         self.row.last_seq = self.row.last_seq.max(seq);
         let message = view::message(context.own, &row);
-        if own && (context.owed)(&row.client_msg_no) {
+        if told || (own && (context.owed)(&row.client_msg_no)) {
             turn.event(Event::MessageChanged { message });
         } else {
             turn.event(Event::Message { message, live });

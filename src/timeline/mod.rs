@@ -172,6 +172,8 @@ pub struct Timeline {
     loading: Loading,
     asked_rows: Vec<MessageSeq>,
     seen: BTreeMap<u64, MessageSeq>,
+    /// Of a tail that was dropped: told to the application already, and not as new once more when it is read again.
+    told: Set<u64>,
     /// A copy that is not first: its id, and where its message is placed.
     aliases: Map<MessageSeq, (MessageId, MessageSeq)>,
     marks: Marks,
@@ -200,6 +202,7 @@ impl Timeline {
             loading: Loading::No,
             asked_rows: Vec::new(),
             seen: BTreeMap::new(),
+            told: Set::new(),
             aliases: Map::new(),
             marks: Marks::default(),
             hints: Vec::new(),
@@ -468,6 +471,7 @@ impl Timeline {
     /// The server gave the seqs from here on to other messages: what we have of them was taken back.
     fn drop_tail(&mut self, from: MessageSeq, turn: &mut Turn) {
         turn.change(Change::ForgetFrom(self.row.channel.clone(), from));
+        self.told.extend(self.seen.iter().filter(|(_, placed_at)| **placed_at >= from).map(|(hash, _)| *hash));
         self.seen.retain(|_, placed_at| *placed_at < from);
         self.aliases.retain(|seq, (_, placed_at)| *seq < from && *placed_at < from);
         ranges::cut(&mut self.row.ranges, from);

@@ -137,6 +137,21 @@ fn another_message_at_a_known_seq_drops_the_tail() {
 }
 
 #[test]
+fn what_is_read_again_after_a_dropped_tail_is_not_new_once_more() {
+    let mut world = online();
+    for (number, id, seq) in [("a", 11, 1), ("b", 12, 2), ("c", 13, 3), ("x", 22, 2)] {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    let messages =
+        vec![stored(11, 1, "a", "{}"), stored(22, 2, "x", "{}"), stored(12, 3, "b", "{}"), stored(13, 4, "c", "{}")];
+    let page = HistoryPage { messages, more: false, marks_version: 0 };
+    world.answer(|request| matches!(request, Request::History(_)), Ok(Response::History(page)));
+    assert_eq!(seqs(&world.page(group())), [1, 2, 3, 4]);
+    assert_eq!(world.shown(), ["a", "b", "c", "x"]);
+}
+
+#[test]
 fn a_hole_is_held_for_a_second_and_then_asked_for() {
     let mut world = online();
     for (number, id, seq) in [("a", 11, 1), ("c", 13, 3)] {
