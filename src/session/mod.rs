@@ -518,6 +518,8 @@ impl Session {
 
     fn refuse(&mut self, now: Now, why: &str) {
         self.drop_socket();
+        // Another gateway may know better.
+        self.next_address = self.next_address.wrapping_add(1);
         self.refused = true;
         let error = Error::new(ErrorCode::Unauthorized, why);
         self.wait_for(now, REFUSED_PAUSE, ConnectionView::Refused { error });

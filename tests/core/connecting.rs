@@ -87,6 +87,30 @@ fn a_gateway_whose_key_cannot_be_used_is_left_for_the_next_one() {
 }
 
 #[test]
+fn a_gateway_that_refuses_is_left_for_the_next_one_too() {
+    let mut world = World::new();
+    world.polite = false;
+    world.addresses = vec!["ws://one".to_owned(), "ws://two".to_owned()];
+    let connecting = world.connect();
+    let id = world.connection.expect("it calls");
+    world.feed(Input::Socket(id, Socket::Opened));
+    world.say(Packet::Connack(Connack {
+        server_version: None,
+        time_diff: 0,
+        reason: ReasonCode::AUTH_FAIL,
+        server_key: Text::new(),
+        salt: Text::new(),
+        node_id: None,
+    }));
+    let error = world.outcome(connecting).expect("settled").as_ref().expect_err("refused");
+    assert_eq!(error.code, ErrorCode::Unauthorized);
+    world.polite = true;
+    world.pass(Millis::seconds(61));
+    assert_eq!(world.dialled, ["ws://one", "ws://two"]);
+    assert_eq!(world.last_state(), Some(&ConnectionView::Ready));
+}
+
+#[test]
 fn a_silent_business_server_does_not_keep_it_from_addresses_that_it_knows() {
     let mut world = World::new();
     world.connect();
