@@ -18,7 +18,8 @@ export function json(content) {
 
 /** An object where it is the JSON of one, else the text or the bytes as they came. */
 export function payloadOf(content) {
-  if (typeof content !== "string") return content;
+  // What is no text crosses as an array of its bytes.
+  if (typeof content !== "string") return Uint8Array.from(content);
   try {
     const value = JSON.parse(content);
     return typeof value === "object" && value !== null && !Array.isArray(value) ? value : content;
@@ -42,7 +43,7 @@ export function eventOf(event) {
 
 /** A stream's data is any JSON. */
 function dataOf(data) {
-  if (typeof data !== "string") return data;
+  if (typeof data !== "string") return Uint8Array.from(data);
   try {
     return JSON.parse(data);
   } catch {

@@ -15,7 +15,7 @@ use std::rc::{Rc, Weak};
 use futures::StreamExt;
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use gloo_timers::callback::Timeout;
-use js_sys::{Array, Function, Promise};
+use js_sys::{Function, Promise};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::AbortController;
@@ -351,20 +351,15 @@ impl<M: Machine + 'static> Shell<M> {
         if events.is_empty() {
             return;
         }
-        // What cannot be an object (a number beyond every server's) is left out rather than the others with it.
-        self.host.events(events.iter().filter_map(|event| convert::to_js(event).ok()).collect::<Array>());
+        self.host.events(&convert::json_text(&events));
     }
 
     fn settle(&self, ticket: Ticket, result: Result<Reply, Error>) {
         let Some(call) = self.calls.borrow_mut().remove(&ticket) else { return };
-        let settled = match result {
-            Ok(reply) => convert::to_js(&reply).map(|reply| call.resolve.call1(&JsValue::UNDEFINED, &reply)),
-            Err(error) => Ok(call.reject.call1(&JsValue::UNDEFINED, &convert::error(&error))),
+        let _ = match result {
+            Ok(reply) => call.resolve.call1(&JsValue::UNDEFINED, &convert::json_text(&reply).into()),
+            Err(error) => call.reject.call1(&JsValue::UNDEFINED, &convert::error(&error)),
         };
-        if settled.is_err() {
-            let error = Error::new(ErrorCode::BadResponse, "the answer holds a number that JavaScript cannot hold");
-            let _ = call.reject.call1(&JsValue::UNDEFINED, &convert::error(&error));
-        }
     }
 
     /// Nothing is reported from here on, and whoever waits is told so.

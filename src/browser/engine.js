@@ -54,7 +54,7 @@ export function serve(port) {
   }
 
   port.onmessage = ({ data }) => {
-    if ("open" in data) settle(data.ticket, open(data.open), () => null);
+    if ("open" in data) settle(data.ticket, open(data.open), () => "null");
     else if ("call" in data) call(data);
     else if ("page" in data) engine?.page(data.page);
     else if ("answered" in data) answer(data);

@@ -1,6 +1,6 @@
 //! The other end of the port, as Rust sees it: whom events are told, and who answers for the application.
 
-use js_sys::{Array, Promise};
+use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
@@ -8,9 +8,9 @@ extern "C" {
     /// An object of `engine.js`.
     pub type Host;
 
-    /// Takes them and returns; listeners are called later.
+    /// Takes the JSON of a list of them and returns; listeners are called later.
     #[wasm_bindgen(method)]
-    pub fn events(this: &Host, events: Array);
+    pub fn events(this: &Host, events: &str);
 
     /// Calls the application's function of this name with JSON text; the promise gives JSON text.
     #[wasm_bindgen(method)]

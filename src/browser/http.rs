@@ -16,7 +16,7 @@ use super::clock;
 use super::host::Host;
 
 /// Larger than the largest page of history, small enough to be held twice.
-const MOST_ANSWER: f64 = 32e6;
+const MOST_ANSWER: u64 = 32_000_000;
 
 #[wasm_bindgen]
 extern "C" {
@@ -125,7 +125,7 @@ async fn over_http(
     init.set_headers(&headers);
     let request = Fetch::new_with_str_and_init(url, &init).map_err(wrong)?;
     let answer: Answer = JsFuture::from(fetch(&request).map_err(network)?).await.map_err(network)?.unchecked_into();
-    let length = answer.headers().get("content-length").ok().flatten().and_then(|length| length.parse::<f64>().ok());
+    let length = answer.headers().get("content-length").ok().flatten().and_then(|length| length.parse::<u64>().ok());
     if length.is_some_and(|length| length > MOST_ANSWER) {
         controller.abort();
         return Err(FetchFailure::new("bad-response", "the business server's answer is too large", false));

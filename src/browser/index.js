@@ -3,6 +3,7 @@
 //
 // The words of the port, from here:          { open, ticket } { call, ticket, args } { page } { answered, value | error } { free }
 //                         from the engine:   { settled, value | error } { events } { ask, name, body } { failed }
+// `args`, `value` and `events` are JSON texts.
 //
 // Nothing here touches `window` until a client is opened, so a server may import it.
 import { JindouError, errorOf } from "./errors.js";
@@ -189,9 +190,9 @@ export class Client {
     if (message.settled !== undefined) {
       const call = this.#calls.get(message.settled);
       if (message.error) call?.reject(errorOf(message.error));
-      else call?.resolve(message.value);
+      else call?.resolve(JSON.parse(message.value));
     } else if (message.events) {
-      for (const event of message.events) this.#tell(eventOf(event));
+      for (const event of JSON.parse(message.events)) this.#tell(eventOf(event));
     } else if (message.ask !== undefined) {
       void this.#answer(message);
     } else if (message.failed !== undefined) {

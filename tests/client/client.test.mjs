@@ -15,6 +15,7 @@ import { servePage } from "./harness.mjs";
 const real = process.env.WUKONGIM_API;
 const programs = { gateway: process.env.JINDOU_TEST_GATEWAY, business: process.env.JINDOU_TEST_BUSINESS };
 let home;
+let wukongim;
 let browser;
 let gateway;
 let business;
@@ -25,7 +26,7 @@ const run = Date.now().toString(36);
 before(async () => {
   home = mkdtempSync(join(tmpdir(), "jindou-client-"));
   site = servePage(join(home, "page"), pkg);
-  const wukongim = real ?? (gateway = await startGateway({ program: programs.gateway, data: join(home, "gateway") })).addresses.api;
+  wukongim = real ?? (gateway = await startGateway({ program: programs.gateway, data: join(home, "gateway") })).addresses.api;
   business = await startBusiness({ program: programs.business, data: join(home, "business"), wukongim, page: site, demo: false });
   browser = await openBrowser();
 });
@@ -81,6 +82,29 @@ const send = (tab, to, text) => tab.run(([channelId, content]) => globalThis.im.
 const texts = (tab, with_) => tab.run((channelId) => globalThis.im.messages({ channelId, channelType: 1 }).then((page) => page.messages.map((message) => message.content?.content ?? message.state)), with_);
 const arrives = (tab, with_, text) =>
   tab.page.waitForFunction(([channelId, text]) => globalThis.heard.some((event) => event.type === "message" && event.message.channelId === channelId && event.message.content?.content === text), [with_, text], { timeout: 15_000 });
+
+test("a content that is no object of JSON arrives as it is: a text, or bytes", { timeout: 60_000 }, async () => {
+  const [alice, bob] = [await person("alice"), await person("bob")];
+  const a = await tab(alice);
+  await connected(a);
+  const sendRaw = async (payload) => {
+    const body = { header: { red_dot: 1 }, from_uid: bob.uid, channel_id: alice.uid, channel_type: 1, payload: Buffer.from(payload).toString("base64") };
+    const answer = await fetch(new URL("/message/send", wukongim), { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+    assert.ok(answer.ok, `it is sent: ${answer.status}`);
+  };
+  await sendRaw("[1]");
+  await sendRaw([0xff, 0x00, 0xfe]);
+  await a.page.waitForFunction(() => globalThis.heard.filter((event) => event.type === "message").length === 2, null, { timeout: 15_000 });
+  const shape = (message) => [message.content.constructor.name, ...message.content];
+  const page = await a.run(async ([channelId, shape]) => {
+    const { messages } = await globalThis.im.messages({ channelId, channelType: 1 });
+    const told = globalThis.heard.filter((event) => event.type === "message").map((event) => event.message);
+    const [last] = await globalThis.im.conversations();
+    return [messages, told, [last.lastMessage]].map((list) => list.map(new Function(`return ${shape}`)()));
+  }, [bob.uid, shape.toString()]);
+  assert.deepEqual(page, [[["String", "[", "1", "]"], ["Uint8Array", 255, 0, 254]], [["String", "[", "1", "]"], ["Uint8Array", 255, 0, 254]], [["Uint8Array", 255, 0, 254]]]);
+  await alice.context.close();
+});
 
 for (const worker of [true, false]) {
   const where = worker ? "in a worker" : "on the page";

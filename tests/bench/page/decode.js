@@ -70,7 +70,7 @@ const variants = {
   objects: () => {
     const receiver = Receiver.of(gateway);
     return (data) => {
-      const objects = receiver.objects(new Uint8Array(data));
+      const objects = JSON.parse(receiver.json(new Uint8Array(data)));
       for (const object of objects) object.content = JSON.parse(object.content);
       return objects.length;
     };

@@ -1,11 +1,10 @@
 //! Receiving without a session and without a database: bytes to genuine, decrypted messages and their RECVACKs.
 
+use jindou::browser::convert::json_text;
 use jindou::channel::{Channel, ClientMsgNo, Uid};
 use jindou::event::{Delivery, MessageView};
 use jindou::rows::MessageRow;
 use jindou::wire::{Cipher, Deframer, Packet, ProtocolVersion, Recv, Recvack, encode};
-use js_sys::Array;
-use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use crate::gateway::Gateway;
@@ -38,11 +37,11 @@ impl Receiver {
         Ok(self.rows.len())
     }
 
-    /// The genuine messages in these bytes as objects, as the client gives them to JavaScript.
-    pub fn objects(&mut self, bytes: &[u8]) -> Result<Array, JsError> {
+    /// The genuine messages in these bytes as JSON, as the client gives them to JavaScript.
+    pub fn json(&mut self, bytes: &[u8]) -> Result<String, JsError> {
         self.receive(bytes)?;
-        let serializer = serde_wasm_bindgen::Serializer::json_compatible().serialize_bytes_as_arrays(false);
-        self.rows.drain(..).map(|row| Ok(shown(row).serialize(&serializer)?)).collect()
+        let shown: Vec<MessageView> = self.rows.drain(..).map(shown).collect();
+        Ok(json_text(&shown))
     }
 
     fn receive(&mut self, bytes: &[u8]) -> Result<(), JsError> {
