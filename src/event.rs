@@ -2,9 +2,12 @@
 
 use serde::Serialize;
 
+use core::fmt;
+
 use crate::channel::{Channel, ClientMsgNo, Uid};
 use crate::error::Error;
 use crate::id::{MessageId, MessageSeq};
+use crate::redact::Redacted;
 use crate::rows::{Mark, MessageState, OutboxState, Role};
 use crate::time::Wall;
 
@@ -19,7 +22,7 @@ pub enum Delivery {
 }
 
 /// A message as the application sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MessageView {
     /// Never changes, for a list's key: the clientMsgNo with its sender, or the messageId where there is none.
@@ -51,6 +54,21 @@ pub struct MessageView {
     /// Passed on to who was online and stored nowhere, here neither.
     #[serde(skip_serializing_if = "core::ops::Not::not")]
     pub transient: bool,
+}
+
+/// What was said, and the key, in which a uid stands, are left out.
+impl fmt::Debug for MessageView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageView")
+            .field("channel", &self.channel)
+            .field("client_msg_no", &self.client_msg_no)
+            .field("message_id", &self.message_id)
+            .field("message_seq", &self.message_seq)
+            .field("delivery", &self.delivery)
+            .field("state", &self.state)
+            .field("content", &self.content.as_deref().map(Redacted))
+            .finish_non_exhaustive()
+    }
 }
 
 fn optional_content<S: serde::Serializer>(content: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -111,7 +129,7 @@ pub enum ConnectionView {
     Closed,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "type")]
 pub enum Event {
     Connection {
@@ -215,6 +233,28 @@ pub enum Trace {
     Request {
         path: &'static str,
     },
+}
+
+/// The kind of the event, and what of it is nobody's secret.
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, what): (&str, &dyn fmt::Debug) = match self {
+            Event::Connection { connection } => ("Connection", connection),
+            Event::Message { message, .. } => ("Message", message),
+            Event::MessageChanged { message } => ("MessageChanged", message),
+            Event::MessageRemoved { channel, .. } => ("MessageRemoved", channel),
+            Event::Conversation { conversation } => ("Conversation", conversation),
+            Event::History { channel, .. } => ("History", channel),
+            Event::Recall { mark, .. } => ("Recall", mark),
+            Event::Command { message_id, .. } => ("Command", message_id),
+            Event::Stream { timestamp, .. } => ("Stream", timestamp),
+            Event::Sync { done } => ("Sync", done),
+            Event::Quarantined { why, .. } => ("Quarantined", why),
+            Event::Problem { error } => ("Problem", error),
+            Event::Trace { line } => ("Trace", line),
+        };
+        f.debug_tuple(kind).field(what).finish()
+    }
 }
 
 impl From<OutboxState> for Delivery {

@@ -1,12 +1,15 @@
 //! What one turn of the core collects: changes for the next batch, and what may leave only once that batch is stored.
 //! Every part appends to it; the client alone hands it out.
 
+use core::fmt;
+
 use serde::Serialize;
 
 use crate::channel::{Channel, ClientMsgNo};
 use crate::error::Error;
 use crate::event::{ConversationView, Event, MessageView, Trace};
 use crate::id::MessageSeq;
+use crate::redact::Redacted;
 use crate::request::Target;
 use crate::rows::{AuditRow, Change};
 use crate::time::Now;
@@ -38,7 +41,7 @@ number! {
     RequestId
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "type")]
 pub enum Reply {
     Done,
@@ -74,6 +77,23 @@ pub enum Reply {
     Audit {
         lines: Vec<AuditRow>,
     },
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, what): (&str, &dyn fmt::Debug) = match self {
+            Reply::Done => return f.write_str("Done"),
+            Reply::Sent { message, .. } => ("Sent", message),
+            Reply::Pending { client_msg_no } => ("Pending", client_msg_no),
+            Reply::Messages { messages, .. } => ("Messages", messages),
+            Reply::Conversations { conversations } => ("Conversations", conversations),
+            Reply::Outbox { messages } => ("Outbox", messages),
+            Reply::Message { message } => ("Message", message),
+            Reply::Content { content } => ("Content", &Redacted(content)),
+            Reply::Audit { lines } => ("Audit", lines),
+        };
+        f.debug_tuple(kind).field(what).finish()
+    }
 }
 
 /// Something to ask the business server, found necessary by a timeline.
@@ -125,13 +145,23 @@ pub struct Turn {
     pub after: Vec<After>,
     pub asks: Vec<Ask>,
     pub landed: Vec<Landed>,
+    /// Messages of the channel were recalled: what is owed there must not quote them any more.
+    pub withdrew: bool,
     /// Whether an inspector listens.
     pub trace: bool,
 }
 
 impl Turn {
     pub fn new(now: Now, trace: bool) -> Self {
-        Self { now, changes: Vec::new(), after: Vec::new(), asks: Vec::new(), landed: Vec::new(), trace }
+        Self {
+            now,
+            changes: Vec::new(),
+            after: Vec::new(),
+            asks: Vec::new(),
+            landed: Vec::new(),
+            withdrew: false,
+            trace,
+        }
     }
 
     pub fn change(&mut self, change: Change) {

@@ -1,11 +1,14 @@
 //! What the core asks the business server, typed; and how each request looks over HTTP (path, JSON body, JSON answer).
 //! An application may answer any of them itself: the same JSON goes to its function and comes back.
 
+use core::fmt;
+
 use serde::Serialize;
 
 use crate::channel::{Channel, ClientMsgNo, Uid};
 use crate::error::DenyReason;
 use crate::id::{MessageId, MessageSeq};
+use crate::redact::Redacted;
 use crate::rows::{Copy, Mark, Role};
 use crate::time::{Millis, Wall};
 
@@ -66,7 +69,7 @@ pub enum Request {
     Lookup(Lookup),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Response {
     Token(String),
     Gateway(Vec<String>),
@@ -80,6 +83,26 @@ pub enum Response {
     Mark(FedMark),
     Content(Vec<u8>),
     Found(Vec<Message>),
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, what): (&str, &dyn fmt::Debug) = match self {
+            Response::Done => return f.write_str("Done"),
+            Response::Token(token) => ("Token", &Redacted(token.as_bytes())),
+            Response::Gateway(addresses) => ("Gateway", addresses),
+            Response::Policy(policy) => ("Policy", policy),
+            Response::Online(online) => ("Online", online),
+            Response::History(page) => ("History", page),
+            Response::Conversations(conversations) => ("Conversations", conversations),
+            Response::Commands(messages) => ("Commands", messages),
+            Response::Found(messages) => ("Found", messages),
+            Response::Marks(channels) => ("Marks", channels),
+            Response::Mark(mark) => ("Mark", mark),
+            Response::Content(content) => ("Content", &Redacted(content)),
+        };
+        f.debug_tuple(kind).field(what).finish()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -247,13 +270,20 @@ pub struct ChannelMarks {
 }
 
 /// How a request is made over HTTP.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Http {
     pub method: &'static str,
     /// Below the business server's address.
     pub path: &'static str,
     /// JSON; none for GET.
     pub body: Option<String>,
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let body = self.body.as_deref().map(|body| Redacted(body.as_bytes()));
+        f.debug_struct("Http").field("method", &self.method).field("path", &self.path).field("body", &body).finish()
+    }
 }
 
 impl Request {
