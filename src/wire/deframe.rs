@@ -64,7 +64,11 @@ impl Deframer {
     }
 
     fn compact(&mut self) {
-        self.buffer.drain(..self.start);
+        // Wiped and not only moved away: topics are not sealed, and a recall takes them too.
+        let rest = self.buffered();
+        self.buffer.copy_within(self.start.., 0);
+        self.buffer[rest..].fill(0);
+        self.buffer.truncate(rest);
         self.start = 0;
         if self.buffer.len() < KEEP_CAPACITY && self.buffer.capacity() > KEEP_CAPACITY {
             self.buffer.shrink_to(KEEP_CAPACITY);
