@@ -47,6 +47,8 @@ impl Client {
                 if let Err(error) = self.check_send(&channel, client_msg_no.as_str(), &content, &options) {
                     return self.settle(ticket, Err(error));
                 }
+                let quotes_less = self.timelines.get(&channel).and_then(|timeline| timeline.without_quote(&content));
+                let content = quotes_less.unwrap_or(content);
                 self.meta.next_ordinal += 1;
                 let flags = Flags { red_dot: options.red_dot, no_persist: options.no_persist, ..Flags::default() };
                 let row = OutboxRow {

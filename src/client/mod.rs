@@ -346,7 +346,12 @@ impl Client {
             };
             match timeline.step(&context, &mut turn) {
                 Step::Idle => break,
-                Step::Did => self.absorb(turn),
+                Step::Did => {
+                    if turn.withdrew {
+                        self.outbox.purge_quotes(&mut turn, channel, |content| timeline.without_quote(content));
+                    }
+                    self.absorb(turn);
+                }
                 Step::Need(_) if self.batches.holds(channel) => {
                     // The store must see it first: the query goes out behind the batch.
                     self.parked.insert(channel.clone());
@@ -448,7 +453,17 @@ impl Client {
                 self.hydrated(now, meta, outbox, channels, commands);
             }
             (LoadFor::Timeline(channel), answer) => {
-                self.timeline(&channel).handle_loaded(answer);
+                let mut turn = self.turn(now);
+                let timeline = self.timeline(&channel);
+                let was_ready = timeline.is_ready();
+                timeline.handle_loaded(answer);
+                if let Some(timeline) =
+                    self.timelines.get(&channel).filter(|timeline| timeline.is_ready() && !was_ready)
+                {
+                    // Accepted before anybody could tell what was recalled.
+                    self.outbox.purge_quotes(&mut turn, &channel, |content| timeline.without_quote(content));
+                }
+                self.absorb(turn);
                 self.stirred.insert(channel);
             }
             (LoadFor::Audit(ticket), Answer::Audit(lines)) => {
@@ -480,6 +495,7 @@ impl Client {
         for ticket in self.outbox.hydrate(now, outbox) {
             self.outputs.push_back(Output::Settle(ticket, Err(timeline::storage_error())));
         }
+        self.outbox.note_altered(crate::recall::quotes_nothing);
         for row in channels {
             // Work that came while the database was read waits in its timeline.
             let channel = row.channel.clone();

@@ -230,7 +230,13 @@ impl Client {
                 topic: row.topic,
                 transient: true,
             };
-            turn.event(Event::Message { message, live: true });
+            let quotes = message.content.as_deref().is_some_and(|content| recall::quoted(content).is_some());
+            if quotes {
+                // What it quotes may be recalled: the channel's marks know.
+                self.push_work(&message.channel.clone(), Work::Passing(Box::new(message)));
+            } else {
+                turn.event(Event::Message { message, live: true });
+            }
         } else {
             let (client_msg_no, message_id) = (row.client_msg_no, row.message_id);
             turn.trace(|| Trace::Duplicate { client_msg_no, message_id });

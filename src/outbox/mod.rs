@@ -78,6 +78,8 @@ struct Entry {
     doubt: bool,
     /// If it is found, then on one node only.
     suspect: bool,
+    /// It quotes less than it did when it may have been sent: to a server that compares contents it is not the same message.
+    altered: bool,
 }
 
 /// What the client must do after a SENDACK.
@@ -156,6 +158,7 @@ impl Outbox {
                     lookups: 0,
                     doubt: true,
                     suspect: false,
+                    altered: false,
                 },
             );
         }
@@ -195,6 +198,7 @@ impl Outbox {
             lookups: 0,
             doubt: false,
             suspect: false,
+            altered: false,
         };
         self.entries.insert(entry.row.ordinal, entry);
     }
@@ -246,6 +250,32 @@ impl Outbox {
         turn.settle(ticket, Ok(Reply::Done));
     }
 
+    /// What was recalled is quoted no more by what is owed in the channel. `without` gives a content without such a quote.
+    pub fn purge_quotes(&mut self, turn: &mut Turn, channel: &Channel, without: impl Fn(&[u8]) -> Option<Vec<u8>>) {
+        let own = self.own.clone();
+        for entry in self.entries.values_mut().filter(|entry| entry.row.channel == *channel) {
+            let Some(content) = without(&entry.row.content) else { continue };
+            entry.row.content = content;
+            entry.altered |= entry.doubt || entry.attempts > 0;
+            turn.change(Change::Outbox(entry.row.clone()));
+            if !matches!(entry.row.state, OutboxState::Unconfirmed { .. }) {
+                turn.event(Event::MessageChanged { message: view_of(&own, &entry.row) });
+            }
+        }
+        for (_, row) in self.dropped.iter_mut().filter(|(_, row)| row.channel == *channel) {
+            if let Some(content) = without(&row.content) {
+                row.content = content;
+            }
+        }
+    }
+
+    /// After a reload: these may have been sent before their quotes went.
+    pub fn note_altered(&mut self, quotes_nothing: impl Fn(&[u8]) -> bool) {
+        for entry in self.entries.values_mut() {
+            entry.altered = quotes_nothing(&entry.row.content);
+        }
+    }
+
     /// The application waits no longer; the message stays. True if the ticket was here.
     pub fn abort(&mut self, ticket: Ticket) -> bool {
         let mut found = false;
@@ -264,13 +294,15 @@ impl Outbox {
         self.looked = now.mono;
         let window = if self.careful { 1 } else { WINDOW };
         let mut under_way = self.entries.values().filter(|e| matches!(e.progress, Progress::InFlight { .. })).count();
-        let asks = self.asks(version);
+        let (lookups, asks) = (self.lookups, self.asks(version));
         let mut blocked: Set<Channel> = Set::new();
         let mut sends = Vec::new();
         for entry in self.entries.values_mut() {
             match entry.progress {
                 Progress::Idle { not_before } => {
-                    let ready = not_before <= now.mono && !(entry.doubt && asks) && under_way < window;
+                    let ready = not_before <= now.mono
+                        && !(entry.doubt && (asks || (lookups && entry.altered)))
+                        && under_way < window;
                     if !ready || blocked.contains(&entry.row.channel) {
                         blocked.insert(entry.row.channel.clone());
                         continue;
@@ -298,10 +330,12 @@ impl Outbox {
 
     /// What is to be looked up by clientMsgNo now, one channel at a time.
     pub fn take_lookup(&mut self, now: Now, version: ProtocolVersion) -> Option<(Channel, Vec<ClientMsgNo>)> {
-        if !self.asks(version) {
+        if !self.lookups {
             return None;
         }
+        let asks = self.asks(version);
         let due = |entry: &Entry| match entry.progress {
+            _ if !asks && !entry.altered => false,
             Progress::Idle { not_before } => entry.doubt && not_before <= now.mono,
             Progress::Unconfirmed { look_at, asked } => !asked && look_at <= now.mono,
             _ => false,

@@ -196,6 +196,12 @@ pub fn without_quote(content: &[u8], is_recalled: impl Fn(MessageId) -> bool) ->
     serde_json::to_vec(&value).ok()
 }
 
+/// Whether the content quotes a message without its words.
+pub fn quotes_nothing(content: &[u8]) -> bool {
+    let quote = || json::parse(content)?.get("reply")?.get("payload")?.as_object().map(|payload| payload.is_empty());
+    quoted(content).is_some() && quote() == Some(true)
+}
+
 /// The messageId that the content quotes.
 pub fn quoted(content: &[u8]) -> Option<MessageId> {
     // Most messages quote nothing: do not parse those.

@@ -113,6 +113,16 @@ impl MemoryStore {
         self.outbox.values()
     }
 
+    /// Every conversation, in order; for oracles.
+    pub fn channels(&self) -> impl Iterator<Item = &ChannelRow> {
+        self.channels.values()
+    }
+
+    /// Every line of the audit, oldest first; for oracles.
+    pub fn audit(&self) -> impl Iterator<Item = &AuditRow> {
+        self.audit.values()
+    }
+
     fn change(&mut self, change: &Change) {
         match change {
             Change::Message(row) => {

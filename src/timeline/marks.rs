@@ -34,6 +34,11 @@ impl Timeline {
         copies
     }
 
+    /// A content without what it quotes of a recalled message; `None` if it quotes none.
+    pub fn without_quote(&self, content: &[u8]) -> Option<Vec<u8>> {
+        recall::without_quote(content, |id| self.marks.is_recalled(id))
+    }
+
     pub(super) fn remember(&mut self, mark: Mark, turn: &mut Turn) {
         self.marks.insert(mark.clone());
         // The stored mark carries every copy that is known of it.
@@ -59,6 +64,7 @@ impl Timeline {
             }
             let places = self.places_of(&fed.mark);
             self.remember(fed.mark.clone(), turn);
+            turn.withdrew |= fed.mark.state != MarkState::Restored;
             let what = match fed.mark.state {
                 MarkState::Recalled => "recalled",
                 MarkState::Restored => "restored",

@@ -134,6 +134,8 @@ pub enum Work {
         seq: MessageSeq,
         id: MessageId,
     },
+    /// A message that is only passed on and not kept, and quotes another.
+    Passing(Box<MessageView>),
     /// The newest message may be another one now: the conversation is shown with what is stored.
     Digest,
 }
@@ -218,6 +220,11 @@ impl Timeline {
 
     pub fn row(&self) -> &ChannelRow {
         &self.row
+    }
+
+    /// Its marks are read.
+    pub fn is_ready(&self) -> bool {
+        self.ready
     }
 
     /// Hints that came so far; a feed request remembers it.
@@ -356,7 +363,7 @@ impl Timeline {
                 let query = Query::Page { channel: self.row.channel.clone(), before: None, limit: 1 };
                 return self.have.page.is_none().then_some(query);
             }
-            Work::Read { .. } => Vec::new(),
+            Work::Read { .. } | Work::Passing(_) => Vec::new(),
         };
         let seqs: Set<MessageSeq> = seqs.into_iter().filter(|seq| !self.have.rows.contains_key(seq)).collect();
         if !seqs.is_empty() {
@@ -427,6 +434,11 @@ impl Timeline {
             }
             Work::Show { ticket, before, limit } => self.show(ticket, before, limit, have.page, context, turn),
             Work::Act { ticket, act, target } => self.act(ticket, act, target, &have, context, turn),
+            Work::Passing(mut message) => {
+                let content = message.content.as_deref().and_then(|content| self.without_quote(content));
+                message.content = content.or(message.content);
+                turn.event(Event::Message { message: *message, live: true });
+            }
             Work::Digest => {
                 let newest = have.page.as_ref().and_then(|rows| rows.first());
                 self.row.last = newest.map(view::digest);

@@ -2,6 +2,8 @@
 #![cfg(not(target_family = "wasm"))]
 
 mod connecting;
+mod printing;
 mod receiving;
 mod sending;
+mod withdrawing;
 mod world;

@@ -10,7 +10,7 @@ use jindou::wire::{Flags, Packet};
 
 use crate::world::World;
 
-fn group() -> Channel {
+pub fn group() -> Channel {
     Channel::group("g")
 }
 
@@ -18,7 +18,7 @@ fn seqs(page: &[MessageView]) -> Vec<u64> {
     page.iter().map(|message| message.message_seq.expect("placed").0).collect()
 }
 
-fn stored(id: i64, seq: u64, number: &str, content: &str) -> Message {
+pub fn stored(id: i64, seq: u64, number: &str, content: &str) -> Message {
     let json = format!(
         "{{\"messageId\":\"{id}\",\"messageSeq\":{seq},\"clientMsgNo\":\"{number}\",\"fromUid\":\"alice\",\"timestamp\":1700000000}}"
     );
@@ -39,7 +39,7 @@ fn stored(id: i64, seq: u64, number: &str, content: &str) -> Message {
 }
 
 /// Answers everything that catching up asks, with nothing in it.
-fn catch_up(world: &mut World) {
+pub fn catch_up(world: &mut World) {
     for _ in 0..50 {
         let Some((_, request)) = world.requests.first() else { return };
         let response = match request {
@@ -58,7 +58,7 @@ fn catch_up(world: &mut World) {
     panic!("catching up does not end");
 }
 
-fn online() -> World {
+pub fn online() -> World {
     let mut world = World::with(|config| config.business = true);
     world.connect();
     catch_up(&mut world);
@@ -210,7 +210,7 @@ fn a_command_counts_in_another_log_and_is_recognised_by_its_id() {
     assert_eq!(seqs(&world.page(group())), [1]);
 }
 
-fn mark(version: u64, state: MarkState, number: &str, id: i64, seq: u64) -> Mark {
+pub fn mark(version: u64, state: MarkState, number: &str, id: i64, seq: u64) -> Mark {
     Mark {
         version,
         state,
@@ -226,7 +226,7 @@ fn mark(version: u64, state: MarkState, number: &str, id: i64, seq: u64) -> Mark
 }
 
 /// The server's command, as it comes over the channel itself.
-fn revoke(world: &mut World, from: &str, id: i64, number: &str, version: u64) {
+pub fn revoke(world: &mut World, from: &str, id: i64, number: &str, version: u64) {
     let mut command = world.recv(from, "k", id, 900, "");
     command.flags = Flags { sync_once: true, ..Flags::default() };
     let json = format!(
@@ -237,7 +237,7 @@ fn revoke(world: &mut World, from: &str, id: i64, number: &str, version: u64) {
     world.say(Packet::Recv(command));
 }
 
-fn feed(world: &mut World, version: u64, marks: Vec<Mark>) {
+pub fn feed(world: &mut World, version: u64, marks: Vec<Mark>) {
     let marks = marks.into_iter().map(|mark| FedMark { mark, payload: None }).collect();
     let answer = ChannelMarks { channel: group(), version, more: false, marks };
     let asks = |request: &Request| matches!(request, Request::Marks(_));

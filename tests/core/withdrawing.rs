@@ -1,0 +1,71 @@
+//! What a recall takes with it, wherever its words were copied to.
+
+use jindou::client::{Event, MessageView};
+use jindou::id::ClientSeq;
+use jindou::rows::MarkState;
+use jindou::wire::{Flags, Packet};
+
+use crate::receiving::{feed, group, mark, online, revoke};
+use crate::world::World;
+
+const SECRET: &str = "{\"type\":1,\"content\":\"secret\"}";
+const QUOTE: &str =
+    "{\"type\":1,\"content\":\"yes\",\"reply\":{\"message_id\":\"11\",\"payload\":{\"content\":\"secret\"}}}";
+
+/// Alice's message 11 is here.
+fn told() -> World {
+    let mut world = online();
+    let recv = world.recv("alice", "a1", 11, 1, SECRET);
+    world.say(Packet::Recv(recv));
+    world
+}
+
+fn recall(world: &mut World) {
+    revoke(world, "alice", 70, "a1", 1);
+    feed(world, 1, vec![mark(1, MarkState::Recalled, "a1", 11, 1)]);
+}
+
+fn holds_secret(content: Option<&[u8]>) -> bool {
+    String::from_utf8_lossy(content.unwrap_or_default()).contains("secret")
+}
+
+fn messages(world: &World) -> impl Iterator<Item = &MessageView> {
+    world.events.iter().filter_map(|event| match event {
+        Event::Message { message, .. } | Event::MessageChanged { message } => Some(message),
+        _ => None,
+    })
+}
+
+#[test]
+fn what_is_owed_does_not_quote_what_was_recalled() {
+    let mut world = told();
+    world.send(group(), "n1", QUOTE);
+    world.ack(ClientSeq(1), 0, 0, 3);
+    recall(&mut world);
+    let owed = world.disk.outbox().next().expect("parked");
+    assert!(!holds_secret(Some(&owed.content)));
+    assert!(!holds_secret(messages(&world).last().expect("told").content.as_deref()));
+
+    world.send(group(), "n2", QUOTE);
+    assert!(world.disk.outbox().all(|row| !holds_secret(Some(&row.content))), "nor does what is accepted later");
+}
+
+#[test]
+fn what_is_only_passed_on_does_not_quote_what_was_recalled_also_before_the_marks_are_read() {
+    let mut world = told();
+    recall(&mut world);
+    for reload in [false, true] {
+        if reload {
+            world.reload();
+            world.connect();
+        }
+        world.events.clear();
+        let mut recv = world.recv("alice", &format!("t{reload}"), 40 + i64::from(reload), 0, "");
+        recv.flags = Flags { no_persist: true, ..Flags::default() };
+        recv.payload = QUOTE.as_bytes().to_vec();
+        world.seal(&mut recv);
+        world.say(Packet::Recv(recv));
+        let message = messages(&world).next().expect("passed on");
+        assert!(message.content.is_some() && !holds_secret(message.content.as_deref()), "after a reload: {reload}");
+    }
+}
