@@ -147,7 +147,8 @@ impl World {
     pub fn say(&mut self, device: usize, channel: Channel, quoting: bool) {
         let it = &mut self.devices[device];
         it.app.next_message += 1;
-        let number = ClientMsgNo(format!("{}-{}", it.name, it.app.next_message));
+        // Without the person's name: what prints a clientMsgNo must not be taken for one that prints a uid.
+        let number = ClientMsgNo(format!("{}{}-{}", &it.person[..1], it.flag, it.app.next_message));
         let token = format!("<{}>", number.0);
         let mut content = json!({ "type": 1, "content": format!("hello {token}") });
         let mut quotes = None;
@@ -169,7 +170,9 @@ impl World {
         }
         let no_persist = self.dice.chance(30);
         let deadline = self.dice.chance(150).then(|| Millis(self.dice.between(100, 8_000)));
-        let options = SendOptions { red_dot: self.dice.chance(900), no_persist, deadline, ..SendOptions::default() };
+        let topic = self.dice.chance(100).then(|| format!("topic {token}"));
+        let options =
+            SendOptions { red_dot: self.dice.chance(900), no_persist, deadline, topic, ..SendOptions::default() };
         let content = content.to_string().into_bytes();
         tell!(self, "{} says {} in {}", self.devices[device].name, number.0, channel.id);
         let fact = Fact::new(device, self.shared(device, &channel), token, no_persist, quotes);

@@ -1,9 +1,9 @@
 //! Deliberate defects, put between the core and its world: each is what the core would do if a rule of it were broken, and the
 //! oracle must find it. They stand here and not in the core, which is the same in every build.
 
-use jindou::client::{Input, Output};
+use jindou::client::{Event, Input, Output};
 use jindou::request::Response;
-use jindou::rows::{Answer, Mark};
+use jindou::rows::{Answer, Change, ChannelRow, Mark, Query};
 use jindou::store::MemoryStore;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,17 +18,17 @@ pub enum Defect {
     EarlyRecallDropped,
     /// After a reload the newest goes first.
     ResendOutOfOrder,
+    /// A recall leaves what others quote of it.
+    QuotesKept,
+    /// A recall leaves the last line of the conversation.
+    DigestKept,
+    /// The core keeps in its memory what a recall takes away.
+    MemoryKept,
+    /// A problem is told with the token of the login.
+    TokenInProblem,
 }
 
 impl Defect {
-    pub const ALL: [Defect; 5] = [
-        Defect::AckBeforeCommit,
-        Defect::DedupInMemoryOnly,
-        Defect::NewNumberOnRetry,
-        Defect::EarlyRecallDropped,
-        Defect::ResendOutOfOrder,
-    ];
-
     /// Spoils what the core is about to be told.
     pub fn spoil(self, input: &mut Input, disk: &MemoryStore) {
         match (self, input) {
@@ -52,6 +52,24 @@ impl Defect {
                     channel.marks.retain(|fed| is_here(&fed.mark, disk));
                 }
             }
+            _ => {}
+        }
+    }
+
+    /// Spoils what the core says.
+    pub fn spoil_output(self, output: &mut Output, disk: &MemoryStore) {
+        match (self, output) {
+            (Defect::QuotesKept, Output::Load(_, Query::Quoting { copies, .. })) => copies.clear(),
+            (Defect::DigestKept, Output::Store(_, batch)) => {
+                for change in &mut batch.changes {
+                    let Change::Channel(ChannelRow { channel, last: Some(last), .. }) = change else { continue };
+                    let old = disk.channels().find(|row| row.channel == *channel).and_then(|row| row.last.as_ref());
+                    if let Some(old) = old.filter(|old| old.message_seq == last.message_seq) {
+                        last.content.clone_from(&old.content);
+                    }
+                }
+            }
+            (Defect::TokenInProblem, Output::Event(Event::Problem { error })) => error.message.push_str("token-alice"),
             _ => {}
         }
     }

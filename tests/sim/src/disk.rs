@@ -39,6 +39,10 @@ impl Disk {
         self.pending.push_back(pending);
     }
 
+    pub fn is_busy(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     pub fn stores_under_way(&self) -> usize {
         self.pending.iter().filter(|pending| matches!(pending, Pending::Store { .. })).count()
     }

@@ -13,12 +13,16 @@ mod disk;
 mod model;
 mod network;
 mod plan;
+mod privacy;
+mod probe;
 mod rogue;
 mod story;
+mod withdrawn;
 mod world;
 
 pub use defect::Defect;
 pub use plan::{Faults, Plan};
+pub use probe::{Allocations, Look, Probe};
 
 use jindou::client::{Command, Page};
 use jindou::rows::OutboxState;
@@ -44,6 +48,7 @@ pub struct Outcome {
     pub promises: u64,
     pub purged: u64,
     pub crashes: u32,
+    pub memory_looks: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -56,8 +61,13 @@ pub struct Failure {
 
 /// Plays one plan. With `keep_story` a failure tells everything that led to it.
 pub fn run(plan: Plan, keep_story: bool) -> Result<Outcome, Failure> {
+    run_probed(plan, keep_story, Probe::default())
+}
+
+/// The same, with looks into the memory of the core.
+pub fn run_probed(plan: Plan, keep_story: bool, probe: Probe) -> Result<Outcome, Failure> {
     let seed = plan.seed;
-    let mut world = World::new(plan, keep_story);
+    let mut world = World::new(plan, keep_story, probe);
     world.play();
     match world.violation.take() {
         Some(what) => Err(Failure { seed, what, story: world.story.into_lines() }),
@@ -69,6 +79,7 @@ pub fn run(plan: Plan, keep_story: bool) -> Result<Outcome, Failure> {
             promises: world.model.promises,
             purged: world.model.purged,
             crashes: world.devices.iter().map(|device| device.life).sum(),
+            memory_looks: world.model.memory_looks,
         }),
     }
 }
@@ -81,7 +92,9 @@ impl World {
         self.run(until);
         self.check(World::check_delivered);
         self.check(World::check_timers);
+        self.check(World::check_memory);
         self.read_and_check(true);
+        self.check(World::check_memory);
         // A reload leads to the state that a quiet client would have had.
         for device in 0..self.devices.len() {
             self.check(|world| world.crash(device));

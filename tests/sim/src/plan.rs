@@ -88,6 +88,8 @@ pub struct Plan {
     pub forged: bool,
     /// Whether somebody is refused for a while.
     pub refusals: bool,
+    /// Whether an inspector listens.
+    pub traced: bool,
     pub defect: Option<Defect>,
 }
 
@@ -117,6 +119,7 @@ impl Plan {
             pause: if hurried { (20, 500) } else { (200, 4_000) },
             forged: dice.chance(300),
             refusals: dice.chance(300),
+            traced: dice.chance(200),
             defect: None,
         }
     }

@@ -16,18 +16,23 @@ use jindou_gateway::{
 
 use crate::app::App;
 use crate::business::{Business, Port};
+use crate::defect::Defect;
 use crate::device::{Device, EPOCH};
 use crate::dice::Dice;
 use crate::disk::{Disk, Pending};
 use crate::model::Model;
 use crate::network::{Link, Trouble};
 use crate::plan::{Faults, Plan};
+use crate::privacy::Privacy;
+use crate::probe::Probe;
 use crate::story::Story;
 
 pub const PEOPLE: [&str; 2] = ["alice", "bob"];
 pub const GROUP: &str = "team";
 /// More steps than any run needs: a world that never comes to rest ends here.
 const MOST_STEPS: u64 = 400_000;
+/// Steps from one look into the memory to the next.
+const MEMORY_EVERY: u64 = 16;
 /// Timers at one instant; work that is due at once takes some.
 const MOST_SPINS: u32 = 200;
 
@@ -71,6 +76,8 @@ pub struct World {
     pub next_conn: u64,
     pub second_address_is_down: bool,
     pub model: Model,
+    pub privacy: Privacy,
+    pub probe: Probe,
     pub story: Story,
     pub violation: Option<String>,
     agenda: BTreeMap<(u64, u64), Happening>,
@@ -81,7 +88,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(plan: Plan, keep_story: bool) -> World {
+    pub fn new(plan: Plan, keep_story: bool, probe: Probe) -> World {
         let mut dice = Dice::new(plan.seed);
         let config = GatewayConfig {
             token_auth: true,
@@ -100,6 +107,8 @@ impl World {
             next_conn: 0,
             second_address_is_down: false,
             model: Model::default(),
+            privacy: Privacy::default(),
+            probe,
             story: Story::new(keep_story),
             violation: None,
             agenda: BTreeMap::new(),
@@ -134,6 +143,7 @@ impl World {
                     visible: true,
                     spins: 0,
                     timers: 0,
+                    stirred: false,
                 };
                 self.devices.push(device);
             }
@@ -200,6 +210,9 @@ impl World {
             }
             self.settle();
             self.story.steps += 1;
+            if self.story.steps.is_multiple_of(MEMORY_EVERY) {
+                self.check_memory();
+            }
             if self.story.steps > MOST_STEPS {
                 self.fail("10: the world does not come to rest".to_owned());
             }
@@ -258,9 +271,9 @@ impl World {
         let it = &mut self.devices[device];
         it.life += 1;
         it.born = now;
-        let config = Config { device_flag: it.flag, ..Config::new(it.person) };
+        let config = Config { device_flag: it.flag, trace: self.plan.traced, ..Config::new(it.person) };
         let epoch = it.disk.store.claim();
-        it.client = Some(Client::new(config, epoch, entropy));
+        it.client = Some(self.probe.within(device, || Client::new(config, epoch, entropy)));
         it.connections.clear();
         it.requests.clear();
         it.app.start();
@@ -302,8 +315,19 @@ impl World {
             defect.spoil(&mut input, &it.disk.store);
         }
         let now = it.now(self.now);
+        if it.client.is_some() {
+            self.check_print(device, &input);
+        }
+        let it = &mut self.devices[device];
         let Some(client) = &mut it.client else { return };
-        client.handle(now, input);
+        it.stirred = true;
+        let input = self.probe.hand_over(device, input);
+        if self.plan.defect == Some(Defect::MemoryKept)
+            && let Input::Loaded(_, Ok(jindou::rows::Answer::Messages(rows))) = &input
+        {
+            self.probe.within(device, || rows.iter().for_each(|row| core::mem::forget(row.content.clone())));
+        }
+        self.probe.within(device, || client.handle(now, input));
         self.drain(device);
     }
 
@@ -320,9 +344,13 @@ impl World {
         loop {
             let it = &mut self.devices[device];
             let Some(client) = &mut it.client else { return };
-            let Some(output) = client.poll_output() else { break };
+            let Some(output) = self.probe.within(device, || client.poll_output()) else { break };
             if self.dice.chance(rate) {
                 return self.crash(device);
+            }
+            let mut output = self.probe.own_output(output);
+            if let Some(defect) = self.plan.defect {
+                defect.spoil_output(&mut output, &self.devices[device].disk.store);
             }
             self.perform(device, output);
             if self.violation.is_some() {
@@ -337,6 +365,8 @@ impl World {
     fn perform(&mut self, device: usize, output: Output) {
         let life = self.devices[device].life;
         let told = self.plan.defect.is_some_and(|defect| defect.answers_at_once(&output));
+        self.check_print(device, &output);
+        self.check_texts_of(device, &output);
         match output {
             Output::Store(id, batch) => {
                 let it = &self.devices[device];

@@ -127,6 +127,21 @@ fn sending_again_out_of_order_is_found() {
 }
 
 #[test]
+fn quotes_that_a_recall_leaves_are_found() {
+    is_found(Defect::QuotesKept, "in the row of");
+}
+
+#[test]
+fn a_conversation_that_a_recall_leaves_is_found() {
+    is_found(Defect::DigestKept, "in a conversation");
+}
+
+#[test]
+fn a_token_in_a_problem_is_found() {
+    is_found(Defect::TokenInProblem, "8: ");
+}
+
+#[test]
 fn without_faults_every_message_is_stored_once() {
     for seed in 0..10 {
         let outcome = run(Plan::calm(seed), false).unwrap_or_else(|failure| panic!("seed {seed}: {}", failure.what));
