@@ -34,6 +34,8 @@ pub struct Device {
     /// Timers that came one after the other without time passing: a core that asks for them for ever would burn a CPU.
     pub spins: u32,
     pub timers: u32,
+    /// Its database is not read yet, or failed: what comes meanwhile waits.
+    pub reading: bool,
     /// It did something since its memory was looked into.
     pub stirred: bool,
 }

@@ -178,6 +178,7 @@ impl World {
                 }
             }
             Event::Problem { error } => {
+                self.devices[device].reading |= error.code == ErrorCode::Storage;
                 tell!(self, "{} has a problem: {}", self.devices[device].name, error.message);
             }
             Event::Quarantined { why, .. } => {

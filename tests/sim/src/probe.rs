@@ -73,12 +73,12 @@ impl Probe {
 }
 
 impl World {
-    /// Looks into the memory of every core that has nothing under way: no batch, no question, nothing handed over.
+    /// Looks into the memory of every core that has nothing under way: no batch, no question, nothing that waits.
     pub fn check_memory(&mut self) {
         let Some(allocations) = self.probe.0 else { return };
         for device in 0..self.devices.len() {
             let it = &self.devices[device];
-            if it.client.is_none() || it.disk.is_busy() || !it.requests.is_empty() {
+            if it.client.is_none() || it.reading || it.disk.is_busy() || !it.requests.is_empty() {
                 continue;
             }
             let gone = self.gone_from_memory(device);

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jindou::client::{Client, ConnectionId, Input, Output, RequestId};
 use jindou::config::Config;
 use jindou::request::{FetchFailure, Request, Response};
+use jindou::rows::Answer;
 use jindou_business::rules::Role;
 use jindou_business::rules::recall::Policy;
 use jindou_gateway::{
@@ -143,6 +144,7 @@ impl World {
                     visible: true,
                     spins: 0,
                     timers: 0,
+                    reading: false,
                     stirred: false,
                 };
                 self.devices.push(device);
@@ -270,6 +272,7 @@ impl World {
         let now = self.now;
         let it = &mut self.devices[device];
         it.life += 1;
+        it.reading = true;
         it.born = now;
         let config = Config { device_flag: it.flag, trace: self.plan.traced, ..Config::new(it.person) };
         let epoch = it.disk.store.claim();
@@ -321,9 +324,10 @@ impl World {
         let it = &mut self.devices[device];
         let Some(client) = &mut it.client else { return };
         it.stirred = true;
+        it.reading &= !matches!(input, Input::Loaded(_, Ok(Answer::Hydrated { .. })));
         let input = self.probe.hand_over(device, input);
         if self.plan.defect == Some(Defect::MemoryKept)
-            && let Input::Loaded(_, Ok(jindou::rows::Answer::Messages(rows))) = &input
+            && let Input::Loaded(_, Ok(Answer::Messages(rows))) = &input
         {
             self.probe.within(device, || rows.iter().for_each(|row| core::mem::forget(row.content.clone())));
         }
