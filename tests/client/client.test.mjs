@@ -95,13 +95,13 @@ test("a content that is no object of JSON arrives as it is: a text, or bytes", {
   await sendRaw("[1]");
   await sendRaw([0xff, 0x00, 0xfe]);
   await a.page.waitForFunction(() => globalThis.heard.filter((event) => event.type === "message").length === 2, null, { timeout: 15_000 });
-  const shape = (message) => [message.content.constructor.name, ...message.content];
-  const page = await a.run(async ([channelId, shape]) => {
+  const page = await a.run(async (channelId) => {
+    const shape = (message) => [message.content.constructor.name, ...message.content];
     const { messages } = await globalThis.im.messages({ channelId, channelType: 1 });
     const told = globalThis.heard.filter((event) => event.type === "message").map((event) => event.message);
     const [last] = await globalThis.im.conversations();
-    return [messages, told, [last.lastMessage]].map((list) => list.map(new Function(`return ${shape}`)()));
-  }, [bob.uid, shape.toString()]);
+    return [messages, told, [last.lastMessage]].map((list) => list.map(shape));
+  }, bob.uid);
   assert.deepEqual(page, [[["String", "[", "1", "]"], ["Uint8Array", 255, 0, 254]], [["String", "[", "1", "]"], ["Uint8Array", 255, 0, 254]], [["Uint8Array", 255, 0, 254]]]);
   await alice.context.close();
 });
