@@ -67,3 +67,8 @@ pub fn below_seq(channel: &JsValue, end: MessageSeq) -> Result<KeyRange, rexie::
 pub fn range(first: &JsValue, end: &JsValue) -> Result<KeyRange, rexie::Error> {
     Ok(KeyRange::bound(first, end, Some(false), Some(true))?)
 }
+
+/// Every key that is a number.
+pub fn numbers() -> Result<KeyRange, rexie::Error> {
+    range(&0.into(), &f64::INFINITY.into())
+}

@@ -22,4 +22,5 @@ mod seen;
 mod socket;
 pub mod store;
 pub mod tabs;
+mod writes;
 mod yielder;

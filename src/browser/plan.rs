@@ -5,8 +5,10 @@
 
 use crate::channel::{Channel, ClientMsgNo};
 use crate::id::{MessageId, MessageSeq};
-use crate::rows::{AuditRow, Change, ChannelRow, Mark, MessageRow, Meta, OutboxRow, QuarantineRow};
+use crate::rows::{AuditRow, Change, ChannelRow, Mark, MessageRow, Meta, OutboxRow, QuarantineRow, Seen, seen_hash};
 use crate::sorted::{Map, Set};
+use crate::store::codec;
+use crate::store::journal::Note;
 use crate::time::Wall;
 
 use super::schema;
@@ -86,14 +88,35 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// The object stores that the transaction needs; `meta` always, for the epoch.
+    /// What the journal keeps of it, one note a channel.
+    pub fn notes(&self) -> Vec<Note> {
+        let mut rows = self.channels.clone();
+        let mut notes = Vec::new();
+        for (channel, timeline) in &self.timelines {
+            let (seen, row) = (timeline.seen(), rows.remove(*channel));
+            if !seen.is_empty() || row.is_some() {
+                notes.push(Note { channel: (*channel).clone(), seen, row: row.map(codec::encode) });
+            }
+        }
+        notes.extend(rows.into_values().map(|row| Note {
+            channel: row.channel.clone(),
+            seen: Vec::new(),
+            row: Some(codec::encode(row)),
+        }));
+        notes
+    }
+
+    /// The object stores that the transaction needs; `meta` always, for the epoch, and `journal`, which may be read anew.
     pub fn tables(&self) -> Vec<&'static str> {
         let timelines = !self.timelines.is_empty();
+        let folds = timelines || !self.channels.is_empty();
         let wanted = [
             (schema::META, true),
+            (schema::JOURNAL, true),
             (schema::MESSAGES, timelines),
-            (schema::SEEN, timelines),
-            (schema::CHANNELS, !self.channels.is_empty()),
+            // A batch that fills the journal, or takes something away, writes what the journal holds into these two.
+            (schema::SEEN, folds),
+            (schema::CHANNELS, folds),
             (schema::OUTBOX, !self.outbox.is_empty()),
             (schema::MARKS, !self.marks.is_empty()),
             (schema::COMMANDS, !self.commands.is_empty() || self.commands_before.is_some()),
@@ -105,6 +128,13 @@ impl<'a> Plan<'a> {
 }
 
 impl Timeline<'_> {
+    /// The dedup information of the rows that are put.
+    fn seen(&self) -> Vec<Seen> {
+        let rows = self.rows.iter().filter_map(|(seq, row)| Some((seq, (*row)?)));
+        let named = rows.filter(|(_, row)| !row.client_msg_no.is_empty());
+        named.map(|(seq, row)| Seen { hash: seen_hash(&row.from, &row.client_msg_no), placed_at: *seq }).collect()
+    }
+
     /// Whether a row that may be stored leaves its place, so that its dedup information must go too.
     pub fn takes_away(&self) -> bool {
         self.forget.is_some() || self.rows.values().any(Option::is_none)

@@ -1,7 +1,7 @@
 //! The persistence contract over IndexedDB, by rexie.
 //!
-//! One transaction a batch, one record a message. Of its requests only the last is awaited, and success is `Committed` and
-//! nothing else. The epoch is read in the same transaction that writes.
+//! One transaction a batch, one record a message; dedup information and channel rows go through a journal (`store::journal`),
+//! of which memory has a copy. Success is `Committed` and nothing else. The epoch is read in the same transaction that writes.
 //!
 //! The browser may take the database away at any time (another tab upgrades it, a person clears the site's data, the
 //! process that holds it dies). Then the next transaction does not begin; it is opened again, and if it came back
@@ -18,17 +18,18 @@ use crate::channel::Channel;
 use crate::client::StoreFailure;
 use crate::id::{MessageId, MessageSeq};
 use crate::json::MAX_SAFE_INTEGER;
-use crate::rows::{Answer, Batch, Copy, Epoch, Mark, MessageRow, OutboxRow, Query, Seen, seen_hash};
+use crate::rows::{Answer, Batch, ChannelRow, Copy, Epoch, Mark, MessageRow, OutboxRow, Query, Seen};
 use crate::sorted::{Map, Set};
 use crate::store::codec::{self, Field};
+use crate::store::journal::{Journal, Note};
 use crate::store::{quoted, same_message};
 use crate::time::Wall;
 
 use super::clock;
-use super::failure::{self, Failure};
-use super::plan::{MarkChange, Plan, Timeline};
-use super::seen::{self, Tail};
-use super::{keys, schema};
+use super::failure::Failure;
+use super::plan::{MarkChange, Plan};
+use super::writes::{Writes, commit};
+use super::{keys, schema, seen};
 
 const EPOCH: &str = "epoch";
 const META: &str = "meta";
@@ -42,7 +43,9 @@ pub struct IndexedStore {
     /// Names the runs that this handle writes, so that they never meet those of another.
     handle: f64,
     next_run: Cell<u64>,
-    tails: RefCell<Map<Channel, Tail>>,
+    /// As the database had it under this epoch. Nothing where that is not known: before the first use, after a failure, and
+    /// while a transaction works on it.
+    journal: Cell<Option<(Epoch, Journal)>>,
     epoch: Cell<Epoch>,
     unreadable: Cell<u32>,
 }
@@ -59,7 +62,7 @@ impl IndexedStore {
             database: RefCell::new(Some(database)),
             handle,
             next_run: Cell::new(0),
-            tails: RefCell::default(),
+            journal: Cell::default(),
             epoch: Cell::default(),
             unreadable: Cell::new(0),
         })
@@ -68,14 +71,9 @@ impl IndexedStore {
     /// Begins a tenure: from now on batches of older ones are refused, whoever sends them.
     pub async fn claim(&self) -> Result<Epoch, StoreFailure> {
         let tx = self.begin(&[schema::META], TransactionMode::ReadWrite).await?;
-        let claimed = async {
-            let meta = tx.store(schema::META)?;
-            let epoch = Epoch(stored_epoch(&meta).await?.0 + 1);
-            meta.put(&number(epoch.0), Some(&EPOCH.into())).await?;
-            Ok(epoch)
-        };
-        let claimed = claimed.await;
-        let epoch = finish(tx, claimed).await?;
+        let claimed = stored_epoch(&tx).await.map(|stored| Epoch(stored.0 + 1));
+        let epoch = claimed.as_ref().copied().unwrap_or_default();
+        commit(tx, claimed.map(remember)).await?;
         self.epoch.set(epoch);
         Ok(epoch)
     }
@@ -100,11 +98,11 @@ impl IndexedStore {
     pub async fn apply(&self, batch: &Batch) -> Result<(), StoreFailure> {
         let plan = Plan::new(&batch.changes);
         let tx = self.begin(&plan.tables(), TransactionMode::ReadWrite).await?;
-        let mut tails = Map::new();
-        let written = self.write(&tx, batch.epoch, &plan, &mut tails).await;
-        finish(tx, written).await?;
+        let mut journal = Journal::default();
+        let writes = self.writes(&tx, batch.epoch, &plan, &mut journal).await;
+        commit(tx, writes).await?;
         self.epoch.set(self.epoch.get().max(batch.epoch));
-        self.tails.borrow_mut().append(&mut tails);
+        self.journal.set(Some((batch.epoch, journal)));
         Ok(())
     }
 
@@ -119,123 +117,141 @@ impl IndexedStore {
         }?)
     }
 
-    async fn write(
+    /// What a transaction of this batch writes, and the journal as it is then.
+    async fn writes(
         &self,
         tx: &Transaction,
         epoch: Epoch,
         plan: &Plan<'_>,
-        tails: &mut Map<Channel, Tail>,
-    ) -> Result<(), Failure> {
-        let meta = tx.store(schema::META)?;
-        let stored = stored_epoch(&meta).await?;
+        journal: &mut Journal,
+    ) -> Result<Writes, Failure> {
+        let stored;
+        (stored, *journal) = self.journal(tx).await?;
         if epoch < stored {
             return Err(Failure::Fenced);
         }
-        if epoch > stored {
-            meta.put_all(core::iter::once((number(epoch.0), Some(EPOCH.into())))).await?;
-        }
+        let mut writes = if epoch > stored { remember(epoch) } else { Writes::default() };
         if let Some(row) = plan.meta {
-            meta.put_all(core::iter::once((bytes(row), Some(META.into())))).await?;
+            writes.put(schema::META, META.into(), bytes(row));
         }
-        self.write_timelines(tx, &plan.timelines, tails).await?;
-        self.write_marks(tx, plan).await?;
-        let channels = plan.channels.values().map(|row| (bytes(*row), Some(keys::channel(&row.channel).into())));
-        put(tx, schema::CHANNELS, channels).await?;
+        write_messages(plan, &mut writes)?;
+        let left = self.left_of_seen(tx, plan, journal).await?;
+        let records = journal.add(plan.notes());
+        if left.is_empty() && !journal.is_full() {
+            for (number, value) in records {
+                writes.put(schema::JOURNAL, from_number(number), Uint8Array::from(value.as_slice()).into());
+            }
+        } else {
+            self.fold(journal, left, &mut writes)?;
+        }
+        self.write_marks(tx, plan, &mut writes).await?;
         if let Some(before) = plan.commands_before {
             let earlier = keys::range(&keys::one(&keys::time(Wall(i64::MIN))), &keys::one(&keys::time(before)))?;
-            tx.store(schema::COMMANDS)?.delete(earlier.into()).await?;
+            writes.delete(schema::COMMANDS, earlier.into());
         }
-        let commands = plan.commands.iter().map(|(at, id)| {
+        for (at, id) in plan.commands.iter() {
             let id = JsValue::from_str(&id.to_string());
-            (id.clone(), Some(keys::pair(&keys::time(*at), &id)))
-        });
-        put(tx, schema::COMMANDS, commands).await?;
-        for client_msg_no in plan.outbox.iter().filter(|(_, row)| row.is_none()).map(|(key, _)| key) {
-            tx.store(schema::OUTBOX)?.delete(client_msg_no.as_str().into()).await?;
+            writes.put(schema::COMMANDS, keys::pair(&keys::time(*at), &id), id);
         }
-        let outbox = plan.outbox.values().flatten();
-        let outbox = outbox.map(|row| (bytes(*row), Some(row.client_msg_no.as_str().into())));
-        put(tx, schema::OUTBOX, outbox).await?;
-        let quarantine = plan.quarantine.values();
-        let quarantine = quarantine.map(|row| (bytes(*row), Some(row.message_id.to_string().into())));
-        put(tx, schema::QUARANTINE, quarantine).await?;
-        put(tx, schema::AUDIT, plan.audit.values().map(|row| (bytes(*row), Some(number(row.ordinal))))).await
+        for (client_msg_no, row) in &plan.outbox {
+            let key = client_msg_no.as_str().into();
+            match row {
+                Some(row) => writes.put(schema::OUTBOX, key, bytes(*row)),
+                None => writes.delete(schema::OUTBOX, key),
+            }
+        }
+        for (id, row) in &plan.quarantine {
+            writes.put(schema::QUARANTINE, id.to_string().into(), bytes(*row));
+        }
+        for (ordinal, row) in &plan.audit {
+            writes.put(schema::AUDIT, from_number(*ordinal), bytes(*row));
+        }
+        Ok(writes)
     }
 
-    async fn write_timelines(
+    /// The journal, read again where it is not known or another writer came between, and the epoch under which it stands.
+    async fn journal(&self, tx: &Transaction) -> Result<(Epoch, Journal), Failure> {
+        let stored = stored_epoch(tx).await?;
+        if let Some(known) = self.journal.take().filter(|(epoch, _)| *epoch == stored) {
+            return Ok(known);
+        }
+        let records = tx.store(schema::JOURNAL)?.get_all(None, None).await?;
+        Ok((stored, Journal::read(records.iter().map(|record| self.read_one(record)))))
+    }
+
+    /// For each channel from which the batch takes messages away: what remains of its dedup information, wherever it was.
+    async fn left_of_seen(
         &self,
         tx: &Transaction,
-        timelines: &Map<&Channel, Timeline<'_>>,
-        tails: &mut Map<Channel, Tail>,
-    ) -> Result<(), Failure> {
-        if timelines.is_empty() {
-            return Ok(());
+        plan: &Plan<'_>,
+        journal: &mut Journal,
+    ) -> Result<Vec<Note>, Failure> {
+        let mut left = Vec::new();
+        for (channel, timeline) in plan.timelines.iter().filter(|(_, timeline)| timeline.takes_away()) {
+            let mut seen = journal.take_seen(channel);
+            let runs =
+                tx.store(schema::SEEN)?.get_all(Some(keys::all_of(&keys::channel(channel).into())?), None).await?;
+            seen.extend(seen::from_values(&runs));
+            seen.retain(|seen| timeline.keeps(seen.placed_at));
+            left.push(Note { channel: (*channel).clone(), seen, row: None });
         }
-        let (messages, runs) = (tx.store(schema::MESSAGES)?, tx.store(schema::SEEN)?);
-        let (mut rows, mut records) = (Vec::new(), Vec::new());
-        for (channel, timeline) in timelines {
-            let name = keys::channel(channel);
-            let key = JsValue::from_str(&name);
-            let mut added = Vec::new();
-            for (seq, row) in &timeline.rows {
-                let Some(row) = row else { continue };
-                if !row.client_msg_no.is_empty() {
-                    added.push(Seen { hash: seen_hash(&row.from, &row.client_msg_no), placed_at: *seq });
-                }
-                rows.push((record(&name, row), Some(keys::pair(&key, &keys::seq(*seq)))));
-            }
-            let mut next = self.next_run.get();
-            let written = if timeline.takes_away() {
-                if let Some(first) = timeline.forget {
-                    messages.delete(keys::from_seq(&key, first)?.into()).await?;
-                }
-                for seq in timeline.rows.iter().filter(|(_, row)| row.is_none()).map(|(seq, _)| seq) {
-                    messages.delete(keys::pair(&key, &keys::seq(*seq))).await?;
-                }
-                let mut left = seen::from_values(&runs.get_all(Some(keys::all_of(&key)?), None).await?);
-                left.retain(|seen| timeline.keeps(seen.placed_at));
-                left.extend(added);
-                runs.delete(keys::all_of(&key)?.into()).await?;
-                tails.insert((*channel).clone(), Tail::default());
-                seen::runs(left, &mut next)
-            } else if added.is_empty() {
-                Vec::new()
-            } else {
-                let tail = self.tails.borrow().get(*channel).cloned().unwrap_or_default();
-                let (written, tail) = tail.join(added, &mut next);
-                tails.insert((*channel).clone(), tail);
-                written
-            };
-            // Numbers are never given twice, even if this transaction fails.
-            self.next_run.set(next);
-            records.extend(written.into_iter().map(|run| self.run(&key, &run)));
-        }
-        runs.put_all(records.into_iter()).await?;
-        Ok(messages.put_all(rows.into_iter()).await?)
+        Ok(left)
     }
 
-    async fn write_marks(&self, tx: &Transaction, plan: &Plan<'_>) -> Result<(), Failure> {
+    /// Writes what the journal holds into the channels' own records; those in `left` replace all runs of their channels.
+    fn fold(&self, journal: &mut Journal, left: Vec<Note>, writes: &mut Writes) -> Result<(), Failure> {
+        for note in &left {
+            writes.delete(schema::SEEN, keys::all_of(&keys::channel(&note.channel).into())?.into());
+        }
+        if journal.records() > 0 {
+            writes.delete(schema::JOURNAL, keys::numbers()?.into());
+        }
+        for (channel, note) in journal.fold(left) {
+            let name = JsValue::from_str(&keys::channel(&channel));
+            self.write_runs(&name, &note.seen, writes);
+            if let Some(row) = note.row {
+                writes.put(schema::CHANNELS, name, Uint8Array::from(row.as_slice()).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn write_runs(&self, channel: &JsValue, seen: &[Seen], writes: &mut Writes) {
+        for run in seen::to_values(seen) {
+            // Numbers are never given twice, even if this transaction fails.
+            let number = self.next_run.get() + 1;
+            self.next_run.set(number);
+            writes.put(schema::SEEN, keys::triple(channel, &self.handle.into(), &from_number(number)), run);
+        }
+    }
+
+    async fn write_marks(&self, tx: &Transaction, plan: &Plan<'_>, writes: &mut Writes) -> Result<(), Failure> {
         for (channel, changes) in &plan.marks {
-            let table = tx.store(schema::MARKS)?;
             let key = JsValue::from_str(&keys::channel(channel));
-            let mut marks: Vec<Mark> = self.read(table.get_all(Some(keys::all_of(&key)?), None).await?);
+            let mut stored: Vec<Mark> =
+                self.read(tx.store(schema::MARKS)?.get_all(Some(keys::all_of(&key)?), None).await?);
+            let mut put: Vec<&Mark> = Vec::new();
             for change in changes {
                 let (MarkChange::Put(mark) | MarkChange::Gone(mark)) = change;
-                for known in marks.extract_if(.., |known| same_message(known, mark)) {
-                    table.delete(mark_key(&key, &known)).await?;
+                for gone in stored.extract_if(.., |known| same_message(known, mark)) {
+                    writes.delete(schema::MARKS, mark_key(&key, &gone));
                 }
+                put.retain(|known| !same_message(known, mark));
                 if let MarkChange::Put(mark) = change {
-                    table.put(&bytes(*mark), Some(&mark_key(&key, mark))).await?;
-                    marks.push((*mark).clone());
+                    put.push(mark);
                 }
+            }
+            for mark in put {
+                writes.put(schema::MARKS, mark_key(&key, mark), bytes(mark));
             }
         }
         Ok(())
     }
 
     async fn hydrated(&self) -> Result<Answer, Failure> {
-        let tables = [schema::META, schema::OUTBOX, schema::CHANNELS, schema::COMMANDS];
+        let tables = [schema::META, schema::JOURNAL, schema::OUTBOX, schema::CHANNELS, schema::COMMANDS];
         let tx = self.begin(&tables, TransactionMode::ReadOnly).await?;
+        let (epoch, journal) = self.journal(&tx).await?;
         let [meta, outbox, channels, commands] = [
             tx.store(schema::META)?,
             tx.store(schema::OUTBOX)?,
@@ -256,12 +272,20 @@ impl IndexedStore {
         let mut commands: Vec<MessageId> = commands.collect();
         commands.sort_unstable();
         commands.dedup();
-        Ok(Answer::Hydrated { meta, outbox: outbox.into_values().collect(), channels: self.read(channels?), commands })
+        let folded: Vec<ChannelRow> = self.read(channels?);
+        let newer = journal.rows().filter_map(|row| self.decoded(Some(row)));
+        let channels: Map<Channel, ChannelRow> =
+            folded.into_iter().chain(newer).map(|row| (row.channel.clone(), row)).collect();
+        self.journal.set(Some((epoch, journal)));
+        let (outbox, channels) = (outbox.into_values().collect(), channels.into_values().collect());
+        Ok(Answer::Hydrated { meta, outbox, channels, commands })
     }
 
     async fn channel(&self, channel: &Channel) -> Result<Answer, Failure> {
         let name = JsValue::from_str(&keys::channel(channel));
-        let tx = self.begin(&[schema::SEEN, schema::MESSAGES, schema::MARKS], TransactionMode::ReadOnly).await?;
+        let tables = [schema::META, schema::JOURNAL, schema::SEEN, schema::MESSAGES, schema::MARKS];
+        let tx = self.begin(&tables, TransactionMode::ReadOnly).await?;
+        let (epoch, journal) = self.journal(&tx).await?;
         let runs = tx.store(schema::SEEN)?;
         let copied = tx.store(schema::MESSAGES)?.index(schema::COPIED)?;
         let marks = tx.store(schema::MARKS)?;
@@ -272,35 +296,33 @@ impl IndexedStore {
         )
         .await;
         let runs = runs?;
-        let seen = seen::from_values(&runs);
+        let mut seen = seen::from_values(&runs);
+        let in_journal: Vec<Seen> = journal.seen(channel).collect();
+        self.journal.set(Some((epoch, journal)));
         if runs.len() >= seen::MANY {
+            let tx = self.begin(&[schema::META, schema::SEEN], TransactionMode::ReadWrite).await?;
             // A failure leaves the runs as they were, and they are merged another time.
-            let _ = self.merge(channel, &name, seen.clone()).await;
+            let _ = self.merge(tx, &name, &seen).await;
         }
+        seen.extend(in_journal);
         let copied: Vec<MessageRow> = self.read(copied?);
         let aliases = copied.iter().flat_map(|row| row.copies.iter().map(|copy| (*copy, row.message_seq))).collect();
         Ok(Answer::Channel { seen, aliases, marks: self.read(marks?) })
     }
 
     /// Writes a channel's runs as one. Nothing comes between the reading and this: calls follow each other.
-    async fn merge(&self, channel: &Channel, name: &JsValue, seen: Vec<Seen>) -> Result<(), StoreFailure> {
-        let tx = self.begin(&[schema::META, schema::SEEN], TransactionMode::ReadWrite).await?;
-        let merged = async {
-            if self.epoch.get() < stored_epoch(&tx.store(schema::META)?).await? {
+    async fn merge(&self, tx: Transaction, channel: &JsValue, seen: &[Seen]) -> Result<(), Failure> {
+        let all = keys::all_of(channel)?;
+        let writes = stored_epoch(&tx).await.and_then(|stored| {
+            if self.epoch.get() < stored {
                 return Err(Failure::Fenced);
             }
-            let table = tx.store(schema::SEEN)?;
-            table.delete(keys::all_of(name)?.into()).await?;
-            let mut next = self.next_run.get();
-            let runs = seen::runs(seen, &mut next);
-            self.next_run.set(next);
-            table.put_all(runs.iter().map(|run| self.run(name, run))).await?;
-            Ok(())
-        };
-        let merged = merged.await;
-        finish(tx, merged).await?;
-        self.tails.borrow_mut().remove(channel);
-        Ok(())
+            let mut writes = Writes::default();
+            writes.delete(schema::SEEN, all.into());
+            self.write_runs(channel, seen, &mut writes);
+            Ok(writes)
+        });
+        commit(tx, writes).await
     }
 
     async fn page(&self, channel: &Channel, before: Option<MessageSeq>, limit: usize) -> Result<Answer, Failure> {
@@ -371,15 +393,19 @@ impl IndexedStore {
 
     /// The rows that can be read; the others are counted, stay where they are and are not shown.
     fn read<T: Field>(&self, values: Vec<JsValue>) -> Vec<T> {
-        let all = values.len();
-        let rows: Vec<T> = values.iter().filter_map(|value| codec::decode(&row_of(value)?.to_vec())).collect();
-        self.unreadable.set(self.unreadable.get() + (all - rows.len()) as u32);
-        rows
+        values.iter().filter_map(|value| self.read_one(value)).collect()
     }
 
-    fn run(&self, channel: &JsValue, run: &seen::Run) -> (JsValue, Option<JsValue>) {
-        let key = keys::triple(channel, &JsValue::from_f64(self.handle), &number(run.number));
-        (seen::to_value(&run.entries), Some(key))
+    fn read_one<T: Field>(&self, value: &JsValue) -> Option<T> {
+        self.decoded(row_of(value).map(|row| row.to_vec()).as_deref())
+    }
+
+    fn decoded<T: Field>(&self, bytes: Option<&[u8]>) -> Option<T> {
+        let row = bytes.and_then(codec::decode);
+        if row.is_none() {
+            self.unreadable.set(self.unreadable.get() + 1);
+        }
+        row
     }
 
     async fn begin(&self, tables: &[&str], mode: TransactionMode) -> Result<Transaction, Failure> {
@@ -400,22 +426,16 @@ impl IndexedStore {
             return Err(Failure::Failed("the database is closed".to_owned()));
         };
         old.close();
+        self.journal.take();
         let database = open(&self.name).await?;
         let tx = database.transaction(&[schema::META], TransactionMode::ReadWrite)?;
         let epoch = self.epoch.get();
-        let stored = async {
-            let meta = tx.store(schema::META)?;
-            let stored = stored_epoch(&meta).await?;
-            if stored < epoch {
-                meta.put(&number(epoch.0), Some(&EPOCH.into())).await?;
-            }
-            Ok(stored)
-        };
-        let stored = stored.await;
-        let stored = finish(tx, stored).await;
+        let stored = stored_epoch(&tx).await;
+        let emptied = stored.as_ref().is_ok_and(|stored| *stored < epoch);
+        let reopened = commit(tx, stored.map(|stored| remember(stored.max(epoch)))).await;
         self.database.replace(Some(database));
-        if stored? < epoch {
-            self.tails.borrow_mut().clear();
+        reopened?;
+        if emptied {
             return Err(Failure::Failed("the browser emptied the database".to_owned()));
         }
         Ok(())
@@ -430,37 +450,33 @@ fn blocked() -> Failure {
     Failure::Failed("another tab keeps an older version of the database open".to_owned())
 }
 
-/// Only a commit is success; what failed takes everything with it.
-async fn finish<T>(tx: Transaction, written: Result<T, Failure>) -> Result<T, Failure> {
-    match written {
-        Ok(value) => {
-            failure::committed(tx.done().await).await?;
-            Ok(value)
-        }
-        Err(failure) => {
-            // An error means that it is aborted already.
-            let _ = tx.abort().await;
-            Err(failure.explained().await)
-        }
-    }
-}
-
-async fn stored_epoch(meta: &Store) -> Result<Epoch, Failure> {
-    let stored = meta.get(EPOCH.into()).await?.and_then(|value| value.as_f64());
+async fn stored_epoch(tx: &Transaction) -> Result<Epoch, Failure> {
+    let stored = tx.store(schema::META)?.get(EPOCH.into()).await?.and_then(|value| value.as_f64());
     Ok(Epoch(stored.unwrap_or_default() as u64))
 }
 
-/// All rows of one table, of which only the last is awaited.
-async fn put(
-    tx: &Transaction,
-    table: &str,
-    rows: impl Iterator<Item = (JsValue, Option<JsValue>)>,
-) -> Result<(), Failure> {
-    let rows: Vec<_> = rows.collect();
-    if rows.is_empty() {
-        return Ok(());
+fn remember(epoch: Epoch) -> Writes {
+    let mut writes = Writes::default();
+    writes.put(schema::META, EPOCH.into(), from_number(epoch.0));
+    writes
+}
+
+fn write_messages(plan: &Plan<'_>, writes: &mut Writes) -> Result<(), Failure> {
+    for (channel, timeline) in &plan.timelines {
+        let name = keys::channel(channel);
+        let key = JsValue::from_str(&name);
+        if let Some(first) = timeline.forget {
+            writes.delete(schema::MESSAGES, keys::from_seq(&key, first)?.into());
+        }
+        for (seq, row) in &timeline.rows {
+            let place = keys::pair(&key, &keys::seq(*seq));
+            match row {
+                Some(row) => writes.put(schema::MESSAGES, place, record(&name, row)),
+                None => writes.delete(schema::MESSAGES, place),
+            }
+        }
     }
-    Ok(tx.store(table)?.put_all(rows.into_iter()).await?)
+    Ok(())
 }
 
 fn bytes<T: Field>(row: &T) -> JsValue {
@@ -504,6 +520,6 @@ fn only(key: &JsValue) -> Result<KeyRange, Failure> {
 }
 
 /// Epochs, ordinals and run numbers are counted up from 1 and never leave the safe integers.
-fn number(value: u64) -> JsValue {
+fn from_number(value: u64) -> JsValue {
     JsValue::from_f64(value as f64)
 }

@@ -98,9 +98,11 @@ impl Batches {
         if self.under_way.is_some() {
             return;
         }
-        let (mut changes, mut after, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let (mut changes, mut after, mut bytes): (Vec<Change>, _, _) = (Vec::new(), Vec::new(), 0);
+        let (mut rows, mut channels) = (0, Set::new());
         while let Some(piece) = self.pieces.front() {
-            let full = changes.len() + piece.changes.len() > ROWS || bytes + piece.bytes > BYTES;
+            rows += piece.changes.iter().filter(|change| is_row(change, &mut channels)).count();
+            let full = rows > ROWS || bytes + piece.bytes > BYTES;
             if full && !changes.is_empty() {
                 break;
             }
@@ -187,6 +189,15 @@ fn size(change: &Change) -> usize {
         Change::Outbox(row) => row.content.len(),
         Change::Quarantine(row) => row.raw.len(),
         _ => 0,
+    }
+}
+
+/// Whether a change counts, when of those that `keep_last_rows` takes out one was counted already.
+fn is_row(change: &Change, channels: &mut Set<Channel>) -> bool {
+    match change {
+        Change::Channel(row) => !channels.contains(&row.channel) && channels.insert(row.channel.clone()),
+        Change::Meta(_) => false,
+        _ => true,
     }
 }
 

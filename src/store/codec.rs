@@ -7,15 +7,24 @@ use crate::channel::{Channel, ClientMsgNo, Uid};
 use crate::id::{MessageId, MessageSeq};
 use crate::rows::{
     AuditRow, ChannelRow, Copy, Digest, Mark, MarkState, MessageRow, MessageState, Meta, OutboxRow, OutboxState,
-    QuarantineRow, Range, Role,
+    QuarantineRow, Range, Role, Seen,
 };
 use crate::time::Wall;
+
+use super::journal::Note;
 
 const VERSION: u8 = 1;
 
 pub fn encode<T: Field>(row: &T) -> Vec<u8> {
     let mut out = vec![VERSION];
     row.write(&mut out);
+    out
+}
+
+/// As a `Vec` of them.
+pub fn encode_all<T: Field>(items: &[T]) -> Vec<u8> {
+    let mut out = vec![VERSION];
+    write_list(items, &mut out);
     out
 }
 
@@ -142,13 +151,17 @@ impl Field for bool {
 
 impl<T: Field> Field for Vec<T> {
     fn write(&self, out: &mut Vec<u8>) {
-        (self.len() as u64).write(out);
-        T::write_all(self, out);
+        write_list(self, out);
     }
     fn read(input: &mut Reader<'_>) -> Option<Self> {
         let count = input.count()?;
         T::read_all(count, input)
     }
+}
+
+fn write_list<T: Field>(items: &[T], out: &mut Vec<u8>) {
+    (items.len() as u64).write(out);
+    T::write_all(items, out);
 }
 
 impl Field for String {
@@ -205,6 +218,8 @@ macro_rules! fields {
 fields!(Channel { kind, id });
 fields!(Copy { message_id, message_seq });
 fields!(Range { first, last });
+fields!(Seen { hash, placed_at });
+fields!(Note { channel, seen, row });
 fields!(Meta { device_id, next_ordinal });
 fields!(Mark { version, state, client_msg_no, copies, author, operator, role, at, deadline, hint });
 fields!(MessageRow {

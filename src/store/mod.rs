@@ -20,6 +20,7 @@
 //!   browser's relaxed commits.
 
 pub mod codec;
+pub mod journal;
 mod memory;
 mod quotes;
 pub mod suite;

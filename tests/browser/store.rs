@@ -2,10 +2,12 @@
 
 use jindou::browser::schema;
 use jindou::browser::store::IndexedStore;
+use jindou::channel::Channel;
 use jindou::client::StoreFailure;
-use jindou::rows::{Answer, Batch, Change, Epoch, Meta, Query};
+use jindou::id::{MessageId, MessageSeq};
+use jindou::rows::{Answer, Batch, Change, ChannelRow, Epoch, MessageRow, MessageState, Meta, Query, Range, Seen};
 use jindou::store::suite::{self, Step};
-use rexie::{ObjectStore, Rexie, TransactionMode};
+use rexie::{Index, ObjectStore, Rexie, TransactionMode};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -27,6 +29,46 @@ async fn stored_device(store: &IndexedStore) -> String {
         Answer::Hydrated { meta, .. } => meta.device_id,
         other => panic!("not what was asked: {other:?}"),
     }
+}
+
+async fn stored_channels(store: &IndexedStore) -> Vec<ChannelRow> {
+    match store.answer(&Query::Hydrate).await.expect("the database answers") {
+        Answer::Hydrated { channels, .. } => channels,
+        other => panic!("not what was asked: {other:?}"),
+    }
+}
+
+async fn stored_seen(store: &IndexedStore, channel: &Channel) -> Vec<Seen> {
+    match store.answer(&Query::Channel(channel.clone())).await.expect("the database answers") {
+        Answer::Channel { seen, .. } => seen,
+        other => panic!("not what was asked: {other:?}"),
+    }
+}
+
+fn places(seen: &[Seen]) -> Vec<u64> {
+    let mut places: Vec<_> = seen.iter().map(|seen| seen.placed_at.0).collect();
+    places.sort_unstable();
+    places
+}
+
+fn message(channel: &Channel, seq: u64) -> Change {
+    Change::Message(MessageRow {
+        channel: channel.clone(),
+        message_seq: MessageSeq(seq),
+        message_id: MessageId(seq as i64),
+        client_msg_no: format!("n-{seq}").into(),
+        from: "somebody".into(),
+        timestamp: 1_700_000_000,
+        setting: 0,
+        expire: 0,
+        topic: None,
+        content: b"{}".to_vec(),
+        state: MessageState::Normal,
+        mark: None,
+        copies: vec![],
+        counted: false,
+        unconfirmed: false,
+    })
 }
 
 #[wasm_bindgen_test]
@@ -71,19 +113,56 @@ async fn a_second_handle_that_claims_fences_the_first() {
     second.wipe().await.expect("is deleted");
 }
 
+/// Each handle has a copy of the journal in memory.
+#[wasm_bindgen_test]
+async fn a_handle_sees_what_another_one_wrote_before_and_after_it() {
+    let name = fresh_name("handles");
+    let group = Channel::group("g");
+    let row = |seq| ChannelRow { last_seq: MessageSeq(seq), ..ChannelRow::new(group.clone()) };
+    let first = IndexedStore::open(&name).await.expect("opens");
+    let old = first.claim().await.expect("is claimed");
+    first.apply(&batch(old, vec![message(&group, 1), Change::Channel(row(1))])).await.expect("writes");
+    let second = IndexedStore::open(&name).await.expect("opens beside it");
+    // Read before the first one's last words.
+    assert_eq!(stored_seen(&second, &group).await.len(), 1);
+    let new = second.claim().await.expect("is claimed");
+    first.apply(&batch(old, vec![message(&group, 2)])).await.expect_err("is fenced");
+    second.apply(&batch(new, vec![message(&group, 3), Change::Channel(row(3))])).await.expect("writes");
+    for store in [&first, &second] {
+        assert_eq!(places(&stored_seen(store, &group).await), [1, 3]);
+        assert_eq!(stored_channels(store).await, [row(3)]);
+    }
+    // The second folds what both wrote.
+    second.apply(&batch(new, vec![Change::Forget(group.clone(), MessageSeq(1))])).await.expect("writes");
+    let third = first.claim().await.expect("is claimed back");
+    assert!(third > new);
+    first.apply(&batch(third, vec![message(&group, 4), Change::Channel(row(4))])).await.expect("writes again");
+    second.apply(&batch(new, vec![Change::ForgetFrom(group.clone(), MessageSeq(1))])).await.expect_err("is fenced");
+    for store in [&first, &second] {
+        assert_eq!(places(&stored_seen(store, &group).await), [3, 4]);
+        assert_eq!(stored_channels(store).await, [row(4)]);
+    }
+    second.close();
+    first.wipe().await.expect("is deleted");
+}
+
 #[wasm_bindgen_test]
 async fn a_database_that_was_closed_under_us_is_opened_again() {
     let name = fresh_name("closed");
     let store = IndexedStore::open(&name).await.expect("opens");
     let epoch = store.claim().await.expect("is claimed");
-    store.apply(&batch(epoch, vec![device("kept")])).await.expect("writes");
+    let group = Channel::group("g");
+    store.apply(&batch(epoch, vec![device("kept"), message(&group, 1)])).await.expect("writes");
     // Somebody clears the site's data: rexie closes in silence, and what we knew is gone.
     Rexie::delete(&name).await.expect("is deleted under us");
     let failed = store.apply(&batch(epoch, vec![device("lost")])).await;
     assert!(matches!(failed, Err(StoreFailure::Failed(_))), "an emptied database fails once: {failed:?}");
     assert_eq!(stored_device(&store).await, "");
+    assert_eq!(stored_seen(&store, &group).await, []);
     store.apply(&batch(epoch, vec![device("anew")])).await.expect("then it is as good as any");
     assert_eq!(stored_device(&store).await, "anew");
+    store.apply(&batch(epoch, vec![message(&group, 2)])).await.expect("and keeps what comes");
+    assert_eq!(places(&stored_seen(&store, &group).await), [2]);
     store.wipe().await.expect("is deleted");
 }
 
@@ -102,43 +181,94 @@ async fn a_row_that_cannot_be_read_is_counted_and_not_shown() {
     store.wipe().await.expect("is deleted");
 }
 
-/// rexie deletes what is not declared, so a name that is missing here would cost a person the rows.
-#[wasm_bindgen_test]
-async fn every_object_store_of_version_1_is_declared_and_survives_an_upgrade() {
-    let version_1 = [
-        ("audit", vec![]),
-        ("channels", vec![]),
-        ("commands", vec![]),
-        ("marks", vec![]),
-        ("messages", vec!["copied", "quotes"]),
-        ("meta", vec![]),
-        ("outbox", vec![]),
-        ("quarantine", vec![]),
-        ("seen", vec![]),
-    ];
-    let name = fresh_name("schema");
-    let database = schema::builder(&name).build().await.expect("opens");
-    let names: Vec<_> = version_1.iter().map(|(name, _)| *name).collect();
-    assert_eq!(database.store_names(), names);
-    let tx = database.transaction(&names, TransactionMode::ReadWrite).expect("begins");
-    for (name, indexes) in &version_1 {
-        let store = tx.store(name).expect("is there");
-        assert_eq!(store.index_names(), *indexes, "{name}");
-        assert_eq!(store.key_path().expect("is told"), None, "{name}");
-        store.put(&js_sys::Object::new(), Some(&"kept".into())).await.expect("is put");
+/// The object stores and indexes of version 1.
+const VERSION_1: [(&str, &[&str]); 9] = [
+    ("audit", &[]),
+    ("channels", &[]),
+    ("commands", &[]),
+    ("marks", &[]),
+    ("messages", &["copied", "quotes"]),
+    ("meta", &[]),
+    ("outbox", &[]),
+    ("quarantine", &[]),
+    ("seen", &[]),
+];
+
+/// A database as a build of version 1 made it.
+async fn version_1(name: &str, rows: Vec<(&str, JsValue, JsValue)>) {
+    let builder = VERSION_1.iter().fold(Rexie::builder(name).version(1), |builder, (table, indexes)| {
+        let index = |store: ObjectStore, name: &&str| store.add_index(Index::new(name, name).unique(false));
+        builder.add_object_store(indexes.iter().fold(ObjectStore::new(table), index))
+    });
+    let database = builder.build().await.expect("opens");
+    let tx = database.transaction(&VERSION_1.map(|(name, _)| name), TransactionMode::ReadWrite).expect("begins");
+    for (table, key, value) in rows {
+        tx.store(table).expect("is there").put(&value, Some(&key)).await.expect("is put");
     }
     assert!(tx.done().await.expect("ends").is_committed());
     database.close();
-    let upgraded = schema::builder(&name).version(schema::VERSION + 1).build().await.expect("is upgraded");
-    let tx = upgraded.transaction(&names, TransactionMode::ReadOnly).expect("begins");
-    for name in &names {
-        assert_eq!(tx.store(name).expect("is there").count(None).await, Ok(1), "{name}");
+}
+
+/// rexie deletes what is not declared, so a name that is missing here would cost a person the rows.
+#[wasm_bindgen_test]
+async fn every_object_store_of_version_1_is_declared_and_survives_an_upgrade() {
+    let name = fresh_name("schema");
+    let kept = |table| (table, JsValue::from("kept"), js_sys::Object::new().into());
+    version_1(&name, VERSION_1.iter().map(|(table, _)| kept(*table)).collect()).await;
+    for version in [schema::VERSION, schema::VERSION + 1] {
+        let database = schema::builder(&name).version(version).build().await.expect("is upgraded");
+        let mut names: Vec<_> = VERSION_1.iter().map(|(name, _)| *name).chain(["journal"]).collect();
+        names.sort_unstable();
+        assert_eq!(database.store_names(), names);
+        let tx = database.transaction(&names, TransactionMode::ReadOnly).expect("begins");
+        for (name, indexes) in &VERSION_1 {
+            let store = tx.store(name).expect("is there");
+            assert_eq!(store.index_names(), *indexes, "{name}");
+            assert_eq!(store.key_path().expect("is told"), None, "{name}");
+            assert_eq!(store.count(None).await, Ok(1), "{name}");
+        }
+        database.close();
     }
-    upgraded.close();
     // The trap itself, so that we notice when rexie changes.
     let careless = Rexie::builder(&name).version(schema::VERSION + 2).add_object_store(ObjectStore::new("meta"));
     let careless = careless.build().await.expect("is upgraded");
     assert_eq!(careless.store_names(), ["meta"]);
     careless.close();
     Rexie::delete(&name).await.expect("is deleted");
+}
+
+#[wasm_bindgen_test]
+async fn what_version_1_wrote_is_read_and_written_on() {
+    let name = fresh_name("version-1");
+    let bytes = |bytes: &[u8]| JsValue::from(js_sys::Uint8Array::from(bytes));
+    let run = |run: f64| js_sys::Array::of3(&"2:g".into(), &7.into(), &run.into()).into();
+    let row = b"\x01\x02\x01g\x01\x01\x08\x08\x00\x00\x00\x00\x00";
+    version_1(
+        &name,
+        vec![
+            ("meta", "epoch".into(), 3.into()),
+            ("channels", "2:g".into(), bytes(row)),
+            ("seen", run(1.0), bytes(b"\x54\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0")),
+            ("seen", run(2.0), bytes(b"\x55\0\0\0\0\0\0\x80\x08\0\0\0\0\0\0\0")),
+        ],
+    )
+    .await;
+    let store = IndexedStore::open(&name).await.expect("opens");
+    let group = Channel::group("g");
+    let known = |last_seq| ChannelRow {
+        ranges: vec![Range { first: MessageSeq(1), last: MessageSeq(8) }],
+        last_seq: MessageSeq(last_seq),
+        ..ChannelRow::new(group.clone())
+    };
+    let seen = |hash, seq| Seen { hash, placed_at: MessageSeq(seq) };
+    assert_eq!(stored_channels(&store).await, [known(8)]);
+    assert_eq!(stored_seen(&store, &group).await, [seen(0x54, 7), seen(0x8000_0000_0000_0055, 8)]);
+    let epoch = store.claim().await.expect("is claimed");
+    assert_eq!(epoch, Epoch(4));
+    let changes = vec![Change::Forget(group.clone(), MessageSeq(7)), Change::Channel(known(9))];
+    store.apply(&batch(epoch, changes)).await.expect("writes");
+    assert_eq!(stored_channels(&store).await, [known(9)]);
+    assert_eq!(stored_seen(&store, &group).await, [seen(0x8000_0000_0000_0055, 8)]);
+    assert_eq!(store.unreadable(), 0);
+    store.wipe().await.expect("is deleted");
 }
