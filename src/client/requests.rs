@@ -13,8 +13,8 @@ use crate::turn::{Act, Reply, RequestId, Ticket};
 
 use super::{Client, Output};
 
-/// The shell gives up sooner, also on a token that must be asked for first; this one is for a shell that never answers.
-const ANSWER: Millis = Millis(request::HTTP_PATIENCE.0 + request::FUNCTION_PATIENCE.0 + 5_000);
+/// The shell gives up sooner, also where it asks for a new token and then once more; this one is for a shell that never answers.
+const ANSWER: Millis = Millis(2 * request::HTTP_PATIENCE.0 + request::FUNCTION_PATIENCE.0 + 5_000);
 /// For new addresses where some are known: a business server that hangs must not keep us from a gateway that lives.
 const NEW_ADDRESSES: Millis = Millis::seconds(5);
 const COMMANDS: usize = 1_000;
@@ -371,7 +371,7 @@ impl Client {
                     // Only what is ours and was asked for can answer the outbox.
                     if asked.contains(&message.client_msg_no) && message.from_uid == self.config.uid {
                         let mut found = arrival(channel, message);
-                        found.confirms = self.outbox.is_last_look(&found.row.client_msg_no);
+                        found.confirms = self.outbox.is_last_look(now, &found.row.client_msg_no);
                         found.row.unconfirmed = !found.confirms && self.outbox.is_suspect(&found.row.client_msg_no);
                         arrivals.push(found);
                     }

@@ -22,7 +22,7 @@ use crate::event::{Delivery, Event, MessageView, Trace};
 use crate::id::{ChannelType, ClientSeq, MessageId, MessageSeq};
 use crate::rows::{Change, MessageState, OutboxRow, OutboxState};
 use crate::sorted::{Map, Set};
-use crate::time::{Millis, Mono, Now};
+use crate::time::{Millis, Mono, Now, Wall};
 use crate::turn::{After, Reply, Ticket, Turn};
 use crate::wire::{Flags, ProtocolVersion, ReasonCode, Send, Sendack, Setting, Text};
 
@@ -469,23 +469,20 @@ impl Outbox {
         let now = turn.now;
         let Some(entry) = self.entry(client_msg_no) else { return };
         let (Some(message_id), Some(message_seq)) = (message.message_id, message.message_seq) else { return };
-        let looks = match entry.row.state {
+        let since = match entry.row.state {
             // Seen by another road, which shows uncommitted messages too: only our own looks count.
             OutboxState::Unconfirmed { .. } if !matches!(entry.progress, Progress::Unconfirmed { asked: true, .. }) => {
                 return;
             }
-            OutboxState::Unconfirmed { looks, .. } => Some(looks + 1),
-            _ if entry.suspect => Some(0),
+            OutboxState::Unconfirmed { since, .. } => Some(since),
+            _ if entry.suspect => Some(now.wall),
             _ => None,
         };
-        match looks {
-            Some(looks) if usize::from(looks) < LOOKS.len() => {
-                let since = match entry.row.state {
-                    OutboxState::Unconfirmed { since, .. } => since,
-                    _ => now.wall,
-                };
-                entry.row.state = OutboxState::Unconfirmed { message_id, message_seq, since, looks };
-                entry.progress = Progress::Unconfirmed { look_at: now.mono + LOOKS[usize::from(looks)], asked: false };
+        match since {
+            Some(since) if !has_lasted(since, now) || message.delivery == Delivery::Unconfirmed => {
+                let looks = looks_behind(since, now);
+                entry.row.state = OutboxState::Unconfirmed { message_id, message_seq, since, looks: looks as u8 };
+                entry.progress = Progress::Unconfirmed { look_at: next_look(since, now), asked: false };
                 message.delivery = Delivery::Unconfirmed;
                 turn.change(Change::Outbox(entry.row.clone()));
                 for waiter in core::mem::take(&mut entry.waiters) {
@@ -511,14 +508,11 @@ impl Outbox {
         entry.is_some_and(|entry| entry.suspect || matches!(entry.row.state, OutboxState::Unconfirmed { .. }))
     }
 
-    /// Whether an answer to the look-up that is under way settles it.
-    pub fn is_last_look(&self, client_msg_no: &ClientMsgNo) -> bool {
+    /// Whether finding it now settles it: it has been there for as long as we doubt.
+    pub fn is_last_look(&self, now: Now, client_msg_no: &ClientMsgNo) -> bool {
         let entry = self.ordinals.get(client_msg_no).and_then(|ordinal| self.entries.get(ordinal));
-        let looks = entry.and_then(|entry| match entry.row.state {
-            OutboxState::Unconfirmed { looks, .. } => Some(usize::from(looks)),
-            _ => None,
-        });
-        looks.is_some_and(|looks| looks + 1 >= LOOKS.len())
+        let state = entry.map(|entry| entry.row.state);
+        matches!(state, Some(OutboxState::Unconfirmed { since, .. }) if has_lasted(since, now))
     }
 
     /// The connection is gone: whatever was on it may or may not have arrived.
@@ -645,6 +639,29 @@ fn park(own: &Uid, entry: &mut Entry, turn: &mut Turn, reason: ReasonCode) {
     for waiter in core::mem::take(&mut entry.waiters) {
         turn.answer(&entry.row.client_msg_no, waiter.ticket, Err(error.clone()));
     }
+}
+
+/// How many of `LOOKS` are behind a message. Time decides and not how often we looked: each reconnect is a look besides, and a
+/// connection that comes and goes proves nothing.
+fn looks_behind(since: Wall, now: Now) -> usize {
+    let ends = LOOKS.iter().scan(since.0, |end, span| {
+        *end = end.saturating_add(span.0 as i64);
+        Some(*end)
+    });
+    ends.take_while(|end| *end <= now.wall.0).count()
+}
+
+fn has_lasted(since: Wall, now: Now) -> bool {
+    looks_behind(since, now) == LOOKS.len()
+}
+
+fn next_look(since: Wall, now: Now) -> Mono {
+    let behind = looks_behind(since, now);
+    let Some(next) = LOOKS.get(behind) else { return now.mono + LOOKS[0] };
+    let end: u64 = LOOKS[..=behind].iter().map(|span| span.0).sum();
+    let left = since.0.saturating_add(end as i64).saturating_sub(now.wall.0);
+    // A clock that was set back must not make it wait for longer than the pause itself.
+    now.mono + Millis((left.max(0) as u64).min(next.0))
 }
 
 fn pause(attempts: u32, dice: &mut Dice) -> Millis {

@@ -137,6 +137,37 @@ fn a_system_error_that_comes_while_we_ask_makes_what_is_found_unconfirmed() {
 }
 
 #[test]
+fn reconnects_do_not_confirm_what_only_time_confirms() {
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    world.send(group(), "n1", "{}");
+    world.pass(Millis::seconds(6));
+    world.ack(world.sends()[0].client_seq, 5, 0, 15);
+    let is_lookup = |request: &Request| matches!(request, Request::Lookup(_));
+    let look = |world: &mut World| {
+        world.answer(is_lookup, Ok(Response::Found(vec![found("n1", 5, 9)])));
+        world.page(group()).last().expect("it is shown").delivery
+    };
+    world.pass(Millis::seconds(2));
+    assert_eq!(look(&mut world), Delivery::Unconfirmed);
+    for _ in 0..5 {
+        world.close_socket();
+        world.pass(Millis::seconds(1));
+        assert_eq!(look(&mut world), Delivery::Unconfirmed);
+    }
+    for span in [60, 5 * 60] {
+        world.pass(Millis::seconds(span));
+        assert_eq!(look(&mut world), Delivery::Unconfirmed);
+    }
+    assert!(!world.requests.iter().any(|(_, request)| is_lookup(request)), "it waits for the last look");
+    world.pass(Millis::seconds(15 * 60));
+    assert_eq!(look(&mut world), Delivery::Sent);
+    let asking = world.call(Command::Outbox);
+    let Some(Ok(Reply::Outbox { messages })) = world.outcome(asking) else { panic!("no outbox") };
+    assert!(messages.is_empty());
+}
+
+#[test]
 fn generation_2_is_asked_before_anything_is_sent_again() {
     let mut world = World::with(|config| config.business = true);
     world.connect();
