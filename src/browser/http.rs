@@ -10,7 +10,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, Headers, Request as Fetch, RequestCredentials, RequestInit, Response as Answer};
 
 use crate::client::FetchFailure;
-use crate::client::request::{FUNCTION_PATIENCE, HTTP_PATIENCE, Request, Response, failure};
+use crate::client::request::{FUNCTION_PATIENCE, HTTP_PATIENCE, Http, Request, Response, failure};
 
 use super::clock;
 use super::host::Host;
@@ -53,25 +53,25 @@ impl Business {
             return request.read(json.as_bytes());
         }
         let Some(address) = &self.address else { return Err(not_supported(name)) };
-        let token = self.token.borrow().clone();
-        let token = match token {
-            Some(token) => token,
+        let url = format!("{address}{}", http.path);
+        let kept = self.token.borrow().clone();
+        let mut token = match &kept {
+            Some(token) => token.clone(),
             None => self.new_token().await?,
         };
-        let url = format!("{address}{}", http.path);
-        let answered = over_http(&url, http.method, http.body.as_deref(), &token, controller);
-        let (status, body) = match clock::within(HTTP_PATIENCE.0 as u32, answered).await {
-            Some(answered) => answered?,
-            None => {
-                controller.abort();
-                return Err(FetchFailure::new("timeout", "the business server did not answer in time", true));
+        let (mut status, mut body) = in_time(&url, &http, &token, controller).await?;
+        if status == 401 && kept.is_some() {
+            // It may have run out since the connection was made; only the application knows whether there is another.
+            let fresh = self.new_token().await?;
+            if fresh != token {
+                token = fresh;
+                (status, body) = in_time(&url, &http, &token, controller).await?;
             }
-        };
+        }
         if (200..300).contains(&status) {
             return request.read(&body);
         }
         if status == 401 {
-            // The next request asks the application for a new one.
             self.token.take();
         }
         Err(failure(status, &body))
@@ -96,6 +96,22 @@ impl Business {
                 .and_then(|json| FetchFailure::read(json.as_bytes()))
                 .unwrap_or_else(|| FetchFailure::new("unavailable", format!("the application's {name} failed"), true))),
             None => Err(FetchFailure::new("timeout", format!("the application's {name} did not settle in time"), true)),
+        }
+    }
+}
+
+async fn in_time(
+    url: &str,
+    http: &Http,
+    token: &str,
+    controller: &AbortController,
+) -> Result<(u16, Vec<u8>), FetchFailure> {
+    let answered = over_http(url, http.method, http.body.as_deref(), token, controller);
+    match clock::within(HTTP_PATIENCE.0 as u32, answered).await {
+        Some(answered) => answered,
+        None => {
+            controller.abort();
+            Err(FetchFailure::new("timeout", "the business server did not answer in time", true))
         }
     }
 }

@@ -382,6 +382,26 @@ test("a commit that fails is told as such, loses nothing that was there, and wor
   assert.deepEqual(await kept(), ["before", "after"]);
 });
 
+test("a token that ran out since the connection was made is asked for once more", { timeout: 60_000 }, async () => {
+  const alice = await person("alice");
+  const a = await tab(alice, { worker: false });
+  await a.page.waitForFunction(() => globalThis.jindou);
+  await a.run(async ({ uid, token }) => {
+    globalThis.im = await globalThis.jindou.Client.open({ uid, business: location.origin, worker: false, token: () => (globalThis.expired ? `${token}-fresh` : token) });
+    await globalThis.im.connect();
+    globalThis.expired = true;
+  }, { uid: alice.uid, token: alice.token });
+  const seen = [];
+  await a.page.route("**/v1/recall", (route) => {
+    const token = route.request().headers().authorization.replace(`Bearer ${alice.token}`, "");
+    seen.push(token);
+    return token === "-fresh" ? route.continue({ headers: { ...route.request().headers(), authorization: `Bearer ${alice.token}` } }) : route.fulfill({ status: 401, json: { code: "unauthorized", message: "it ran out" } });
+  });
+  const code = await a.run(() => globalThis.im.recall({ channelId: "nobody", channelType: 1, clientMsgNo: "none", messageId: "1", messageSeq: 1 }).then(() => "recalled", (error) => error.code));
+  assert.notEqual(code, "unauthorized");
+  assert.deepEqual(seen, ["", "-fresh"]);
+});
+
 test("a reader that falls behind is told how much it missed", { timeout: 60_000 }, async () => {
   const alice = await person("alice");
   const a = await tab(alice);
