@@ -37,7 +37,11 @@ pub async fn copies(app: &App, caller: &Uid, target: &Target) -> Result<Vec<Stor
     }
     let indexed = match app.wukongim.first_copy(&target.channel, &target.client_msg_no).await {
         Ok(first) => {
-            found.add(first.into_iter().collect(), &named);
+            if let Some(first) = first
+                && stands(&at(app, caller, &target.channel, first.message_seq).await?, &first)
+            {
+                found.add(vec![first], &named);
+            }
             true
         }
         Err(WukongimError::Missing) => false,
@@ -79,6 +83,10 @@ pub async fn own(
             Err(error) => return Err(error.into()),
         }
     }
+    for name in gone(app, caller, channel, &found).await? {
+        found.remove(&name);
+        unindexed.insert(name);
+    }
     if !unindexed.is_empty() {
         let is_wanted =
             |message: &StoredMessage| message.from_uid.is(caller) && unindexed.contains(&message.client_msg_no);
@@ -94,6 +102,32 @@ pub async fn own(
         }
     }
     Ok(found)
+}
+
+/// Those of the found that do not stand in the log where the index has them.
+async fn gone(
+    app: &App,
+    caller: &Uid,
+    channel: &Channel,
+    found: &BTreeMap<ClientMsgNo, StoredMessage>,
+) -> Result<Vec<ClientMsgNo>, ApiError> {
+    let mut by_seq: Vec<(&ClientMsgNo, &StoredMessage)> = found.iter().collect();
+    by_seq.sort_by_key(|(_, message)| message.message_seq);
+    let mut gone = Vec::new();
+    let mut rest = by_seq.as_slice();
+    while let Some((_, first)) = rest.first() {
+        let start = first.message_seq;
+        let end = MessageSeq::try_from(start.number() + u64::from(STRIDE))?;
+        let here = rest.partition_point(|(_, message)| message.message_seq < end);
+        let log = app.wukongim.messages(channel, caller, Range::Newer { start, end }, STRIDE).await?;
+        gone.extend(rest[..here].iter().filter(|(_, message)| !stands(&log, message)).map(|(name, _)| (*name).clone()));
+        rest = &rest[here..];
+    }
+    Ok(gone)
+}
+
+fn stands(log: &[StoredMessage], message: &StoredMessage) -> bool {
+    log.iter().any(|stored| stored.message_id == message.message_id)
 }
 
 async fn at(app: &App, caller: &Uid, channel: &Channel, seq: MessageSeq) -> Result<Vec<StoredMessage>, ApiError> {

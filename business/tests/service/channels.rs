@@ -323,6 +323,26 @@ async fn a_lookup_finds_ones_own_messages_alone_with_and_without_an_index() {
 }
 
 #[tokio::test]
+async fn a_lookup_holds_the_index_against_the_log() {
+    let world = World::new(&[]).await;
+    let alice = world.sign_up("alice").await;
+    world.sign_up("bob").await;
+    for (number, name) in [("1", "n1"), ("2", "n2"), ("3", "n3")] {
+        world.fake.write("alice", "bob", 1, name, &text(number));
+    }
+    world.fake.take_back("alice", "bob", 1, 2);
+    world.fake.write("bob", "alice", 1, "b1", &text("this seq was another's"));
+    let asked = with(&person("bob"), json!({ "clientMsgNos": ["n1", "n2", "n3"] }));
+    let found = world.post("/v1/lookup", &alice, asked.clone()).await.done();
+    assert_eq!(names(&found["found"]), ["n1"]);
+    world.fake.write("alice", "bob", 1, "n3", &text("sent again"));
+    let found = world.post("/v1/lookup", &alice, asked).await.done();
+    assert_eq!(names(&found["found"]), ["n1", "n3"]);
+    assert_eq!(found["found"][1]["messageSeq"], 3);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn the_gateway_and_the_connection_are_told_as_wukongim_tells_them() {
     let world = World::new(&[]).await;
     let alice = world.sign_up("alice").await;

@@ -39,6 +39,8 @@ pub struct Inner {
     pub online: Vec<(String, u64)>,
     pub calls: Vec<(String, Value)>,
     logs: BTreeMap<String, Vec<Value>>,
+    /// What a cluster has taken back and a node's index by clientMsgNo still names, by log.
+    stale: Vec<(String, Value)>,
     read_to: BTreeMap<(String, String), u64>,
     last_id: i64,
 }
@@ -142,6 +144,14 @@ impl Fake {
         self.lock().store(&log, from, channel_type, name, &payload, 0).0.to_string()
     }
 
+    /// A cluster takes the end of a log back.
+    pub fn take_back(&self, from: &str, to: &str, channel_type: u64, seq: usize) {
+        let log = log_of(from, to, channel_type);
+        let mut inner = self.lock();
+        let gone = inner.logs.get_mut(&log).map(|messages| messages.split_off(seq - 1)).unwrap_or_default();
+        inner.stale.extend(gone.into_iter().map(|message| (log.clone(), message)));
+    }
+
     pub fn calls_to(&self, path: &str) -> Vec<Value> {
         self.lock().calls.iter().filter(|(called, _)| called == path).map(|(_, body)| body.clone()).collect()
     }
@@ -168,10 +178,9 @@ async fn by_client_msg_no(State(fake): State<Fake>, Query(asked): Query<BTreeMap
     if inner.down {
         return away();
     }
-    let found = inner
-        .logs
-        .get(&asked["channel_id"])
-        .and_then(|log| log.iter().find(|message| message["client_msg_no"] == asked["client_msg_no"].as_str()));
+    let log = inner.logs.get(&asked["channel_id"]).into_iter().flatten();
+    let stale = inner.stale.iter().filter(|(log, _)| *log == asked["channel_id"]).map(|(_, message)| message);
+    let found = stale.chain(log).find(|message| message["client_msg_no"] == asked["client_msg_no"].as_str());
     Json(found.cloned().unwrap_or(json!({ "status": 404 }))).into_response()
 }
 
