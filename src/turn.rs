@@ -121,6 +121,8 @@ pub enum Act {
 pub struct Landed {
     pub client_msg_no: ClientMsgNo,
     pub message: MessageView,
+    /// By a push or a SENDACK. A page of history shows also what a cluster may still take back.
+    pub certain: bool,
 }
 
 /// What leaves once the turn's changes are stored, in this order.

@@ -328,6 +328,7 @@ impl Client {
     }
 
     fn step_timeline(&mut self, now: Now, channel: &Channel) {
+        let cluster = self.doubts();
         loop {
             let mut turn = Turn::new(now, self.config.trace);
             let Some(timeline) = self.timelines.get_mut(channel) else { break };
@@ -343,6 +344,7 @@ impl Client {
                 dedup_window: self.config.dedup_window,
                 history: self.sync.has_history(),
                 caught_up: self.sync.is_caught_up() && self.session.is_ready(),
+                cluster,
             };
             match timeline.step(&context, &mut turn) {
                 Step::Idle => break,
@@ -386,7 +388,7 @@ impl Client {
     fn absorb(&mut self, mut turn: Turn) {
         let now = turn.now;
         for landed in core::mem::take(&mut turn.landed) {
-            self.outbox.landed(&mut turn, &landed.client_msg_no, landed.message);
+            self.outbox.landed(&mut turn, landed);
         }
         for ask in core::mem::take(&mut turn.asks) {
             match ask {
@@ -412,6 +414,7 @@ impl Client {
             // A message to oneself breaks the membership of new person channels on that whole server.
             self.outbox.refuse_to_self(&mut turn);
         }
+        self.outbox.doubt_what_is_found(self.doubts());
         let sends = self.outbox.take_sends(now, version, &mut turn);
         self.absorb(turn);
         for mut send in sends {
@@ -423,6 +426,12 @@ impl Client {
         while let Some((channel, asked)) = self.outbox.take_lookup(now, version) {
             self.ask_lookup(now, channel, asked);
         }
+    }
+
+    /// Whether what the log shows may be taken back: clusters of generation 2 show what only one node has.
+    fn doubts(&self) -> bool {
+        self.session.is_cluster()
+            && self.session.version().is_none_or(|version| version < crate::wire::ProtocolVersion::U64_SEQ)
     }
 
     fn is_hydrated(&self) -> bool {

@@ -76,6 +76,7 @@ impl Client {
         }
         self.absorb(turn);
         if let Answered::Stored { row, message_id, message_seq } = answered {
+            self.outbox.witnessed(now, &row.channel, message_seq);
             let timestamp = self.session.server_time(now).unwrap_or(now.wall).0 / 1000;
             let channel = row.channel.clone();
             let row = MessageRow {
@@ -162,6 +163,7 @@ impl Client {
             return self.transient(now, row, connection, ack);
         }
         let channel = row.channel.clone();
+        self.outbox.witnessed(now, &channel, row.message_seq);
         let arrival = Arrival {
             row,
             live: true,

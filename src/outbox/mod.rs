@@ -23,7 +23,7 @@ use crate::id::{ChannelType, ClientSeq, MessageId, MessageSeq};
 use crate::rows::{Change, MessageState, OutboxRow, OutboxState};
 use crate::sorted::{Map, Set};
 use crate::time::{Millis, Mono, Now, Wall};
-use crate::turn::{After, Reply, Ticket, Turn};
+use crate::turn::{After, Landed, Reply, Ticket, Turn};
 use crate::wire::{Flags, ProtocolVersion, ReasonCode, Send, Sendack, Setting, Text};
 
 pub use reason::Verdict;
@@ -80,6 +80,8 @@ struct Entry {
     suspect: bool,
     /// It quotes less than it did when it may have been sent: to a server that compares contents it is not the same message.
     altered: bool,
+    /// The channel's log has gone on to here for certain: what is found before it is no longer in doubt.
+    witness: Option<MessageSeq>,
 }
 
 /// What the client must do after a SENDACK.
@@ -109,6 +111,10 @@ pub struct Outbox {
     careful: bool,
     /// The business server can be asked by clientMsgNo.
     lookups: bool,
+    /// The server is a cluster that shows what it may take back.
+    doubtful: bool,
+    /// Some may be unconfirmed.
+    unconfirmed: bool,
     /// When it was last asked what may leave. What was due then and stayed waits for an answer, not for time.
     looked: Mono,
 }
@@ -124,6 +130,8 @@ impl Outbox {
             next_client_seq: 1,
             careful: false,
             lookups,
+            doubtful: false,
+            unconfirmed: true,
             looked: Mono(0),
         }
     }
@@ -159,6 +167,7 @@ impl Outbox {
                     doubt: true,
                     suspect: false,
                     altered: false,
+                    witness: None,
                 },
             );
         }
@@ -199,6 +208,7 @@ impl Outbox {
             doubt: false,
             suspect: false,
             altered: false,
+            witness: None,
         };
         self.entries.insert(entry.row.ordinal, entry);
     }
@@ -369,6 +379,7 @@ impl Outbox {
                 (Progress::Unconfirmed { .. }, OutboxState::Unconfirmed { message_id, message_seq, .. }) => {
                     taken_back.push((entry.row.channel.clone(), message_id, message_seq));
                     entry.doubt = false;
+                    entry.witness = None;
                     entry.row.state = OutboxState::Queued;
                     entry.progress = Progress::Storing;
                     turn.change(Change::Outbox(entry.row.clone()));
@@ -464,18 +475,47 @@ impl Outbox {
         Answered::Stored { row, message_id: ack.message_id, message_seq: ack.message_seq }
     }
 
+    /// Whether a message that is merely found, without a SENDACK or a push, counts as unconfirmed.
+    pub fn doubt_what_is_found(&mut self, doubtful: bool) {
+        self.doubtful = doubtful;
+    }
+
+    /// A message at this place of the channel is stored for certain, and so is everything before it that is still there: looking
+    /// again tells.
+    pub fn witnessed(&mut self, now: Now, channel: &Channel, seq: MessageSeq) {
+        if !self.unconfirmed {
+            return;
+        }
+        self.unconfirmed = false;
+        for entry in self.entries.values_mut() {
+            let OutboxState::Unconfirmed { message_seq, .. } = entry.row.state else { continue };
+            self.unconfirmed = true;
+            if entry.row.channel == *channel && message_seq < seq && entry.witness.is_none() {
+                entry.witness = Some(seq);
+                entry.progress = Progress::Unconfirmed { look_at: now.mono, asked: false };
+            }
+        }
+    }
+
     /// The timeline has it now.
-    pub fn landed(&mut self, turn: &mut Turn, client_msg_no: &ClientMsgNo, mut message: MessageView) {
-        let now = turn.now;
+    pub fn landed(&mut self, turn: &mut Turn, landed: Landed) {
+        let Landed { client_msg_no, mut message, certain } = landed;
+        let client_msg_no = &client_msg_no;
+        let (now, doubtful) = (turn.now, self.doubtful);
         let Some(entry) = self.entry(client_msg_no) else { return };
         let (Some(message_id), Some(message_seq)) = (message.message_id, message.message_seq) else { return };
+        let settles = certain || entry.witness.is_some_and(|witness| message_seq < witness);
         let since = match entry.row.state {
+            _ if certain => None,
             // Seen by another road, which shows uncommitted messages too: only our own looks count.
             OutboxState::Unconfirmed { .. } if !matches!(entry.progress, Progress::Unconfirmed { asked: true, .. }) => {
                 return;
             }
+            OutboxState::Unconfirmed { .. } if settles => None,
             OutboxState::Unconfirmed { since, .. } => Some(since),
-            _ if entry.suspect => Some(now.wall),
+            _ if entry.suspect || (doubtful && matches!(entry.progress, Progress::Asking)) => Some(now.wall),
+            // The answer to the SEND or the look-up will tell more.
+            _ if doubtful => return,
             _ => None,
         };
         match since {
@@ -483,12 +523,14 @@ impl Outbox {
                 let looks = looks_behind(since, now);
                 entry.row.state = OutboxState::Unconfirmed { message_id, message_seq, since, looks: looks as u8 };
                 entry.progress = Progress::Unconfirmed { look_at: next_look(since, now), asked: false };
+                entry.witness = None;
                 message.delivery = Delivery::Unconfirmed;
                 turn.change(Change::Outbox(entry.row.clone()));
                 for waiter in core::mem::take(&mut entry.waiters) {
                     let reply = Reply::Sent { message: message.clone(), unconfirmed: true };
                     turn.answer(client_msg_no, waiter.ticket, Ok(reply));
                 }
+                self.unconfirmed = true;
             }
             _ => {
                 turn.change(Change::OutboxDone(client_msg_no.clone()));
@@ -502,17 +544,23 @@ impl Outbox {
         }
     }
 
-    /// Whether what a look-up finds of it is on one node only.
+    /// Whether what a look-up finds of it may be on one node only.
     pub fn is_suspect(&self, client_msg_no: &ClientMsgNo) -> bool {
         let entry = self.ordinals.get(client_msg_no).and_then(|ordinal| self.entries.get(ordinal));
-        entry.is_some_and(|entry| entry.suspect || matches!(entry.row.state, OutboxState::Unconfirmed { .. }))
+        entry.is_some_and(|entry| {
+            self.doubtful || entry.suspect || matches!(entry.row.state, OutboxState::Unconfirmed { .. })
+        })
     }
 
-    /// Whether finding it now settles it: it has been there for as long as we doubt.
-    pub fn is_last_look(&self, now: Now, client_msg_no: &ClientMsgNo) -> bool {
+    /// Whether finding it here and now settles it: the log has gone on since, or it has been there for as long as we doubt.
+    pub fn is_last_look(&self, now: Now, client_msg_no: &ClientMsgNo, found_at: MessageSeq) -> bool {
         let entry = self.ordinals.get(client_msg_no).and_then(|ordinal| self.entries.get(ordinal));
-        let state = entry.map(|entry| entry.row.state);
-        matches!(state, Some(OutboxState::Unconfirmed { since, .. }) if has_lasted(since, now))
+        entry.is_some_and(|entry| match entry.row.state {
+            OutboxState::Unconfirmed { since, .. } => {
+                has_lasted(since, now) || entry.witness.is_some_and(|witness| found_at < witness)
+            }
+            _ => false,
+        })
     }
 
     /// The connection is gone: whatever was on it may or may not have arrived.

@@ -91,6 +91,9 @@ pub struct Session {
     visible: bool,
     /// The core has more uncommitted than it may hold; no new connection until it has drained.
     held: bool,
+    /// The node that accepted us last, and whether there are others.
+    node: Option<u64>,
+    cluster: bool,
     /// Server's clock minus ours.
     clock_offset: Option<i64>,
     connections: u64,
@@ -113,6 +116,8 @@ impl Session {
             device_suffix: 0,
             visible: true,
             held: false,
+            node: None,
+            cluster: false,
             clock_offset: None,
             connections: 0,
             trace,
@@ -146,6 +151,11 @@ impl Session {
 
     pub fn is_ready(&self) -> bool {
         matches!(&self.state, State::Live(link) if link.is_proven())
+    }
+
+    /// Whether messages may be stored on one node and then be taken back: there was more than one address, or more than one node.
+    pub fn is_cluster(&self) -> bool {
+        self.cluster
     }
 
     /// Whether there is something to call without asking anybody.
@@ -242,6 +252,7 @@ impl Session {
             Err(failure) => return self.wait(now, Some(Error::new(ErrorCode::Unavailable, failure.message))),
         }
         *addresses = true;
+        self.cluster |= self.addresses.len() > 1;
         self.open_when_prepared(now);
     }
 
@@ -458,6 +469,10 @@ impl Session {
             return;
         };
         self.clock_offset = Some(connack.time_diff);
+        if let Some(node) = connack.node_id {
+            self.cluster |= self.node.is_some_and(|known| known != node);
+            self.node = Some(node);
+        }
         let version = connack.server_version.map_or(ProtocolVersion::LATEST, |v| v.min(ProtocolVersion::LATEST));
         match keys.agree(&connack.server_key, &connack.salt) {
             Ok(cipher) => {

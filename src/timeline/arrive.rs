@@ -35,6 +35,8 @@ impl Timeline {
             let placed_at = self.placed_at(copy.message_seq);
             match have.rows.get(&placed_at) {
                 Some(Some(known)) if copies_match(known, copy) => {
+                    self.agreed = Some(copy.message_seq);
+                    self.fetch.agrees(copy.message_seq);
                     let known = known.clone();
                     return self.duplicate(known, arrival, have, context, turn);
                 }
@@ -68,7 +70,8 @@ impl Timeline {
     ) {
         let (client_msg_no, message_id) = (known.client_msg_no.clone(), arrival.row.message_id);
         turn.trace(|| Trace::Duplicate { client_msg_no, message_id });
-        let mut changed = known.unconfirmed && arrival.confirms;
+        let certain = arrival.live;
+        let mut changed = known.unconfirmed && (arrival.confirms || certain);
         if changed {
             known.unconfirmed = false;
         }
@@ -92,7 +95,7 @@ impl Timeline {
             self.put(known.clone(), have, turn);
             turn.event(Event::MessageChanged { message: view::message(context.own, &known) });
         }
-        self.land(&known, context, turn);
+        self.land(&known, certain, context, turn);
     }
 
     /// The same message, stored again by the server. The first copy by messageSeq places it.
@@ -107,7 +110,9 @@ impl Timeline {
         let copy = arrival.row.first_copy();
         let (client_msg_no, message_id) = (known.client_msg_no.clone(), copy.message_id);
         turn.trace(|| Trace::Duplicate { client_msg_no, message_id });
-        let mut changed = false;
+        let certain = arrival.live;
+        let mut changed = known.unconfirmed && certain;
+        known.unconfirmed &= !certain;
         let placed_at = known.message_seq;
         if copy.message_seq < placed_at {
             known.copies.push(known.first_copy());
@@ -154,11 +159,11 @@ impl Timeline {
         if changed {
             turn.event(Event::MessageChanged { message: view::message(context.own, &known) });
         }
-        self.land(&known, context, turn);
+        self.land(&known, certain, context, turn);
     }
 
     fn insert(&mut self, arrival: Arrival, have: &mut Have, context: &Context<'_>, turn: &mut Turn) {
-        let Arrival { mut row, live, red_dot, mark, .. } = arrival;
+        let Arrival { mut row, live, red_dot, mark, confirms, .. } = arrival;
         let seq = row.message_seq;
         let payload = mark.as_ref().and_then(|fed| fed.payload.clone());
         if let Some(fed) = mark
@@ -173,6 +178,8 @@ impl Timeline {
             row.content = content;
         }
         let own = row.from == *context.own;
+        let owed = own && (context.owed)(&row.client_msg_no);
+        row.unconfirmed |= owed && !live && !confirms && context.cluster;
         if live && self.baseline.is_none() {
             self.baseline = Some(MessageSeq(seq.0.saturating_sub(1)));
         }
@@ -192,12 +199,12 @@ impl Timeline {
         ranges::cover(&mut self.row.ranges, seq, seq);
         self.row.last_seq = self.row.last_seq.max(seq);
         let message = view::message(context.own, &row);
-        if told || (own && (context.owed)(&row.client_msg_no)) {
+        if told || owed {
             turn.event(Event::MessageChanged { message });
         } else {
             turn.event(Event::Message { message, live });
         }
-        self.land(&row, context, turn);
+        self.land(&row, live, context, turn);
         if own && live && seq == MessageSeq(1) && context.history {
             // The server may never list a conversation that began under a whitelist: let the business server see that it has.
             self.fetch.probe();
@@ -218,10 +225,10 @@ impl Timeline {
     }
 
     /// Tells the outbox that this one is at the server.
-    fn land(&self, row: &MessageRow, context: &Context<'_>, turn: &mut Turn) {
+    fn land(&self, row: &MessageRow, certain: bool, context: &Context<'_>, turn: &mut Turn) {
         if row.from == *context.own && !row.client_msg_no.is_empty() && (context.owed)(&row.client_msg_no) {
             let message = view::message(context.own, row);
-            turn.landed.push(Landed { client_msg_no: row.client_msg_no.clone(), message });
+            turn.landed.push(Landed { client_msg_no: row.client_msg_no.clone(), message, certain });
         }
     }
 
@@ -260,6 +267,13 @@ impl Timeline {
             self.arrive(arrival, have, context, turn);
         }
         self.cover(&span, &shown, more, whole);
+        if context.cluster
+            && let (Some(top), Some(first)) = (known.last(), shown.iter().min())
+            && first.0 == top.last.0 + 1
+        {
+            // It joins what we have without a message in common that could show a log that was taken back meanwhile.
+            self.fetch.check(Some(top.last));
+        }
         if let Some(figure) = figure {
             self.take_figure(figure, turn);
         }

@@ -10,6 +10,8 @@ use super::{Span, Timeline, ranges};
 pub const PAGE: usize = 200;
 /// The newest page of a channel that was never read: what a screen shows, and some.
 const FIRST_PAGE: usize = 50;
+/// Messages read again at once, to find where a log that was taken back parts from ours.
+const CHECK: usize = 50;
 /// Answers without progress after which a hole waits for news: generation 3 may lack the newest message for long.
 const STALLS: u8 = 3;
 
@@ -19,6 +21,8 @@ pub struct Fetch {
     probe: bool,
     /// Messages before the first range are wanted.
     older: bool,
+    /// Whether we have here what the server has is in doubt, and so is what lies below.
+    check: Option<MessageSeq>,
     stalled: u8,
 }
 
@@ -31,6 +35,21 @@ impl Fetch {
     pub fn older(&mut self) {
         self.older = true;
         self.stalled = 0;
+    }
+
+    pub fn check(&mut self, seq: Option<MessageSeq>) {
+        self.check = seq;
+    }
+
+    /// The server has the very message that we have at this place.
+    pub fn agrees(&mut self, seq: MessageSeq) {
+        if self.check == Some(seq) {
+            self.check = None;
+        }
+    }
+
+    fn doubt(&self, row: &ChannelRow) -> Option<MessageSeq> {
+        self.check.filter(|seq| ranges::contains(&row.ranges, *seq))
     }
 
     /// Something new suggests that a hole can be filled now.
@@ -47,11 +66,17 @@ impl Fetch {
     }
 
     pub fn wants(&self, row: &ChannelRow) -> bool {
-        self.stalled < STALLS && (self.probe || self.hole(row).is_some() || (self.older && !at_start(row)))
+        self.stalled < STALLS
+            && (self.probe || self.doubt(row).is_some() || self.hole(row).is_some() || (self.older && !at_start(row)))
     }
 
     pub fn answered(&mut self, span: &Span, progressed: bool) {
         match span {
+            Span::Older { start, .. } if self.check == Some(*start) => {
+                // The server has nothing there, and nothing to compare.
+                self.check = None;
+                return;
+            }
             Span::Newest { .. } => self.probe = false,
             Span::Older { end: MessageSeq(0), .. } => self.older = false,
             Span::Recents | Span::Single => return,
@@ -95,15 +120,22 @@ impl Timeline {
         if self.fetch.probe || self.row.ranges.is_empty() {
             return newest(FIRST_PAGE);
         }
+        if let Some(seq) = self.fetch.doubt(&self.row) {
+            let end = MessageSeq(seq.0.saturating_sub(CHECK as u64));
+            let span = Span::Older { start: seq, end, limit: CHECK };
+            return Some((ask(seq, end, CHECK, Pull::Older), span));
+        }
         if let Some(hole) = self.fetch.hole(&self.row) {
+            // With the message below it: if the server has another one there, more of what we have is no longer true.
+            let below = MessageSeq(hole.first.0.saturating_sub(1).max(1));
             let at_top = self.row.ranges.last().is_some_and(|range| range.last < hole.first);
             if at_top && hole.last.0 - hole.first.0 >= PAGE as u64 {
                 return newest(PAGE);
             }
             if at_top {
-                return Some((ask(hole.first, zero, PAGE, Pull::Newer), Span::Newer { start: hole.first }));
+                return Some((ask(below, zero, PAGE, Pull::Newer), Span::Newer { start: below }));
             }
-            let end = MessageSeq(hole.first.0.saturating_sub(1));
+            let end = MessageSeq(below.0 - 1);
             let span = Span::Older { start: hole.last, end, limit: PAGE };
             return Some((ask(hole.last, end, PAGE, Pull::Older), span));
         }

@@ -50,6 +50,8 @@ pub struct Context<'a> {
     pub history: bool,
     /// Since the connection is ready, the conversations were read once.
     pub caught_up: bool,
+    /// A page of history may show what is taken back later.
+    pub cluster: bool,
 }
 
 /// One message on its way in.
@@ -174,6 +176,8 @@ pub struct Timeline {
     loading: Loading,
     asked_rows: Vec<MessageSeq>,
     seen: BTreeMap<u64, MessageSeq>,
+    /// The last place at which the server had what we have, in the piece of work that is being done.
+    agreed: Option<MessageSeq>,
     /// Of a tail that was dropped: told to the application already, and not as new once more when it is read again.
     told: Set<u64>,
     /// A copy that is not first: its id, and where its message is placed.
@@ -204,6 +208,7 @@ impl Timeline {
             loading: Loading::No,
             asked_rows: Vec::new(),
             seen: BTreeMap::new(),
+            agreed: None,
             told: Set::new(),
             aliases: Map::new(),
             marks: Marks::default(),
@@ -402,6 +407,7 @@ impl Timeline {
 
     fn apply(&mut self, work: Work, mut have: Have, context: &Context<'_>, turn: &mut Turn) {
         let before = Glance::of(&self.row);
+        self.agreed = None;
         match work {
             Work::Arrived(arrival) => {
                 let hole = self.fetch.hole(&self.row);
@@ -487,6 +493,9 @@ impl Timeline {
         self.seen.retain(|_, placed_at| *placed_at < from);
         self.aliases.retain(|seq, (_, placed_at)| *seq < from && *placed_at < from);
         ranges::cut(&mut self.row.ranges, from);
+        // What was taken back may begin further below, where nothing was compared yet.
+        let below = MessageSeq(from.0.saturating_sub(1));
+        self.fetch.check((self.agreed != Some(below)).then_some(below));
         let counted = self.counted.len();
         self.counted.retain(|seq| *seq < from);
         self.row.unread = self.row.unread.saturating_sub((counted - self.counted.len()) as u64);

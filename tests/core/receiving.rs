@@ -152,6 +152,72 @@ fn what_is_read_again_after_a_dropped_tail_is_not_new_once_more() {
 }
 
 #[test]
+fn what_was_taken_back_below_is_found_too() {
+    let mut world = online();
+    for (number, id, seq) in [("a", 11, 1), ("b", 12, 2), ("c", 13, 3), ("d", 14, 4), ("w", 24, 4)] {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    let history = |world: &mut World, messages| {
+        let page = HistoryPage { messages, more: true, marks_version: 0 };
+        let request = world.answer(|request| matches!(request, Request::History(_)), Ok(Response::History(page)));
+        let Request::History(asked) = request else { panic!("another question") };
+        (asked.start.0, asked.end.0)
+    };
+    // The newest page does not reach down to where the two part.
+    assert_eq!(history(&mut world, vec![stored(24, 4, "w", "{}"), stored(25, 5, "z", "{}")]), (0, 0));
+    let below = vec![stored(11, 1, "a", "{}"), stored(22, 2, "x", "{}"), stored(23, 3, "y", "{}")];
+    assert_eq!(history(&mut world, below.clone()), (3, 0));
+    let newest = [below, vec![stored(24, 4, "w", "{}"), stored(25, 5, "z", "{}")]].concat();
+    assert_eq!(history(&mut world, newest), (0, 0));
+    assert!(!world.requests.iter().any(|(_, request)| matches!(request, Request::History(_))), "nothing is in doubt");
+    let ids: Vec<_> = world.page(group()).iter().map(|message| message.message_id.expect("an id").0).collect();
+    assert_eq!(ids, [11, 22, 23, 24, 25]);
+}
+
+#[test]
+fn a_page_that_only_joins_what_a_cluster_gave_before_is_compared() {
+    let mut world = World::with(|config| config.business = true);
+    world.addresses.push("ws://two".to_owned());
+    world.connect();
+    catch_up(&mut world);
+    for (number, id, seq) in [("a", 11, 1), ("b", 12, 2)] {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    world.close_socket();
+    world.pass(Millis::seconds(1));
+    let json = "{\"conversations\":[{\"channelId\":\"g\",\"channelType\":2,\"lastMessageSeq\":3,\"recents\":[{\"messageId\":\"23\",\"messageSeq\":3,\"clientMsgNo\":\"z\",\"fromUid\":\"alice\",\"payload\":\"e30=\"}]}]}";
+    let asked = Request::Conversations(jindou::request::Conversations { cursors: Vec::new(), recents: 20 });
+    let recents = asked.read(json.as_bytes()).expect("readable");
+    while !world.requests.iter().any(|(_, request)| matches!(request, Request::Conversations(_))) {
+        let response = match &world.requests.first().expect("it asks").1 {
+            Request::Marks(_) => Response::Marks(Vec::new()),
+            Request::Commands(_) => Response::Commands(Vec::new()),
+            _ => Response::Policy(Default::default()),
+        };
+        world.answer(|_| true, Ok(response));
+    }
+    world.answer(|request| matches!(request, Request::Conversations(_)), Ok(recents));
+    let page = HistoryPage {
+        messages: vec![stored(21, 1, "x", "{}"), stored(22, 2, "y", "{}")],
+        more: false,
+        marks_version: 0,
+    };
+    let request = world.answer(|request| matches!(request, Request::History(_)), Ok(Response::History(page)));
+    let Request::History(asked) = request else { panic!("another question") };
+    assert_eq!((asked.start, asked.end), (MessageSeq(2), MessageSeq(0)));
+    let page = HistoryPage {
+        messages: vec![stored(21, 1, "x", "{}"), stored(22, 2, "y", "{}"), stored(23, 3, "z", "{}")],
+        more: false,
+        marks_version: 0,
+    };
+    world.answer(|request| matches!(request, Request::History(_)), Ok(Response::History(page)));
+    let ids: Vec<_> = world.page(group()).iter().map(|message| message.message_id.expect("an id").0).collect();
+    assert_eq!(ids, [21, 22, 23]);
+}
+
+#[test]
 fn a_hole_is_held_for_a_second_and_then_asked_for() {
     let mut world = online();
     for (number, id, seq) in [("a", 11, 1), ("c", 13, 3)] {
@@ -164,7 +230,7 @@ fn a_hole_is_held_for_a_second_and_then_asked_for() {
     let page = HistoryPage { messages: vec![stored(12, 2, "b", "{}")], more: false, marks_version: 0 };
     let request = world.answer(asks, Ok(Response::History(page)));
     let Request::History(asked) = request else { panic!("another question") };
-    assert_eq!((asked.start, asked.end), (MessageSeq(2), MessageSeq(1)));
+    assert_eq!((asked.start, asked.end), (MessageSeq(2), MessageSeq(0)), "and the one below it, to compare");
     assert_eq!(seqs(&world.page(group())), [1, 2, 3]);
 }
 

@@ -5,7 +5,7 @@ use jindou::client::{Command, Delivery, Event, Reply, SendOptions};
 use jindou::error::ErrorCode;
 use jindou::request::{Lookup, Request, Response};
 use jindou::time::Millis;
-use jindou::wire::ProtocolVersion;
+use jindou::wire::{Packet, ProtocolVersion};
 
 use crate::world::World;
 
@@ -136,6 +136,63 @@ fn a_system_error_that_comes_while_we_ask_makes_what_is_found_unconfirmed() {
     assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { unconfirmed: true, .. }))));
 }
 
+/// A message whose SENDACK was lost with its connection, in a cluster, and which a look-up has found.
+fn found_in_a_cluster() -> (World, jindou::client::Ticket) {
+    let mut world = World::with(|config| config.business = true);
+    world.addresses.push("ws://two".to_owned());
+    world.connect();
+    let sending = world.send(group(), "n1", "{}");
+    world.close_socket();
+    world.pass(Millis::seconds(1));
+    world.answer(is_lookup, Ok(Response::Found(vec![found("n1", 5, 9)])));
+    assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { unconfirmed: true, .. }))));
+    assert_eq!(world.page(group())[0].delivery, Delivery::Unconfirmed);
+    let recv = world.recv("alice", "a", 8, 8, "{}");
+    world.say(Packet::Recv(recv));
+    assert!(!world.requests.iter().any(|(_, request)| is_lookup(request)), "what lies before it proves nothing");
+    let recv = world.recv("alice", "b", 10, 10, "{}");
+    world.say(Packet::Recv(recv));
+    (world, sending)
+}
+
+fn is_lookup(request: &Request) -> bool {
+    matches!(request, Request::Lookup(_))
+}
+
+#[test]
+fn what_a_cluster_only_shows_is_confirmed_when_the_log_goes_on_behind_it() {
+    let (mut world, _) = found_in_a_cluster();
+    world.answer(is_lookup, Ok(Response::Found(vec![found("n1", 5, 9)])));
+    assert_eq!(world.page(group())[1].delivery, Delivery::Sent);
+    let asking = world.call(Command::Outbox);
+    let Some(Ok(Reply::Outbox { messages })) = world.outcome(asking) else { panic!("no outbox") };
+    assert!(messages.is_empty());
+}
+
+#[test]
+fn what_a_cluster_took_back_is_sent_again() {
+    let (mut world, _) = found_in_a_cluster();
+    world.answer(is_lookup, Ok(Response::Found(Vec::new())));
+    world.pass(Millis::seconds(1));
+    assert_eq!(world.sends().len(), 2);
+}
+
+#[test]
+fn an_answer_outweighs_what_was_only_found() {
+    let mut world = World::with(|config| config.business = true);
+    world.addresses.push("ws://two".to_owned());
+    world.connect();
+    let sending = world.send(group(), "n1", "{}");
+    world.pass(Millis::seconds(16));
+    world.answer(is_lookup, Ok(Response::Found(vec![found("n1", 5, 9)])));
+    assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { unconfirmed: true, .. }))));
+    let mut recv = world.recv("bob", "n1", 5, 9, "{}");
+    recv.payload = b"{}".to_vec();
+    world.seal(&mut recv);
+    world.say(Packet::Recv(recv));
+    assert_eq!(world.page(group())[0].delivery, Delivery::Sent, "a push is for what is stored for certain");
+}
+
 #[test]
 fn reconnects_do_not_confirm_what_only_time_confirms() {
     let mut world = World::with(|config| config.business = true);
@@ -143,7 +200,6 @@ fn reconnects_do_not_confirm_what_only_time_confirms() {
     world.send(group(), "n1", "{}");
     world.pass(Millis::seconds(6));
     world.ack(world.sends()[0].client_seq, 5, 0, 15);
-    let is_lookup = |request: &Request| matches!(request, Request::Lookup(_));
     let look = |world: &mut World| {
         world.answer(is_lookup, Ok(Response::Found(vec![found("n1", 5, 9)])));
         world.page(group()).last().expect("it is shown").delivery
