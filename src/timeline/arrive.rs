@@ -224,8 +224,9 @@ impl Timeline {
         turn.change(Change::Message(row));
     }
 
-    /// Tells the outbox that this one is at the server.
-    fn land(&self, row: &MessageRow, certain: bool, context: &Context<'_>, turn: &mut Turn) {
+    /// Tells the outbox that this one is at the server. One that was withdrawn must not be sent again, wherever it stands.
+    pub(super) fn land(&self, row: &MessageRow, certain: bool, context: &Context<'_>, turn: &mut Turn) {
+        let certain = certain || matches!(row.state, MessageState::Recalled | MessageState::Deleted);
         if row.from == *context.own && !row.client_msg_no.is_empty() && (context.owed)(&row.client_msg_no) {
             let message = view::message(context.own, row);
             turn.landed.push(Landed { client_msg_no: row.client_msg_no.clone(), message, certain });

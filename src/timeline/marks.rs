@@ -272,6 +272,9 @@ impl Timeline {
 
     fn rewrite(&mut self, row: MessageRow, have: &mut Have, context: &Context<'_>, turn: &mut Turn) {
         turn.event(Event::MessageChanged { message: view::message(context.own, &row) });
+        if matches!(row.state, MessageState::Recalled | MessageState::Deleted) {
+            self.land(&row, true, context, turn);
+        }
         self.put(row, have, turn);
     }
 }

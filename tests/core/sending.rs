@@ -178,6 +178,21 @@ fn what_a_cluster_took_back_is_sent_again() {
 }
 
 #[test]
+fn what_is_recalled_while_it_is_unconfirmed_leaves_the_outbox() {
+    let (mut world, _) = found_in_a_cluster();
+    let fed = "{\"channels\":[{\"channelId\":\"g\",\"channelType\":2,\"version\":1,\"marks\":[{\"version\":1,\"state\":\"recalled\",\"clientMsgNo\":\"n1\",\"copies\":[{\"messageId\":\"5\",\"messageSeq\":9}],\"author\":\"bob\",\"operator\":\"bob\",\"role\":\"author\",\"at\":1700000001000}]}]}";
+    let asked = Request::Marks(jindou::request::Marks { channels: Vec::new(), limit: 1 });
+    let marks = asked.read(fed.as_bytes()).expect("readable");
+    world.answer(|request| matches!(request, Request::Marks(_)), Ok(marks));
+    let asking = world.call(Command::Outbox);
+    let Some(Ok(Reply::Outbox { messages })) = world.outcome(asking) else { panic!("no outbox") };
+    assert!(messages.is_empty());
+    world.answer(is_lookup, Ok(Response::Found(Vec::new())));
+    world.pass(Millis::seconds(1));
+    assert_eq!(world.sends().len(), 1, "it is not sent again");
+}
+
+#[test]
 fn an_answer_outweighs_what_was_only_found() {
     let mut world = World::with(|config| config.business = true);
     world.addresses.push("ws://two".to_owned());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jindou::client::{Client, ConnectionId, RequestId};
 use jindou::request::Request;
+use jindou::rows::OutboxState;
 use jindou::time::{Mono, Now, Wall};
 use jindou_gateway::ConnId;
 
@@ -41,6 +42,11 @@ pub struct Device {
 }
 
 impl Device {
+    /// Something may still be on one node only.
+    pub fn doubts(&self) -> bool {
+        self.disk.store.outbox().any(|row| matches!(row.state, OutboxState::Unconfirmed { .. }))
+    }
+
     pub fn now(&self, now: u64) -> Now {
         let wall = i64::try_from(EPOCH + now).unwrap_or(i64::MAX).saturating_add(self.skew);
         Now { mono: Mono(now - self.born), wall: Wall(wall) }

@@ -31,6 +31,8 @@ use world::World;
 /// Until everything owed is delivered once the network is whole: a silent connection of a hidden page is noticed within 65 s,
 /// one that is deaf by two questions, 45 s after it became ready and 5 s later, and both may follow each other.
 const REST: u64 = 180_000;
+/// Until what a cluster might have taken back is believed, where nothing comes behind it.
+const DOUBT: u64 = 22 * 60_000;
 /// A timeline is asked for so often until it is whole.
 const LOOKS: u32 = 6;
 /// Timers of one tab in the time of rest. A heartbeat and the pace of sending take some hundred.
@@ -90,8 +92,12 @@ impl World {
         self.become_whole();
         let until = self.now + REST;
         self.run(until);
-        self.check(World::check_delivered);
         self.check(World::check_timers);
+        if self.devices.iter().any(device::Device::doubts) {
+            let until = self.now + DOUBT;
+            self.run(until);
+        }
+        self.check(World::check_delivered);
         self.check(World::check_memory);
         self.read_and_check(true);
         self.check(World::check_memory);
