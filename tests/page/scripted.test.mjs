@@ -106,13 +106,49 @@ test("a device that was kicked says so and connects again when asked", async (co
 });
 
 test("a session that is over leads back to the log-in, with the id filled in", async (context) => {
-  const { page } = await enter(context, "alice");
+  const { page, state } = await enter(context, "alice");
   await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
-  await page.evaluate(() => scripted.clients.get("alice").become({ state: "refused", error: { code: "unauthorized", message: "", retryable: false } }));
+  state.over = true;
+  await page.evaluate(() => { scripted.clients.get("alice").refused(); });
   await page.getByText("The session has ended").waitFor();
   assert.equal(await page.locator('input[name="uid"]').inputValue(), "alice");
   await page.reload();
   assert.equal(await page.locator('input[name="password"]').count(), 1, "the dead session is not tried again");
+});
+
+test("a message server that refuses by silence does not end the session: the banner offers another attempt, and the client may come back by itself", async (context) => {
+  const { page, state } = await enter(context, "alice");
+  const connected = page.locator(".connection-line", { hasText: "Connected" }).first();
+  await connected.waitFor();
+  const banner = page.locator(".banner", { hasText: "does not let this account in, or keeps silent" });
+  const asked = (event) => page.waitForEvent(event, (request) => request.url().endsWith("/v1/me"));
+
+  // The business server says that the session stands.
+  let answered = asked("requestfinished");
+  await page.evaluate(() => { scripted.clients.get("alice").refused(); });
+  await answered;
+  await banner.waitFor();
+  await page.evaluate(() => scripted.clients.get("alice").become({ state: "ready" }));
+  await connected.waitFor();
+  assert.equal(await page.locator(".banner").count(), 0);
+
+  // It says nothing.
+  state.down = true;
+  answered = asked("requestfailed");
+  await page.evaluate(() => { scripted.clients.get("alice").refused(); });
+  await answered;
+  await banner.waitFor();
+  state.down = false;
+
+  // Asked by hand, the same.
+  await page.evaluate(() => { scripted.refuseToConnect = true; });
+  answered = asked("requestfinished");
+  await page.getByRole("button", { name: "Connect again" }).click();
+  await answered;
+  await banner.waitFor();
+  await page.evaluate(() => { scripted.refuseToConnect = false; });
+  await page.getByRole("button", { name: "Connect again" }).click();
+  await connected.waitFor();
 });
 
 test("a recall reads as each of those concerned would say it", async (context) => {

@@ -23,6 +23,8 @@ export const script = {
   /** Rejects `Client.open`: a function of the uid that answers an error code, or nothing. */
   refuseToOpen: () => undefined,
   members: new Map(),
+  /** Every attempt to connect is refused, as after too much silence. */
+  refuseToConnect: false,
   /** Milliseconds until a SENDACK. */
   delay: 30,
   refuse: undefined,
@@ -81,6 +83,12 @@ export class Client {
     this.emit("connection", { connection });
   }
 
+  refused() {
+    const error = new JindouError("unauthorized");
+    this.become({ state: "refused", error: { code: error.code, message: "", retryable: false } });
+    return error;
+  }
+
   trace(line) {
     this.emit("trace", { line });
   }
@@ -98,6 +106,7 @@ export class Client {
     }
     await new Promise((done) => setTimeout(done, 30));
     if (!this.#wanted) return;
+    if (script.refuseToConnect) throw this.refused();
     this.trace({ what: "packet", sent: true, kind: "CONNECT", bytes: 112 });
     this.trace({ what: "packet", sent: false, kind: "CONNACK", bytes: 84, reasonCode: 1 });
     this.become({ state: "ready" });

@@ -24,7 +24,7 @@ const origin = "https://jindou.test";
 // What the business server allows a page.
 const policy = "default-src 'self'; connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; worker-src 'self'";
 
-/** Answers a page's requests; `state.groups`, `state.down` may be changed by the test. */
+/** Answers a page's requests; `state.groups`, `state.down` and `state.over` (the session is) may be changed by the test. */
 export async function answer(context, folder, state) {
   await context.route("**/*", (route) => {
     const request = route.request();
@@ -49,6 +49,9 @@ function api(route, url, body, authorization, state) {
     case "POST /v1/login":
       if (body.password !== "secret") return json({ code: "unauthorized", message: "", retryable: false }, 401);
       return json({ uid: body.uid, name: { ...names, ...state.names }[body.uid] ?? body.uid, token: `token-${body.uid}`, deviceFlag: 1, expiresAt: Date.now() + 1e9 });
+    case "GET /v1/me":
+      if (state.over) return json({ code: "unauthorized", message: "", retryable: false }, 401);
+      return json({ uid, name: names[uid] ?? uid });
     case "GET /v1/gateway": return json({ addresses: ["ws://127.0.0.1:9"] });
     case "GET /v1/groups": return json({ groups });
     case "GET /v1/people": {

@@ -8,7 +8,7 @@ import { kindOf, mentionsOf, mentionsPerson } from "./content";
 import { Directory } from "./directory";
 import { Draft } from "./draft";
 import { Inspector } from "./inspector";
-import type { Network } from "./network";
+import type { Network, ServerError } from "./network";
 import { Notices } from "./notices";
 import { Server } from "./server";
 import { Timeline } from "./timeline";
@@ -28,13 +28,14 @@ export class Chat {
   readonly outbox = signal<readonly Message[]>([]);
   /** Newest message for the ears: who reads the page with a screen reader hears it. */
   readonly heard = signal<Message | undefined>(undefined);
-  /** The session is over: the pane asks for a log-in. */
-  readonly ended = signal<JindouErrorInfo | undefined>(undefined);
+  /** The session is over, by the business server's own word: the pane asks for a log-in. */
+  readonly ended = signal(false);
   readonly inspector = new Inspector();
   readonly notices = new Notices();
   readonly #drafts = new Map<string, Draft>();
   #outboxAsked = false;
   #outboxReading: Promise<void> | undefined;
+  #doubting: Promise<void> | undefined;
 
   /** The newest conversation first; groups in which nothing was said yet stand last. */
   readonly list = computed<readonly ListEntry[]>(() => {
@@ -86,7 +87,7 @@ export class Chat {
   /** While it waits for its next attempt: now. */
   connect(): void {
     this.client.connect().catch((error: JindouErrorInfo) => {
-      if (error.code === "unauthorized") this.ended.value = error;
+      if (error.code === "unauthorized") void this.#doubt();
     });
   }
 
@@ -248,8 +249,8 @@ export class Chat {
     batch(() => {
       this.connection.value = connection;
       if (connection.state === "waiting") this.retryAt.value = Date.now() + connection.retryIn;
-      if (connection.state === "refused" && connection.error.code === "unauthorized") this.ended.value = connection.error;
     });
+    if (connection.state === "refused" && connection.error.code === "unauthorized") void this.#doubt();
     // Names may have changed while we were away; a failure is mended by the next connect.
     if (connection.state === "ready") this.directory.refresh().catch(() => {});
   }
@@ -290,10 +291,17 @@ export class Chat {
   }
 
   #complain(error: JindouErrorInfo): void {
-    if (error.code === "unauthorized") {
-      this.ended.value = error;
-      return;
-    }
+    if (error.code === "unauthorized") void this.#doubt();
     this.notices.add("error", () => errorText(error));
+  }
+
+  /**
+   * Is the session over? A message server says so by silence, and so do a cluster without a leader and a proxy that swallows: then the client goes
+   * on asking, and may come to be let in. Only the business server knows, and only its 401 ends the session here.
+   */
+  #doubt(): Promise<void> {
+    return this.#doubting ??= this.server.me()
+      .then(() => {}, (error: ServerError) => { if (error.status === 401) this.ended.value = true; })
+      .finally(() => { this.#doubting = undefined; });
   }
 }

@@ -52,6 +52,8 @@ export class Server {
     ]));
   }
 
+  me(): Promise<Person> { return this.#ask("GET", "me"); }
+
   logOut(): Promise<unknown> { return this.#ask("POST", "logout", {}); }
 
   async people(query: string, limit: number): Promise<Person[]> {

@@ -1,7 +1,7 @@
 // One line under the bar while there is no connection: what is the matter, when the next attempt is, and what can be done.
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { errorText, words } from "../words";
+import { words } from "../words";
 import { useChat } from "./context";
 import { Icon } from "./icons";
 import "./banner.css";
@@ -20,7 +20,7 @@ export function Banner({ onReopen }: { onReopen: () => void }) {
     case "waiting": return <Waiting />;
     case "kicked": return <Line icon="alert" text={said.bannerKicked} action={said.connectAgain} onAction={() => chat.connect()} />;
     case "closed": return <Line icon="alert" text={said.bannerClosed} action={said.tryAgain} onAction={onReopen} />;
-    case "refused": return <Refused />;
+    case "refused": return <Line icon="alert" text={said.bannerRefused} action={said.connectAgain} onAction={() => chat.connect()} />;
     case "connecting": case "authenticating": return <Late text={said.bannerConnecting} />;
     default: return null;
   }
@@ -54,13 +54,6 @@ function useOnline(): boolean {
     };
   }, []);
   return online.value;
-}
-
-function Refused() {
-  const chat = useChat();
-  const connection = chat.connection.value;
-  const why = connection.state === "refused" ? errorText(connection.error) : "";
-  return <Line icon="alert" text={`${words.value.bannerRefused} ${why}`} action={words.value.connectAgain} onAction={() => chat.connect()} />;
 }
 
 function Late({ text }: { text: string }) {

@@ -65,7 +65,7 @@ export const en = {
   bannerWaiting: (seconds: number) => (seconds > 0 ? `No connection to the server. Next attempt in ${seconds} s.` : "No connection to the server. Trying now…"),
   bannerConnecting: "Connecting to the server…",
   bannerKicked: "This account was logged in on another device, so this one was disconnected.",
-  bannerRefused: "The server refuses the connection.",
+  bannerRefused: "The message server does not let this account in, or keeps silent. It is asked again every minute.",
   tryNow: "Try now",
   connectAgain: "Connect again",
   bannerClosed: "The client has stopped.",
@@ -184,7 +184,7 @@ export const en = {
   errors: {
     "too-large": "The message is too long.",
     "in-use": "This account is open in another window.",
-    unauthorized: "The session has ended.",
+    unauthorized: "The server does not accept this log-in.",
     kicked: "This account was logged in on another device.",
     forbidden: "You may not do that.",
     storage: "This browser could not store it. Is the disk full?",

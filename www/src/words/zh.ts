@@ -60,7 +60,7 @@ export const zh: Words = {
   bannerWaiting: (seconds) => (seconds > 0 ? `无法连接服务器，${seconds} 秒后重试。` : "无法连接服务器，正在重试…"),
   bannerConnecting: "正在连接服务器…",
   bannerKicked: "此账号已在其他设备登录，本机已断开。",
-  bannerRefused: "服务器拒绝了连接。",
+  bannerRefused: "消息服务器拒绝登录或没有应答，每分钟会再试一次。",
   tryNow: "立即重试",
   connectAgain: "重新连接",
   bannerClosed: "客户端已停止运行。",
@@ -172,7 +172,7 @@ export const zh: Words = {
   errors: {
     "too-large": "消息太长。",
     "in-use": "此账号已在其他窗口打开。",
-    unauthorized: "登录已失效。",
+    unauthorized: "服务器不接受此登录。",
     kicked: "此账号已在其他设备登录。",
     forbidden: "你没有权限这样做。",
     storage: "浏览器无法保存。磁盘满了吗？",
