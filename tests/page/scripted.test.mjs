@@ -151,6 +151,19 @@ test("a message server that refuses by silence does not end the session: the ban
   await connected.waitFor();
 });
 
+test("the switch of the network can still be thrown when the client has ended", async (context) => {
+  const { page } = await enter(context, "alice");
+  await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
+  await page.evaluate(() => scripted.clients.get("alice").become({ state: "closed" }));
+  await page.getByText("The client has stopped.").first().waitFor();
+  const lever = page.getByRole("switch", { name: "Network" });
+  await lever.click();
+  await page.getByText("The network is cut.").first().waitFor();
+  await lever.click();
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
+});
+
 test("a recall reads as each of those concerned would say it", async (context) => {
   const prepare = () => {
     const group = { channelId: "g1", channelType: 2 };

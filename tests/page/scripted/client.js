@@ -94,6 +94,7 @@ export class Client {
   }
 
   async connect() {
+    if (this.connection.state === "closed") throw new JindouError("closed");
     this.#wanted = true;
     this.become({ state: "connecting" });
     try {
@@ -116,6 +117,7 @@ export class Client {
   }
 
   async disconnect() {
+    if (this.connection.state === "closed") throw new JindouError("closed");
     this.#wanted = false;
     this.become({ state: "idle" });
   }
