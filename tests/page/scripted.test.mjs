@@ -84,6 +84,14 @@ test("who opens the same person in both panes is told so", async (context) => {
   await page.locator(".pane").nth(1).getByRole("heading", { name: "Open in another window" }).waitFor();
 });
 
+test("what could not be read once is tried again, and is not in use by the first attempt", async (context) => {
+  const { page } = await enter(context, "alice", { prepare: () => { scripted.unreadable = true; } });
+  await page.getByRole("heading", { name: "The messages could not be opened" }).waitFor();
+  await page.evaluate(() => { scripted.unreadable = false; });
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("heading", { name: "Alice Chen" }).waitFor();
+});
+
 test("an unreachable server has a banner that counts down and can be hurried", async (context) => {
   const { page, state } = await enter(context, "alice", { world: { down: false } });
   await page.getByText("Connected", { exact: true }).first().waitFor();

@@ -22,6 +22,10 @@ const keyOf = ({ channelId, channelType }) => `${channelType}:${channelId}`;
 export const script = {
   /** Rejects `Client.open`: a function of the uid that answers an error code, or nothing. */
   refuseToOpen: () => undefined,
+  /** Clients opened so far. */
+  opened: 0,
+  /** What is stored cannot be read. */
+  unreadable: false,
   members: new Map(),
   /** Every attempt to connect is refused, as after too much silence. */
   refuseToConnect: false,
@@ -66,6 +70,7 @@ export class Client {
     this.uid = options.uid;
     this.mode = options.worker === false ? "page" : "worker";
     clients.set(this.uid, this);
+    script.opened += 1;
   }
 
   on(type, listener) {
@@ -199,6 +204,7 @@ export class Client {
   }
 
   async conversations() {
+    if (script.unreadable) throw new JindouError("storage");
     const channels = new Map();
     for (const [message] of log.values()) if (this.#seen(message)) channels.set(keyOf(this.#channelOf(message)), this.#channelOf(message));
     return [...channels.values()].map((channel) => this.#conversation(channel));

@@ -79,7 +79,13 @@ export class Chat {
     });
     const chat = new Chat(account, client, network, server, new Directory(server, account));
     chat.#listen();
-    await chat.#readAll();
+    try {
+      await chat.#readAll();
+    } catch (error) {
+      // It holds the account's lock, and would be the one that stands in the way of the next attempt.
+      await chat.close().catch(() => {});
+      throw error;
+    }
     chat.connect();
     return chat;
   }

@@ -21,6 +21,8 @@ export class Pane {
   readonly state = signal<PaneState>({ view: "entering" });
   #network = new Network();
   #watching: (() => void) | undefined;
+  /** Counts openings and leavings. Who comes back from a wait and finds another number is not wanted any more. */
+  #turn = 0;
 
   constructor(readonly slot: number, private readonly worker: boolean) {
     const account = chosen(slot);
@@ -29,33 +31,37 @@ export class Pane {
 
   /** Rejects with what the server said. */
   async logIn(uid: string, password: string): Promise<void> {
-    await this.#enter(await logIn(this.#network, uid, password));
+    await this.#enter(logIn(this.#network, uid, password));
   }
 
   async signUp(uid: string, name: string, password: string): Promise<void> {
-    await this.#enter(await signUp(this.#network, uid, name, password));
+    await this.#enter(signUp(this.#network, uid, name, password));
   }
 
   about(): Promise<About> {
     return about(this.#network);
   }
 
-  async #enter(account: Account): Promise<void> {
+  async #enter(asked: Promise<Account>): Promise<void> {
+    const turn = this.#turn;
+    const account = await asked;
     remember(account);
-    await this.open(account);
+    if (turn === this.#turn) await this.open(account);
   }
 
   async open(account: Account): Promise<void> {
+    const turn = ++this.#turn;
     this.state.value = { view: "opening", account };
     choose(this.slot, account.uid);
     try {
       const chat = await Chat.open(account, this.#network, this.worker);
+      if (turn !== this.#turn) return void await chat.close().catch(() => {});
       this.state.value = { view: "open", chat };
       this.#watching = effect(() => {
         if (chat.ended.value) void this.#end(chat, true);
       });
     } catch (error) {
-      this.state.value = { view: "failed", account, error: error as JindouErrorInfo };
+      if (turn === this.#turn) this.state.value = { view: "failed", account, error: error as JindouErrorInfo };
     }
   }
 
@@ -63,12 +69,15 @@ export class Pane {
   async reopen(): Promise<void> {
     const state = this.state.peek();
     if (state.view !== "open") return;
-    await this.leave();
-    await this.open(state.chat.account);
+    const leaving = this.leave();
+    const turn = this.#turn;
+    await leaving;
+    if (turn === this.#turn) await this.open(state.chat.account);
   }
 
   /** Leaves this account to the other window and asks who is here. */
   switchAccount(): void {
+    this.#turn += 1;
     choose(this.slot, "");
     this.state.value = { view: "entering" };
   }
@@ -84,6 +93,7 @@ export class Pane {
 
   /** The window closes, or the pane does. */
   async leave(): Promise<void> {
+    this.#turn += 1;
     this.#watching?.();
     const state = this.state.peek();
     if (state.view === "open") await state.chat.close().catch(() => {});
