@@ -18,7 +18,7 @@ before(async () => {
 });
 after(() => browser?.close());
 
-/** A window with `uid` logged in. `world` changes what the server says; `prepare` runs in the page before the log-in. */
+/** A window with `uid` logged in, or nobody. `world` changes what the server says; `prepare` runs in the page before the log-in. */
 async function enter(context, uid, { world = {}, prepare = () => {}, size = { width: 1000, height: 700 }, locale = "en", path = "", ...options } = {}) {
   const window = await browser.newContext({ viewport: size, locale, serviceWorkers: "block", ...options });
   context.after(() => window.close());
@@ -31,7 +31,7 @@ async function enter(context, uid, { world = {}, prepare = () => {}, size = { wi
   await page.goto(address + path);
   await page.evaluate(() => scripted.members.set("g1", ["alice", "bob", "carol", "dave"]));
   await page.evaluate(prepare);
-  await logIn(page, uid);
+  if (uid) await logIn(page, uid);
   return { page, state, window };
 }
 
@@ -170,6 +170,30 @@ test("the switch of the network can still be thrown when the client has ended", 
   await lever.click();
   await page.getByRole("button", { name: "Try again" }).click();
   await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
+});
+
+test("a sign-up that cannot be is told why in the page's own words, and the server is not asked", async (context) => {
+  const wrong = [
+    [{ uid: "two words" }, "A user id has only the letters a to z", "用户 ID 只能包含英文字母"],
+    [{ uid: "____system" }, "This user id is reserved.", "此用户 ID 为系统保留"],
+    [{ name: "Zoe\tZ" }, "The name has a character that cannot be shown.", "昵称含有无法显示的字符"],
+    [{ password: "short" }, "The password is too short", "密码太短，至少需要 8 个"],
+    [{ password: "长".repeat(86) }, "The password is too long.", "密码太长。"],
+    // What only the server knows.
+    [{ password: "密码够长" }, "The server does not accept this input.", "服务器不接受此输入。"],
+  ];
+  for (const [index, [locale, signUp]] of [["en", "Sign up"], ["zh-CN", "注册"]].entries()) {
+    const { page, state } = await enter(context, undefined, { locale });
+    await page.getByRole("button", { name: signUp }).click();
+    for (const [fields, ...sentences] of wrong) {
+      assert.equal(state.signUps, undefined);
+      for (const [name, value] of Object.entries({ uid: "zoe", name: "", password: "long enough", ...fields })) await page.locator(`input[name="${name}"]`).fill(value);
+      await page.locator("form button.primary").click();
+      await page.getByRole("alert").filter({ hasText: sentences[index] }).waitFor();
+    }
+    assert.deepEqual(state.signUps, ["zoe"]);
+    assert.ok(!(await page.getByRole("alert").textContent()).includes("developers"));
+  }
 });
 
 test("a recall reads as each of those concerned would say it", async (context) => {

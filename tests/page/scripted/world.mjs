@@ -49,6 +49,9 @@ function api(route, url, body, authorization, state) {
     case "POST /v1/login":
       if (body.password !== "secret") return json({ code: "unauthorized", message: "", retryable: false }, 401);
       return json({ uid: body.uid, name: { ...names, ...state.names }[body.uid] ?? body.uid, token: `token-${body.uid}`, deviceFlag: 1, expiresAt: Date.now() + 1e9 });
+    case "POST /v1/signup":
+      (state.signUps ??= []).push(body.uid);
+      return json({ code: "invalid", message: "a sentence for developers", retryable: false }, 400);
     case "GET /v1/me":
       if (state.over) return json({ code: "unauthorized", message: "", retryable: false }, 401);
       return json({ uid, name: names[uid] ?? uid });

@@ -196,6 +196,11 @@ export const en = {
     invalid: "The server does not accept this input.",
     "invalid-argument": "This cannot be sent.",
     "wrong-password": "The user id or the password is wrong.",
+    "uid-characters": "A user id has only the letters a to z, digits, “_”, “-” and “.”.",
+    "uid-reserved": "This user id is reserved. Choose another one.",
+    "name-characters": "The name has a character that cannot be shown.",
+    "password-short": "The password is too short: it takes at least 8 letters, digits or signs.",
+    "password-long": "The password is too long.",
     other: (code: string) => `Something went wrong (${code}).`,
   },
   denied: {

@@ -73,7 +73,7 @@ export function dayOf(at: number): string {
 /** A key that is the same for all moments of one day. */
 export const dayKey = (at: number): number => midnight(at);
 
-type Said = Pick<JindouErrorInfo, "reason" | "deadline"> & { code: string; message?: string };
+type Said = Pick<JindouErrorInfo, "reason" | "deadline"> & { code: string };
 
 /** What a person is told of an error of the client or of the business server. */
 export function errorText(error: Said, said: Words = words.value): string {
@@ -81,8 +81,6 @@ export function errorText(error: Said, said: Words = words.value): string {
     if (error.reason === "window") return said.denied.window(error.deadline === undefined ? undefined : wholeTimeOf(error.deadline));
     return said.denied[error.reason ?? "other"] as string;
   }
-  // The one text of the server that helps: which rule an input has broken.
-  if (error.code === "invalid" && error.message) return `${said.errors.invalid} (${error.message})`;
   const known = said.errors[error.code as keyof Words["errors"]];
   return typeof known === "string" ? known : said.errors.other(error.code ?? "unknown");
 }

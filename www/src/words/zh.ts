@@ -184,6 +184,11 @@ export const zh: Words = {
     invalid: "服务器不接受此输入。",
     "invalid-argument": "无法发送此内容。",
     "wrong-password": "用户 ID 或密码不正确。",
+    "uid-characters": "用户 ID 只能包含英文字母、数字以及 “_”、“-”、“.”。",
+    "uid-reserved": "此用户 ID 为系统保留，请换一个。",
+    "name-characters": "昵称含有无法显示的字符。",
+    "password-short": "密码太短，至少需要 8 个字母、数字或符号。",
+    "password-long": "密码太长。",
     other: (code) => `出错了（${code}）。`,
   },
   denied: {
