@@ -224,6 +224,39 @@ test("a recall reads as each of those concerned would say it", async (context) =
   }
 });
 
+test("the audit tells in both languages what came while it is open, by whom and by which road", async (context) => {
+  const lines = [
+    ["recalled", "feed", "bob"], ["restored", "history", "bob"], ["deleted", "feed", ""], ["hidden", "command", "bob"],
+    ["forged", "command", "bob"], ["requested", "application", "alice"], ["denied", "application", "alice"], ["sealed", "letter", "bob"],
+  ];
+  const expected = {
+    en: {
+      inspector: "Inspector", tab: "Audit",
+      what: ["Recalled", "Restored", "Deleted", "Hidden, to be checked", "Forged recall, shown again", "Recall requested", "Recall denied", "sealed"],
+      roads: ["by Bob Okafor, through the server’s record", "by Bob Okafor, through the history", "by System, through the server’s record", "by Bob Okafor, through a command",
+        "by Bob Okafor, through a command", "by Alice Chen, through this page", "by Alice Chen, through this page", "by Bob Okafor, through letter"],
+    },
+    "zh-CN": {
+      inspector: "观察器", tab: "审计",
+      what: ["已撤回", "已恢复", "已删除", "已隐藏，待核实", "伪造的撤回，已重新显示", "已请求撤回", "撤回被拒绝", "sealed"],
+      roads: ["操作人 Bob Okafor，来自服务器记录", "操作人 Bob Okafor，来自历史消息", "操作人 系统，来自服务器记录", "操作人 Bob Okafor，来自指令消息",
+        "操作人 Bob Okafor，来自指令消息", "操作人 Alice Chen，来自本页操作", "操作人 Alice Chen，来自本页操作", "操作人 Bob Okafor，来自letter"],
+    },
+  };
+  for (const [locale, { inspector, tab, what, roads }] of Object.entries(expected)) {
+    const { page } = await enter(context, "alice", { locale });
+    await page.getByRole("button", { name: inspector }).click();
+    await page.getByRole("tab", { name: tab }).click();
+    for (const [count, line] of lines.entries()) {
+      await page.evaluate((all) => { scripted.clients.get("alice").note(...all, { channelId: "g1", channelType: 2 }); }, line);
+      await page.locator(".records li").nth(count).waitFor();
+    }
+    const texts = (selector) => page.locator(selector).allTextContents();
+    assert.deepEqual((await texts(".records b")).toReversed(), what);
+    assert.deepEqual((await texts(".records .soft")).map((text) => text.split(" · ")[1]).toReversed(), roads);
+  }
+});
+
 test("who reads further up is told how many new messages there are, and stays where he is", async (context) => {
   const prepare = () => {
     for (let i = 0; i < 90; i++) scripted.say(i % 2 ? "alice" : "bob", { channelId: i % 2 ? "bob" : "alice", channelType: 1 }, { type: 1, content: `word ${i} ${"lorem ".repeat((i * 7) % 40)}` }, { at: Date.now() - 9e6 + i * 6e4, quiet: true });

@@ -55,6 +55,7 @@ export class Client {
   #read = new Map();
   #owed = new Map();
   #wanted = false;
+  audited = [];
   connection = { state: "idle" };
   mode = "page";
 
@@ -256,7 +257,15 @@ export class Client {
     this.emit("message-removed", { channel: message, key: message.key });
   }
 
-  async audit() { return []; }
+  async audit() {
+    return this.audited;
+  }
+
+  /** Commits a line, and emits nothing of it but the commit. */
+  note(what, by, operator, channel) {
+    this.audited = [...this.audited, { ordinal: this.audited.length + 1, at: Date.now(), channel, operator, clientMsgNo: "", copies: [], what, by }];
+    this.trace({ what: "stored", changes: 1 });
+  }
 
   async close() {
     this.#wanted = false;

@@ -178,7 +178,16 @@ export const en = {
   outboxEmpty: "Nothing waits to be sent.",
   auditEmpty: "No recall, restore or deletion so far.",
   auditBy: (operator: string, road: string) => `by ${operator}, through ${road}`,
-  refresh: "Refresh",
+  audit: {
+    recalled: "Recalled",
+    restored: "Restored",
+    deleted: "Deleted",
+    hidden: "Hidden, to be checked",
+    forged: "Forged recall, shown again",
+    requested: "Recall requested",
+    denied: "Recall denied",
+  },
+  auditRoads: { command: "a command", feed: "the server’s record", history: "the history", application: "this page" },
 
   // What goes wrong. The text of an error is for developers; a person gets one of these.
   errors: {

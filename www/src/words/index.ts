@@ -1,6 +1,6 @@
 // The language of the page, its words, and how it writes times. One language for the whole page: components read `words.value` and follow a switch.
 import { computed, effect, signal } from "@preact/signals";
-import type { JindouErrorInfo } from "jindou";
+import type { AuditLine, JindouErrorInfo } from "jindou";
 import { keep, kept } from "../model/shelf";
 import { en } from "./en";
 import { zh } from "./zh";
@@ -83,6 +83,12 @@ export function errorText(error: Said, said: Words = words.value): string {
   }
   const known = said.errors[error.code as keyof Words["errors"]];
   return typeof known === "string" ? known : said.errors.other(error.code ?? "unknown");
+}
+
+/** What a line of the audit tells of, and by which road it came. A word that this page does not know is shown as it is. */
+export function auditText({ what, by }: Pick<AuditLine, "what" | "by">, said: Words = words.value): { what: string; road: string } {
+  const word = (table: Record<string, string>, key: string) => table[key] ?? key;
+  return { what: word(said.audit, what), road: word(said.auditRoads, by) };
 }
 
 /** Why the message server refused a message. */

@@ -166,8 +166,17 @@ export const zh: Words = {
   facts: { state: "状态", mode: "运行于", worker: "专用 Worker", page: "页面", error: "最近的错误", network: "网络开关", on: "开", cut: "断开", account: "账号", unread: "未读", next: "下次重试" },
   outboxEmpty: "没有等待发送的消息。",
   auditEmpty: "还没有撤回、恢复或删除。",
-  auditBy: (operator, road) => `操作人 ${operator}，来自 ${road}`,
-  refresh: "刷新",
+  auditBy: (operator, road) => `操作人 ${operator}，来自${road}`,
+  audit: {
+    recalled: "已撤回",
+    restored: "已恢复",
+    deleted: "已删除",
+    hidden: "已隐藏，待核实",
+    forged: "伪造的撤回，已重新显示",
+    requested: "已请求撤回",
+    denied: "撤回被拒绝",
+  },
+  auditRoads: { command: "指令消息", feed: "服务器记录", history: "历史消息", application: "本页操作" },
 
   errors: {
     "too-large": "消息太长。",
