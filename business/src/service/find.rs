@@ -38,7 +38,7 @@ pub async fn copies(app: &App, caller: &Uid, target: &Target) -> Result<Vec<Stor
     let indexed = match app.wukongim.first_copy(&target.channel, &target.client_msg_no).await {
         Ok(first) => {
             if let Some(first) = first
-                && stands(&at(app, caller, &target.channel, first.message_seq).await?, &first)
+                && !is_displaced(&at(app, caller, &target.channel, first.message_seq).await?, &first)
             {
                 found.add(vec![first], &named);
             }
@@ -104,7 +104,7 @@ pub async fn own(
     Ok(found)
 }
 
-/// Those of the found that do not stand in the log where the index has them.
+/// Those of the found in whose place the log has another message.
 async fn gone(
     app: &App,
     caller: &Uid,
@@ -120,14 +120,18 @@ async fn gone(
         let end = MessageSeq::try_from(start.number() + u64::from(STRIDE))?;
         let here = rest.partition_point(|(_, message)| message.message_seq < end);
         let log = app.wukongim.messages(channel, caller, Range::Newer { start, end }, STRIDE).await?;
-        gone.extend(rest[..here].iter().filter(|(_, message)| !stands(&log, message)).map(|(name, _)| (*name).clone()));
+        gone.extend(
+            rest[..here].iter().filter(|(_, message)| is_displaced(&log, message)).map(|(name, _)| (*name).clone()),
+        );
         rest = &rest[here..];
     }
     Ok(gone)
 }
 
-fn stands(log: &[StoredMessage], message: &StoredMessage) -> bool {
-    log.iter().any(|stored| stored.message_id == message.message_id)
+/// Another message stands in its place. A log that ends before it tells nothing: a new leader may still be behind the index, and
+/// whoever took the message for lost would send it again and again.
+fn is_displaced(log: &[StoredMessage], message: &StoredMessage) -> bool {
+    log.iter().any(|stored| stored.message_seq == message.message_seq && stored.message_id != message.message_id)
 }
 
 async fn at(app: &App, caller: &Uid, channel: &Channel, seq: MessageSeq) -> Result<Vec<StoredMessage>, ApiError> {
