@@ -33,6 +33,9 @@ use reason::verdict;
 const ANSWER: Millis = Millis::seconds(15);
 /// SENDs on the wire at once. After an 18 of generation 3 only one: behind it, SENDs to healthy channels fail too.
 const WINDOW: usize = 32;
+/// Content on the wire at once, unless one message alone is larger: behind more of it a PING comes too late over a slow line, and the
+/// connection would be given up, and all of it sent again, for ever.
+const BYTES: usize = 24 * 1024;
 const FIRST_PAUSE: Millis = Millis(500);
 const LONGEST_PAUSE: Millis = Millis::seconds(30);
 /// Failed look-ups after which a message is sent again all the same.
@@ -303,7 +306,9 @@ impl Outbox {
     pub fn take_sends(&mut self, now: Now, version: ProtocolVersion, turn: &mut Turn) -> Vec<Send> {
         self.looked = now.mono;
         let window = if self.careful { 1 } else { WINDOW };
-        let mut under_way = self.entries.values().filter(|e| matches!(e.progress, Progress::InFlight { .. })).count();
+        let in_flight = self.entries.values().filter(|entry| matches!(entry.progress, Progress::InFlight { .. }));
+        let sizes = in_flight.map(|entry| entry.row.content.len());
+        let (mut under_way, mut bytes) = sizes.fold((0, 0), |(count, bytes), size| (count + 1, bytes + size));
         let (lookups, asks) = (self.lookups, self.asks(version));
         let mut blocked: Set<Channel> = Set::new();
         let mut sends = Vec::new();
@@ -312,7 +317,8 @@ impl Outbox {
                 Progress::Idle { not_before } => {
                     let ready = not_before <= now.mono
                         && !(entry.doubt && (asks || (lookups && entry.altered)))
-                        && under_way < window;
+                        && under_way < window
+                        && (under_way == 0 || bytes + entry.row.content.len() <= BYTES);
                     if !ready || blocked.contains(&entry.row.channel) {
                         blocked.insert(entry.row.channel.clone());
                         continue;
@@ -320,6 +326,7 @@ impl Outbox {
                     let client_seq = ClientSeq(self.next_client_seq);
                     self.next_client_seq = self.next_client_seq.wrapping_add(1).max(1);
                     under_way += 1;
+                    bytes += entry.row.content.len();
                     entry.attempts += 1;
                     entry.progress = Progress::InFlight { client_seq, sent_at: now.mono };
                     entry.sent_as.push((client_seq, now.mono));

@@ -25,6 +25,8 @@ const PING_HIDDEN: Millis = Millis::seconds(60);
 /// The first one decides whether the connection lives at all.
 const FIRST_PONG: Millis = Millis::seconds(3);
 const PONG: Millis = Millis::seconds(5);
+/// A line that is slow and not dead brings something else meanwhile. But what comes says nothing of what goes, so not for long.
+const SLOW_PONG: Millis = Millis::seconds(30);
 
 #[derive(Debug)]
 pub enum Incoming {
@@ -83,7 +85,12 @@ impl Link {
         &self.cipher
     }
 
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub fn push(&mut self, now: Mono, bytes: &[u8]) {
+        if self.proven
+            && let Some(due) = &mut self.pong_due
+        {
+            *due = (now + PONG).min(self.last_ping + SLOW_PONG).max(*due);
+        }
         self.deframer.push(bytes);
     }
 

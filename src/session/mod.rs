@@ -318,7 +318,7 @@ impl Session {
             }
             State::Live(link) if link.id() == from => {
                 for message in &messages {
-                    link.push(message);
+                    link.push(now.mono, message);
                 }
             }
             _ => {}

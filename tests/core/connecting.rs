@@ -44,6 +44,21 @@ fn a_missing_pong_ends_a_connection_that_was_ready() {
 }
 
 #[test]
+fn a_line_that_is_slow_and_not_dead_is_given_time_but_not_for_ever() {
+    let mut world = World::new();
+    world.connect();
+    world.answers_ping = false;
+    for seq in 1..=9 {
+        world.pass(Millis::seconds(4));
+        let recv = world.recv("alice", "", seq, seq as u64, "{}");
+        world.say(Packet::Recv(recv));
+        assert!(world.closed.is_empty(), "after {seq} messages");
+    }
+    world.pass(Millis::seconds(5));
+    assert_eq!(world.closed.len(), 1, "PINGs do not reach the server");
+}
+
+#[test]
 fn it_tries_again_without_end_and_asks_each_address_in_turn() {
     let mut world = World::new();
     world.polite = false;
