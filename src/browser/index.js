@@ -227,7 +227,7 @@ export class Client {
 
   async #asked(name, body) {
     const { token, gateway, business } = this.#options;
-    if (name === "token") return typeof token === "function" ? String(await token()) : token;
+    if (name === "token") return text(typeof token === "function" ? await token() : token);
     if (name === "gateway" && gateway !== undefined) {
       const addresses = typeof gateway === "function" ? await gateway() : gateway;
       return { addresses: [addresses].flat().map(String) };
@@ -303,6 +303,12 @@ function textOf(args) {
   } catch (cause) {
     throw new JindouError({ code: "invalid-argument", message: "an argument that JSON cannot hold", cause });
   }
+}
+
+/** A token that is missing must not become the word "undefined" on its way to a server. */
+function text(token) {
+  if (typeof token !== "string") throw new TypeError("token() gave no string");
+  return token;
 }
 
 const channelOf = (channel) => ({ channelId: channel?.channelId, channelType: channel?.channelType });

@@ -27,6 +27,8 @@ const FIRST_PONG: Millis = Millis::seconds(3);
 const PONG: Millis = Millis::seconds(5);
 /// A line that is slow and not dead brings something else meanwhile. But what comes says nothing of what goes, so not for long.
 const SLOW_PONG: Millis = Millis::seconds(30);
+/// What the slowest line that is still of use carries in a millisecond; a PING behind a large SEND waits for that.
+const SLOWEST: usize = 2;
 
 #[derive(Debug)]
 pub enum Incoming {
@@ -48,6 +50,8 @@ pub struct Link {
     outgoing: VecDeque<Vec<u8>>,
     /// Until then nothing leaves, unless the server says something first.
     quiet_until: Option<Mono>,
+    /// Bytes that left since the server last answered anything that we sent.
+    unanswered: usize,
     last_ping: Mono,
     pong_due: Option<Mono>,
     ping_every: Millis,
@@ -63,6 +67,7 @@ impl Link {
             proven: false,
             outgoing: VecDeque::new(),
             quiet_until: None,
+            unanswered: 0,
             last_ping: Mono(0),
             pong_due: None,
             ping_every: PING_VISIBLE,
@@ -101,9 +106,11 @@ impl Link {
     /// Asks for a sign of life now, unless one is awaited already.
     pub fn ping(&mut self, now: Mono) {
         if self.pong_due.is_none() {
+            let before_it: usize = self.unanswered + self.outgoing.iter().map(Vec::len).sum::<usize>();
+            let on_its_way = Millis((before_it / SLOWEST) as u64).min(SLOW_PONG);
             self.outgoing.push_back(vec![0x70]);
             self.last_ping = now;
-            self.pong_due = Some(now + if self.proven { PONG } else { FIRST_PONG });
+            self.pong_due = Some(now + if self.proven { PONG } else { FIRST_PONG } + on_its_way);
         }
     }
 
@@ -153,6 +160,7 @@ impl Link {
             self.outgoing.pop_front();
         }
         self.quiet_until = Some(now + PACE);
+        self.unanswered += message.len();
         Some(message)
     }
 
@@ -184,11 +192,15 @@ impl Link {
             self.open(&mut recvs, &mut incoming);
             match packet {
                 Packet::Pong => {
+                    self.unanswered = 0;
                     self.pong_due = None;
                     self.proven = true;
                     self.last_ping = now;
                 }
-                Packet::Sendack(ack) => incoming.push(Incoming::Sendack(ack)),
+                Packet::Sendack(ack) => {
+                    self.unanswered = 0;
+                    incoming.push(Incoming::Sendack(ack));
+                }
                 Packet::Event(event) => incoming.push(Incoming::Event(event)),
                 Packet::Disconnect(packet) => {
                     incoming.push(Incoming::Kick { reason: packet.reason_text.to_string_lossy().into_owned() });

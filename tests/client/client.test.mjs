@@ -402,6 +402,20 @@ test("a token that ran out since the connection was made is asked for once more"
   assert.deepEqual(seen, ["", "-fresh"]);
 });
 
+test("a token function that gives no string is a failure, and not a token", { timeout: 60_000 }, async () => {
+  const alice = await person("alice");
+  const a = await tab(alice);
+  await a.page.waitForFunction(() => globalThis.jindou);
+  const told = await a.run(async (uid) => {
+    const im = await globalThis.jindou.Client.open({ uid, business: location.origin, token: () => undefined });
+    return new Promise((settle) => {
+      im.on("connection", ({ connection }) => connection.state === "waiting" && settle(connection.error.message));
+      im.connect().catch(() => {});
+    });
+  }, alice.uid);
+  assert.match(told, /token failed/);
+});
+
 test("a reader that falls behind is told how much it missed", { timeout: 60_000 }, async () => {
   const alice = await person("alice");
   const a = await tab(alice);

@@ -59,6 +59,20 @@ fn a_line_that_is_slow_and_not_dead_is_given_time_but_not_for_ever() {
 }
 
 #[test]
+fn a_ping_behind_a_large_message_is_given_the_time_that_the_message_takes() {
+    let mut world = World::new();
+    world.connect();
+    world.answers_ping = false;
+    world.pass(Millis::seconds(9));
+    let content = format!("\"{}\"", "x".repeat(20_000));
+    world.send(jindou::channel::Channel::group("g"), "n1", &content);
+    world.pass(Millis::seconds(12));
+    assert!(world.closed.is_empty(), "27 KB over a slow line take longer than a PONG may");
+    world.pass(Millis::seconds(10));
+    assert_eq!(world.closed.len(), 1);
+}
+
+#[test]
 fn it_tries_again_without_end_and_asks_each_address_in_turn() {
     let mut world = World::new();
     world.polite = false;
