@@ -14,8 +14,10 @@ const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "jin
 const cargoBin = join(process.env.CARGO_HOME || join(homedir(), ".cargo"), "bin");
 
 export const wasmTarget = "wasm32-unknown-unknown";
-// As rust-version in Cargo.toml: an older compiler fails in the middle of a build with a message that names neither.
-const oldestRust = [1, 88];
+// The newest rust-version of the workspace: an older compiler fails in the middle of a build with a message that names none.
+const oldestRust = [1, 94];
+// As `engines` in package.json, which npm only warns of.
+const oldestNode = 20;
 const wasmPackVersion = "0.15.1";
 
 // These tools take minutes to compile and run for a fraction of a second either way, so they are compiled in a hurry.
@@ -26,6 +28,7 @@ const quickly = { CARGO_PROFILE_RELEASE_OPT_LEVEL: "0", CARGO_PROFILE_RELEASE_LT
  * and `chromedriver` too: paths of programs. `npmPackages` is separate, since a build may begin before they are there.
  */
 export async function setUp(purpose) {
+  node();
   const forTests = purpose === "test";
   await systemPackages(forTests);
   const cargo = rust(forTests);
@@ -39,6 +42,7 @@ export async function setUp(purpose) {
 
 /** What is quick to find out, and what everything else waits for: a linker and a compiler. Answers where cargo is. */
 export async function compilers() {
+  node();
   await systemPackages(false);
   return rust(false);
 }
@@ -57,9 +61,15 @@ export function browser() {
   };
 }
 
+function node() {
+  const [major] = process.versions.node.split(".").map(Number);
+  if (major < oldestNode) throw new Problem(`Node ${process.versions.node} is too old, ${oldestNode} is needed: please install a newer one and run this again.`);
+}
+
 async function systemPackages(forTests) {
   const wanted = [];
-  if (!find(["cc", "gcc", "clang"])) wanted.push("build-essential");
+  // cargo and the crates that compile C call it by this name.
+  if (!find(["cc"])) wanted.push("build-essential");
   if (forTests) {
     const { chromium, chromedriver } = browser();
     // The fonts are for the Chinese half of the demo, which is otherwise a row of boxes in a screenshot.
@@ -89,8 +99,8 @@ function sudo(names) {
 function rust(forTests) {
   const cargo = find("cargo", [cargoBin]);
   if (!cargo) throw new Problem("cargo was not found: please install Rust from https://rustup.rs and run this again.");
-  // A rustup that is not on PATH yet (its installer asks for a new shell) is put there for everything that we start.
-  if (!find("cargo")) process.env.PATH = `${cargoBin}${delimiter}${process.env.PATH}`;
+  // A rustup that is not on PATH yet (its installer asks for a new shell), or behind a system's older Rust, comes first for everything that we start.
+  if (find("cargo") !== cargo) process.env.PATH = `${cargoBin}${delimiter}${process.env.PATH}`;
   const version = /rustc (\d+)\.(\d+)/.exec(ask("rustc", ["--version"]) ?? "");
   if (!version) throw new Problem('rustc does not run: please choose a toolchain with "rustup default stable" and run this again.');
   const [major, minor] = [Number(version[1]), Number(version[2])];

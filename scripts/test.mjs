@@ -43,7 +43,14 @@ await command(async () => {
   const unknown = chosen.find((name) => !stages[name]);
   if (unknown) throw new Problem(`There is no stage "${unknown}"; there are: ${Object.keys(stages).join(", ")}.`);
   const since = performance.now();
-  const tools = await setUp("test");
+  let tools;
+  try {
+    tools = await setUp("test");
+  } catch (error) {
+    if (error instanceof Problem) say(`${error.detail && `${error.detail}\n\n`}${error.message}\n\n0 passed, 1 failed`);
+    else throw error;
+    return 1;
+  }
   say(`Set up in ${seconds(since)}`);
 
   const results = [];

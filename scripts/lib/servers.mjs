@@ -7,12 +7,12 @@ import { Problem, end, ending, launch, tail } from "./shell.mjs";
 // A server that says nothing for so long will not say anything any more.
 const patience = 60_000;
 
-/** Whether nobody listens on a port of the loopback interface. */
-export function portIsFree(port) {
+/** Why a port of the loopback interface cannot be listened on ("EADDRINUSE", "EACCES", …), or undefined where it can. */
+export function portTrouble(port) {
   return new Promise((answer) => {
     const server = createServer();
-    server.once("error", () => answer(false));
-    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => server.close(() => answer(true)));
+    server.once("error", ({ code }) => answer(code));
+    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => server.close(() => answer(undefined)));
   });
 }
 

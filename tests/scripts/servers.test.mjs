@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 
-import { portIsFree, startBusiness, startGateway } from "../../scripts/lib/servers.mjs";
+import { portTrouble, startBusiness, startGateway } from "../../scripts/lib/servers.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "jindou-servers-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -53,7 +53,7 @@ test("a program that is not there is a problem in one sentence", async () => {
 test("a port is free until somebody listens on it", async () => {
   const server = createServer();
   const port = await new Promise((ready) => server.listen(0, "127.0.0.1", () => ready(server.address().port)));
-  assert.equal(await portIsFree(port), false);
+  assert.equal(await portTrouble(port), "EADDRINUSE");
   await new Promise((closed) => server.close(closed));
-  assert.equal(await portIsFree(port), true);
+  assert.equal(await portTrouble(port), undefined);
 });

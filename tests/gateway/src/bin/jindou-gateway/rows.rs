@@ -24,6 +24,8 @@ impl RowFile {
         std::fs::create_dir_all(folder)?;
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(folder.join("rows.jsonl"))?;
+        // Two that write into one file would spoil it for good.
+        file.try_lock()?;
         let mut text = Vec::new();
         file.read_to_end(&mut text)?;
         let (rows, whole) = read(&text)?;
