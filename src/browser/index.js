@@ -66,7 +66,9 @@ export class Client {
   }
 
   events(options = {}) {
-    return this.#readers.read(options.limit ?? 1024, options.signal, this.#ended !== undefined);
+    const { limit = 1024 } = options;
+    if (!Number.isInteger(limit) || limit < 1) throw new JindouError({ code: "invalid-argument", message: "a limit of events is a whole number above 0" });
+    return this.#readers.read(limit, options.signal, this.#ended !== undefined);
   }
 
   async connect({ signal } = {}) {
@@ -141,8 +143,9 @@ export class Client {
     const address = typeof business === "string" ? business : undefined;
     const offered = functions.filter((name) => (name === "gateway" && gateway !== undefined) || typeof business?.[name] === "function");
     const options = { ...plain, functions: offered, ...(address !== undefined && { business: new URL(address, globalThis.location?.href).href }) };
-    this.#link = await link(worker !== false, (message) => this.#heard(message), () => this.#end(new JindouError({ code: "closed", message: "the worker died", retryable: true })));
     try {
+      const died = () => this.#end(new JindouError({ code: "closed", message: "the worker died", retryable: true }));
+      this.#link = await link(worker !== false, (message) => this.#heard(message), died);
       await this.#ask({ open: textOf(options) });
     } catch (error) {
       this.#end(errorOf(error));

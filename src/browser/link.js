@@ -1,4 +1,5 @@
 // The port to an engine: in a dedicated worker, or on this page where an application asks for it or no worker can be had.
+import { JindouError } from "./errors.js";
 
 /** A worker that is silent for so long was blocked, or its script was left out of a bundle. */
 const PATIENCE = 15_000;
@@ -19,7 +20,9 @@ export async function link(wanted, heard, died) {
     worker.onmessageerror = died;
     worker.postMessage(far, [far]);
   } else {
-    const { serve } = await import("./engine.js");
+    const { serve } = await import("./engine.js").catch((cause) => {
+      throw new JindouError({ code: "unavailable", message: `the client's script cannot be loaded (${cause?.name ?? "Error"})`, retryable: true, cause });
+    });
     serve(far);
   }
   return {

@@ -13,7 +13,7 @@ export class Readers {
   }
 
   read(limit, signal, ended) {
-    const reader = new Reader(Math.max(1, limit), () => {
+    const reader = new Reader(limit, () => {
       this.#all.delete(reader);
       signal?.removeEventListener("abort", stop);
     });

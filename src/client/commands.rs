@@ -13,6 +13,8 @@ use super::{Client, Command, LoadFor, Output, QueryId, SendOptions, closed};
 
 /// Messages in one page, at most.
 const PAGE: usize = 500;
+/// As the business server takes it: what it cannot look up must not be sent.
+const CLIENT_MSG_NO: usize = 128;
 /// Channels whose newest page is read after a reconnect.
 const OPEN: usize = 8;
 
@@ -174,8 +176,8 @@ impl Client {
 
     fn check_send(&self, channel: &Channel, number: &str, content: &[u8], options: &SendOptions) -> Result<(), Error> {
         check_channel(channel)?;
-        if number.is_empty() || number.len() > 512 {
-            return Err(Error::invalid("clientMsgNo must have between 1 and 512 bytes"));
+        if number.is_empty() || number.len() > CLIENT_MSG_NO {
+            return Err(Error::invalid(format!("clientMsgNo must have between 1 and {CLIENT_MSG_NO} bytes")));
         }
         if self.outbox.holds(&number.into()) {
             return Err(Error::invalid("this clientMsgNo is in the outbox already"));

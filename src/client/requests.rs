@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorCode};
 use crate::event::{Event, Trace};
 use crate::id::MessageSeq;
 use crate::request::{self, FetchFailure, Request, Response, Target};
-use crate::sorted::Map;
+use crate::sorted::{Map, Set};
 use crate::sync::{Ended, Job};
 use crate::time::{Millis, Mono, Now};
 use crate::timeline::{Arrival, Figure, Span, Work, arrival};
@@ -35,6 +35,8 @@ pub enum Task {
 pub struct Requests {
     open: Map<RequestId, (Task, Mono)>,
     next: u64,
+    /// Bad answers that the application was told of. They are asked for again, each time later, until they are good.
+    told: Set<String>,
 }
 
 impl Requests {
@@ -194,6 +196,15 @@ impl Client {
 
     pub(super) fn fetched(&mut self, now: Now, id: RequestId, outcome: Result<Response, FetchFailure>) {
         if let Some((task, _)) = self.requests.open.remove(&id) {
+            let of_nobody = !matches!(task, Task::Act { .. });
+            if let Err(failure) = &outcome
+                && of_nobody
+                && failure.retryable
+                && failure.code == "bad-response"
+                && self.requests.told.insert(failure.message.clone())
+            {
+                self.outputs.push_back(Output::Event(Event::Problem { error: error_of(failure.clone()) }));
+            }
             self.answered(now, task, outcome);
         }
     }

@@ -238,7 +238,9 @@ impl Session {
         let State::Preparing { addresses, .. } = &mut self.state else { return };
         match answer {
             Ok(list) if !list.is_empty() => {
-                if self.addresses != list {
+                // The same ones in another order are nothing new: the turn of each goes on.
+                let same = list.len() == self.addresses.len() && list.iter().all(|one| self.addresses.contains(one));
+                if !same {
                     self.next_address = 0;
                     self.addresses = list;
                 }

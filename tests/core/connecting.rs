@@ -140,6 +140,22 @@ fn a_gateway_that_refuses_is_left_for_the_next_one_too() {
 }
 
 #[test]
+fn addresses_that_come_in_another_order_each_time_are_still_tried_in_turn() {
+    let mut world = World::new();
+    world.polite = false;
+    world.addresses = ["ws://one", "ws://two", "ws://three"].map(str::to_owned).to_vec();
+    world.connect();
+    for _ in 0..2 {
+        world.addresses.reverse();
+        world.feed(Input::Socket(world.connection.expect("it calls"), Socket::Closed));
+        world.pass(Millis::seconds(5));
+    }
+    let mut tried = world.dialled[..3].to_vec();
+    tried.sort();
+    assert_eq!(tried, ["ws://one", "ws://three", "ws://two"]);
+}
+
+#[test]
 fn a_silent_business_server_does_not_keep_it_from_addresses_that_it_knows() {
     let mut world = World::new();
     world.connect();

@@ -2,6 +2,7 @@
 
 use jindou::channel::Channel;
 use jindou::client::{Event, MessageView};
+use jindou::error::ErrorCode;
 use jindou::id::{MessageId, MessageSeq};
 use jindou::request::{ChannelMarks, FedMark, HistoryPage, Message, Pull, Request, Response};
 use jindou::rows::{Answer, Change, Copy, Mark, MarkState, MessageState, Query, Role};
@@ -416,4 +417,22 @@ fn no_more_than_a_slice_of_packets_is_decoded_in_one_go() {
     world.let_stores_go();
     world.pass(Millis(1));
     assert_eq!(world.shown().len(), 600);
+}
+
+#[test]
+fn a_business_server_that_answers_nonsense_is_told_of_once_and_asked_again() {
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    let policy = |request: &Request| matches!(request, Request::Policy);
+    for _ in 0..3 {
+        let nonsense = Request::Policy.read(b"<html>");
+        world.answer(policy, nonsense);
+        world.pass(Millis::seconds(40));
+        assert!(world.requests.iter().any(|(_, request)| policy(request)), "it asks again");
+    }
+    let told = world
+        .events
+        .iter()
+        .filter(|event| matches!(event, Event::Problem { error } if error.code == ErrorCode::BadResponse));
+    assert_eq!(told.count(), 1);
 }
