@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use axum::http::HeaderValue;
+use clap::builder::FalseyValueParser;
 use clap::{Parser, ValueEnum};
 
 use super::wukongim::NodeAddress;
@@ -38,11 +40,11 @@ pub struct Config {
     pub page: Option<PathBuf>,
 
     /// At the first start make people and a group to play with. Their password is public.
-    #[arg(long, env = "JINDOU_DEMO")]
+    #[arg(long, env = "JINDOU_DEMO", value_parser = FalseyValueParser::new())]
     pub demo: bool,
 
     /// Take no new accounts.
-    #[arg(long, env = "JINDOU_NO_SIGNUP")]
+    #[arg(long, env = "JINDOU_NO_SIGNUP", value_parser = FalseyValueParser::new())]
     pub no_signup: bool,
 
     /// How long after sending an author may recall: 90s, 2m, 24h, 7d, or none for "without limit".
@@ -58,7 +60,7 @@ pub struct Config {
     pub restore_window: Window,
 
     /// Let authors restore what an owner or admin recalled.
-    #[arg(long, env = "JINDOU_RESTORE_MODERATED")]
+    #[arg(long, env = "JINDOU_RESTORE_MODERATED", value_parser = FalseyValueParser::new())]
     pub restore_moderated: bool,
 
     /// How long a log-in lasts. Each log-in of the same kind of device prolongs it.
@@ -74,11 +76,11 @@ pub struct Config {
     pub login_burst: u32,
 
     /// Other origins whose pages may use the API.
-    #[arg(long, env = "JINDOU_ALLOW_ORIGIN", value_delimiter = ',')]
-    pub allow_origin: Vec<String>,
+    #[arg(long, env = "JINDOU_ALLOW_ORIGIN", value_delimiter = ',', value_parser = parse_origin)]
+    pub allow_origin: Vec<HeaderValue>,
 
     /// Believe X-Forwarded-For. Only behind a proxy that sets it.
-    #[arg(long, env = "JINDOU_TRUST_PROXY")]
+    #[arg(long, env = "JINDOU_TRUST_PROXY", value_parser = FalseyValueParser::new())]
     pub trust_proxy: bool,
 
     #[arg(long, env = "JINDOU_LOG", value_enum, default_value_t = LogFormat::Plain)]
@@ -136,6 +138,19 @@ fn parse_gateway(text: &str) -> Result<String, String> {
     }
 }
 
+/// As browsers send it, so that it is compared byte by byte.
+fn parse_origin(text: &str) -> Result<HeaderValue, String> {
+    let wrong =
+        || "an origin looks like https://app.example or http://localhost:3000, without a path; * is none".to_owned();
+    let origin = text.trim().trim_end_matches('/').to_ascii_lowercase();
+    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).ok_or_else(wrong)?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+    if host.is_empty() || !host.bytes().all(plain) {
+        return Err(wrong());
+    }
+    HeaderValue::try_from(&origin).map_err(|_| wrong())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +163,15 @@ mod tests {
         assert_eq!(config.wukongim.len(), 2);
         assert!(!config.demo && !config.trust_proxy && config.allow_origin.is_empty());
         assert_eq!(config.policy(), Policy::default());
+    }
+
+    #[test]
+    fn an_origin_is_as_browsers_send_it_or_refused() {
+        assert_eq!(parse_origin("https://App.example/"), Ok(HeaderValue::from_static("https://app.example")));
+        assert_eq!(parse_origin("http://localhost:3000"), Ok(HeaderValue::from_static("http://localhost:3000")));
+        for wrong in ["", "*", "https://*", "app.example", "https://", "https://a/b", "https://a b", "null"] {
+            assert!(parse_origin(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

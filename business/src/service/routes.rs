@@ -75,11 +75,10 @@ pub fn router(app: Arc<App>) -> Router {
     api.merge(page::router(app.clone())).layer(middleware::from_fn(page::always)).with_state(app)
 }
 
-fn cors(origins: &[String]) -> CorsLayer {
-    let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok()).collect();
+fn cors(origins: &[HeaderValue]) -> CorsLayer {
     let methods = [Method::GET, Method::POST, Method::PUT, Method::DELETE];
     CorsLayer::new()
-        .allow_origin(origins)
+        .allow_origin(origins.to_vec())
         .allow_methods(methods)
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
 }

@@ -135,18 +135,17 @@ impl Transport {
         }
     }
 
-    /// Asks every node, each for itself.
+    /// Asks every node, each for itself and all at once: one that is frozen keeps nobody waiting for the others.
     pub async fn ask_each<T: DeserializeOwned>(&self, path: &str) -> Vec<(NodeAddress, Result<T, WukongimError>)> {
-        let mut answers = Vec::new();
-        for node in &self.nodes {
+        let ask = async |node: &NodeAddress| {
             let answer = match self.attempt(node, &Method::GET, path, &Bytes::new()).await {
                 Attempt::Done(answer) => read(&answer),
                 Attempt::Temporary => Err(WukongimError::Unavailable),
                 Attempt::Failed(error) => Err(error),
             };
-            answers.push((node.clone(), answer));
-        }
-        answers
+            (node.clone(), answer)
+        };
+        futures_util::future::join_all(self.nodes.iter().map(ask)).await
     }
 
     async fn patiently(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, WukongimError> {
