@@ -11,7 +11,7 @@ use crate::event::{ConversationView, Event, MessageView, Trace};
 use crate::id::MessageSeq;
 use crate::redact::Redacted;
 use crate::request::Target;
-use crate::rows::{AuditRow, Change};
+use crate::rows::{AuditRow, Change, Mark};
 use crate::time::Now;
 use crate::wire::Recvack;
 
@@ -147,8 +147,8 @@ pub struct Turn {
     pub after: Vec<After>,
     pub asks: Vec<Ask>,
     pub landed: Vec<Landed>,
-    /// Messages of the channel were recalled: what is owed there must not quote them any more.
-    pub withdrew: bool,
+    /// Recalls, or deletions, that the feed told of; and whether the message is in the timeline.
+    pub withdrawn: Vec<(Mark, bool)>,
     /// Whether an inspector listens.
     pub trace: bool,
 }
@@ -161,7 +161,7 @@ impl Turn {
             after: Vec::new(),
             asks: Vec::new(),
             landed: Vec::new(),
-            withdrew: false,
+            withdrawn: Vec::new(),
             trace,
         }
     }

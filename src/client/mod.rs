@@ -349,7 +349,11 @@ impl Client {
             match timeline.step(&context, &mut turn) {
                 Step::Idle => break,
                 Step::Did => {
-                    if turn.withdrew {
+                    let withdrawn = core::mem::take(&mut turn.withdrawn);
+                    for (mark, is_here) in &withdrawn {
+                        self.outbox.withdraw(&mut turn, channel, mark, *is_here);
+                    }
+                    if !withdrawn.is_empty() {
                         self.outbox.purge_quotes(&mut turn, channel, |content| timeline.without_quote(content));
                     }
                     self.absorb(turn);

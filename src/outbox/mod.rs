@@ -20,7 +20,7 @@ use crate::dice::Dice;
 use crate::error::{Error, ErrorCode};
 use crate::event::{Delivery, Event, MessageView, Trace};
 use crate::id::{ChannelType, ClientSeq, MessageId, MessageSeq};
-use crate::rows::{Change, MessageState, OutboxRow, OutboxState};
+use crate::rows::{Change, Mark, MessageState, OutboxRow, OutboxState};
 use crate::sorted::{Map, Set};
 use crate::time::{Millis, Mono, Now, Wall};
 use crate::turn::{After, Landed, Reply, Ticket, Turn};
@@ -261,6 +261,39 @@ impl Outbox {
             self.dropped.push((client_seq, entry.row.clone()));
         }
         turn.settle(ticket, Ok(Reply::Done));
+    }
+
+    /// Our own message was recalled, from another device it may be: so the server has it, and nothing is owed.
+    pub fn withdraw(&mut self, turn: &mut Turn, channel: &Channel, mark: &Mark, is_in_timeline: bool) {
+        let is_it = |row: &OutboxRow| row.channel == *channel && row.client_msg_no == mark.client_msg_no;
+        if mark.author != self.own {
+            return;
+        }
+        for (_, row) in self.dropped.iter_mut().filter(|(_, row)| is_it(row)) {
+            (row.content, row.topic) = (Vec::new(), None);
+        }
+        if !self.entry(&mark.client_msg_no).is_some_and(|entry| is_it(&entry.row)) {
+            return;
+        }
+        let Some(mut entry) = self.remove(&mark.client_msg_no) else { return };
+        (entry.row.content, entry.row.topic) = (Vec::new(), None);
+        turn.change(Change::OutboxDone(mark.client_msg_no.clone()));
+        let mut message = self.view(&entry.row);
+        (message.content, message.state, message.delivery) = (None, MessageState::Recalled, Delivery::Sent);
+        if let Some(copy) = mark.copies.first() {
+            (message.message_id, message.message_seq) = (Some(copy.message_id), Some(copy.message_seq));
+        }
+        if !is_in_timeline {
+            // The echo goes; the message comes with its place.
+            turn.event(Event::MessageRemoved { channel: channel.clone(), key: message.key.clone() });
+        }
+        for waiter in entry.waiters {
+            let reply = Reply::Sent { message: message.clone(), unconfirmed: false };
+            turn.answer(&mark.client_msg_no, waiter.ticket, Ok(reply));
+        }
+        for (client_seq, _) in entry.sent_as {
+            self.dropped.push((client_seq, entry.row.clone()));
+        }
     }
 
     /// What was recalled is quoted no more by what is owed in the channel. `without` gives a content without such a quote.

@@ -64,17 +64,18 @@ impl Timeline {
             }
             let places = self.places_of(&fed.mark);
             self.remember(fed.mark.clone(), turn);
-            turn.withdrew |= fed.mark.state != MarkState::Restored;
             let what = match fed.mark.state {
                 MarkState::Recalled => "recalled",
                 MarkState::Restored => "restored",
                 MarkState::Deleted => "deleted",
             };
             self.audit(turn, &fed.mark, what, by);
+            let mut is_here = false;
             for place in places {
                 if let Some(Some(row)) = have.rows.get(&place)
                     && is_of(&fed.mark, row)
                 {
+                    is_here = true;
                     let mut row = row.clone();
                     let changed = recall::apply(&mut row, &fed.mark, fed.payload.as_deref());
                     // What comes back may quote what was recalled meanwhile.
@@ -86,6 +87,9 @@ impl Timeline {
                         self.rewrite(row, have, context, turn);
                     }
                 }
+            }
+            if fed.mark.state != MarkState::Restored {
+                turn.withdrawn.push((fed.mark.clone(), is_here));
             }
             turn.event(Event::Recall { channel: self.row.channel.clone(), mark: fed.mark });
         }

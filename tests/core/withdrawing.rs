@@ -1,8 +1,8 @@
 //! What a recall takes with it, wherever its words were copied to.
 
-use jindou::client::{Event, MessageView};
-use jindou::id::ClientSeq;
-use jindou::rows::MarkState;
+use jindou::client::{Event, MessageView, Reply};
+use jindou::id::{ClientSeq, MessageId};
+use jindou::rows::{Mark, MarkState, MessageState};
 use jindou::wire::{Flags, Packet};
 
 use crate::receiving::{feed, group, mark, online, revoke};
@@ -68,4 +68,23 @@ fn what_is_only_passed_on_does_not_quote_what_was_recalled_also_before_the_marks
         let message = messages(&world).next().expect("passed on");
         assert!(message.content.is_some() && !holds_secret(message.content.as_deref()), "after a reload: {reload}");
     }
+}
+
+#[test]
+fn what_another_device_recalled_is_owed_no_more_and_counts_as_sent() {
+    let mut world = online();
+    let sending = world.send(group(), "n1", SECRET);
+    revoke(&mut world, "bob", 70, "n1", 1);
+    let recalled = Mark { author: "bob".into(), ..mark(1, MarkState::Recalled, "n1", 12, 2) };
+    feed(&mut world, 1, vec![recalled]);
+    assert_eq!(world.disk.outbox().count(), 0);
+    let Some(Ok(Reply::Sent { message, .. })) = world.outcome(sending) else { panic!("waits") };
+    assert_eq!((message.state.clone(), message.message_id), (MessageState::Recalled, Some(MessageId(12))));
+    let removed = world.events.iter().any(|event| matches!(event, Event::MessageRemoved { .. }));
+    assert!(removed, "the echo goes");
+
+    // The SENDACK that was on its way places it.
+    world.ack(ClientSeq(1), 12, 2, 1);
+    let page = world.page(group());
+    assert_eq!((page.len(), page[0].state.clone(), page[0].content.clone()), (1, MessageState::Recalled, None));
 }
