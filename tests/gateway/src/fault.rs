@@ -374,6 +374,11 @@ impl Node {
         self.schedule(until, Timer::Release);
     }
 
+    /// A packet that the server itself is late with.
+    pub(crate) fn send_later(&mut self, conn: ConnId, after: Millis, bytes: Vec<u8>) {
+        self.hold(self.now + after, Item::Out(conn, bytes));
+    }
+
     pub(crate) fn release_held(&mut self) {
         let now = self.now;
         self.faults.stalled.retain(|_, until| *until > now);

@@ -77,6 +77,14 @@ impl Log {
         self.messages.get(from..to).unwrap_or_default()
     }
 
+    fn take_back(&mut self, from: u64) {
+        let kept = usize::try_from(from.saturating_sub(1)).unwrap_or(usize::MAX);
+        let mut messages = std::mem::take(&mut self.messages);
+        messages.truncate(kept);
+        *self = Log::default();
+        messages.into_iter().for_each(|message| self.push(message));
+    }
+
     fn push(&mut self, message: Message) {
         if !message.client_msg_no.is_empty() {
             self.by_client_msg_no.entry(message.client_msg_no.clone()).or_default().push(message.message_seq);
@@ -118,6 +126,13 @@ impl Journal {
         }
     }
 
+    /// Forgets everything from this place on.
+    pub(crate) fn take_back(&mut self, channel: &Channel, from: u64) {
+        if let Some(log) = self.logs.get_mut(channel) {
+            log.take_back(from);
+        }
+    }
+
     pub(crate) fn channels(&self) -> impl Iterator<Item = (&Channel, &Log)> {
         self.logs.iter()
     }
@@ -142,6 +157,19 @@ mod tests {
             stored_at: Millis(0),
             payload: Vec::new(),
         }
+    }
+
+    #[test]
+    fn places_that_were_taken_back_are_given_again() {
+        let mut journal = Journal::default();
+        let channel = Channel::group("g");
+        for name in ["m0", "m1", "m2"] {
+            journal.append(message(name));
+        }
+        journal.take_back(&channel, 2);
+        assert_eq!(journal.append(message("m3")), 2);
+        let log = journal.log(&channel).expect("written above");
+        assert_eq!((log.copies("m1").count(), log.copies("m3").count(), log.last_seq()), (0, 1, 2));
     }
 
     #[test]

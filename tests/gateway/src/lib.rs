@@ -204,6 +204,17 @@ impl Gateway {
         self.node.journal.log(channel).map_or(&[], |log| log.messages())
     }
 
+    /// The channel's leader has died, or is back: meanwhile a SEND is stored on one node, pushed to nobody and answered with
+    /// SENDACK 15 some seconds later, as 2.2.5 does in a cluster.
+    pub fn strand(&mut self, channel: &Channel, stranded: bool) {
+        self.node.strand(channel, stranded);
+    }
+
+    /// What stands in the channel from this place on was never confirmed: it is gone, and its places go to other messages.
+    pub fn take_back(&mut self, channel: &Channel, from: u64) {
+        self.node.take_back(channel, from);
+    }
+
     /// The registered connections of a person.
     pub fn connections(&self, uid: &Uid) -> Vec<ConnId> {
         self.node.connections(uid, None)

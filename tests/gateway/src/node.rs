@@ -100,6 +100,8 @@ pub(crate) struct Node {
     pub(crate) temporary: BTreeMap<String, Vec<Uid>>,
     /// Version 3: who asked for the commands of which channel.
     pub(crate) bound: BTreeSet<(Uid, Channel)>,
+    /// Channels whose leader is away.
+    pub(crate) stranded: BTreeSet<Channel>,
     pub(crate) faults: Faults,
     pub(crate) out: VecDeque<Output>,
     pub(crate) trace: Vec<Trace>,
@@ -127,6 +129,7 @@ impl Node {
             online: BTreeMap::new(),
             temporary: BTreeMap::new(),
             bound: BTreeSet::new(),
+            stranded: BTreeSet::new(),
             out: VecDeque::new(),
             trace: Vec::new(),
             agenda: BTreeSet::new(),
@@ -459,6 +462,7 @@ impl Node {
                     self.journal.restore(message);
                 }
             }
+            Row::TakenBack { id, kind, from } => self.journal.take_back(&row::channel(id, kind), from),
             Row::Conversation { uid, id, kind, read_to, deleted_to, updated_at } => {
                 let conversation = crate::conversation::Conversation { read_to, deleted_to, updated_at };
                 self.conversations.write(&uid, &row::channel(id, kind), conversation);
@@ -469,6 +473,19 @@ impl Node {
                 self.arm_flush();
             }
         }
+    }
+
+    pub(crate) fn strand(&mut self, channel: &Channel, stranded: bool) {
+        if stranded {
+            self.stranded.insert(channel.clone());
+        } else {
+            self.stranded.remove(channel);
+        }
+    }
+
+    pub(crate) fn take_back(&mut self, channel: &Channel, from: u64) {
+        self.journal.take_back(channel, from);
+        self.persist(Row::TakenBack { id: channel.id.clone(), kind: channel.kind.0, from });
     }
 
     /// An orderly end keeps what waits to be written.

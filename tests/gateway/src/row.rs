@@ -45,6 +45,12 @@ pub enum Row {
         #[serde(flatten)]
         stored: StoredMessage,
     },
+    /// Messages that were never confirmed, from this place on.
+    TakenBack {
+        id: String,
+        kind: u8,
+        from: u64,
+    },
     Conversation {
         uid: Uid,
         id: String,
@@ -135,6 +141,7 @@ impl fmt::Debug for Row {
             Row::Channel { .. } => "Channel",
             Row::List { .. } => "List",
             Row::Message { .. } => "Message",
+            Row::TakenBack { .. } => "TakenBack",
             Row::Conversation { .. } => "Conversation",
             Row::Forgotten { .. } => "Forgotten",
             Row::Pending { .. } => "Pending",

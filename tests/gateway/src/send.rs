@@ -8,9 +8,10 @@ use crate::ids::{COMMAND_SUFFIX, Channel, ConnId, Uid};
 use crate::journal::Message;
 use crate::node::Node;
 use crate::row::Row;
+use crate::time::Millis;
 use jindou::id::{ChannelType, MessageId, MessageSeq};
 use jindou::wire::cipher::Cipher;
-use jindou::wire::{CipherError, Flags, Packet, ReasonCode, Send, Sendack, Setting, Text};
+use jindou::wire::{CipherError, Flags, Packet, ReasonCode, Send, Sendack, Setting, Text, encode};
 
 /// A message before it has a place.
 #[derive(Clone)]
@@ -83,25 +84,49 @@ impl Node {
                         payload,
                     };
                     let (outcome, delivery) = if v3 { self.post_v3(post) } else { self.post_v2(post) };
+                    let strands = |(channel, post): &(Channel, Post)| {
+                        self.stranded.contains(channel) && !post.flags.no_persist && outcome.message_seq > 0
+                    };
+                    if !v3 && delivery.as_ref().is_some_and(strands) {
+                        let reason = ReasonCode::SYSTEM_ERROR;
+                        return self.answer_late(conn, &send, Outcome { message_seq: 0, reason, ..outcome });
+                    }
                     posted = delivery;
                     outcome
                 }
             }
         };
         if forgotten.is_none() {
-            let named = v3 && !send.client_msg_no.is_empty();
-            let ack = Packet::Sendack(Sendack {
-                flags: if v3 { Flags::default() } else { send.flags },
-                message_id: MessageId(outcome.message_id),
-                client_seq: send.client_seq,
-                message_seq: MessageSeq(outcome.message_seq),
-                reason: outcome.reason,
-                client_msg_no: named.then(|| send.client_msg_no.clone()),
-            });
+            let ack = self.sendack(&send, outcome);
             self.transmit(conn, &ack);
         }
         if let Some((channel, post)) = posted {
             self.deliver(&channel, &post, outcome.message_seq);
+        }
+    }
+
+    fn sendack(&self, send: &Send, outcome: Outcome) -> Packet {
+        let v3 = self.config.generation.is_v3();
+        let named = v3 && !send.client_msg_no.is_empty();
+        Packet::Sendack(Sendack {
+            flags: if v3 { Flags::default() } else { send.flags },
+            message_id: MessageId(outcome.message_id),
+            client_seq: send.client_seq,
+            message_seq: MessageSeq(outcome.message_seq),
+            reason: outcome.reason,
+            client_msg_no: named.then(|| send.client_msg_no.clone()),
+        })
+    }
+
+    /// The append of a channel whose leader is away is given up after 5 to 10 s.
+    fn answer_late(&mut self, conn: ConnId, send: &Send, outcome: Outcome) {
+        let after = Millis(5_000 + self.dice.below(5_000));
+        let ack = self.sendack(send, outcome);
+        let mut bytes = Vec::new();
+        if let Some(version) = self.session(conn).map(|session| session.version)
+            && encode(&ack, version, &mut bytes).is_ok()
+        {
+            self.send_later(conn, after, bytes);
         }
     }
 

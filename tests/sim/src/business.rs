@@ -22,12 +22,17 @@ use serde_json::{Value, json};
 pub struct Port<'a> {
     pub gateway: &'a mut Gateway,
     pub now: Millis,
+    /// It does not answer.
+    pub down: bool,
     pub outputs: &'a mut Vec<Output>,
     pub next: &'a mut u64,
 }
 
 impl Port<'_> {
     fn call(&mut self, request: HttpRequest) -> Option<Value> {
+        if self.down {
+            return None;
+        }
         *self.next += 1;
         let id = RequestId(*self.next);
         self.gateway.handle(self.now, Input::Http(id, request));

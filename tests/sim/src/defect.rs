@@ -1,9 +1,9 @@
 //! Deliberate defects, put between the core and its world: each is what the core would do if a rule of it were broken, and the
 //! oracle must find it. They stand here and not in the core, which is the same in every build.
 
-use jindou::client::{Event, Input, Output};
+use jindou::client::{Command, ConnectionView, Event, Input, Output, Ticket};
 use jindou::request::Response;
-use jindou::rows::{Answer, Change, ChannelRow, Mark, Query};
+use jindou::rows::{Answer, Change, ChannelRow, Mark, OutboxRow, OutboxState, Query};
 use jindou::store::MemoryStore;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,10 @@ pub enum Defect {
     DigestKept,
     /// The core keeps in its memory what a recall takes away.
     MemoryKept,
+    /// That one node alone has a message is not written down.
+    UnconfirmedForgotten,
+    /// After its login was ended it connects again by itself.
+    BackAfterKick,
     /// A problem is told with the token of the login.
     TokenInProblem,
 }
@@ -69,9 +73,24 @@ impl Defect {
                     }
                 }
             }
+            (Defect::UnconfirmedForgotten, Output::Store(_, batch)) => {
+                for change in &mut batch.changes {
+                    if let Change::Outbox(OutboxRow { state: OutboxState::Unconfirmed { .. }, client_msg_no, .. }) =
+                        change
+                    {
+                        *change = Change::OutboxDone(client_msg_no.clone());
+                    }
+                }
+            }
             (Defect::TokenInProblem, Output::Event(Event::Problem { error })) => error.message.push_str("token-alice"),
             _ => {}
         }
+    }
+
+    /// What the core does of itself after this.
+    pub fn follows(self, output: &Output) -> Option<Input> {
+        let kicked = matches!(output, Output::Event(Event::Connection { connection: ConnectionView::Kicked { .. } }));
+        (self == Defect::BackAfterKick && kicked).then_some(Input::Command(Ticket(u64::MAX), Command::Connect))
     }
 
     /// Whether the core is told at once that this is done.

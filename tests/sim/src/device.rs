@@ -35,6 +35,12 @@ pub struct Device {
     /// Timers that came one after the other without time passing: a core that asks for them for ever would burn a CPU.
     pub spins: u32,
     pub timers: u32,
+    /// The person logged in elsewhere at some time.
+    pub may_be_kicked: bool,
+    /// Its login was ended, and nobody has asked it to connect since.
+    pub kicked: bool,
+    /// The application gave a token that does not fit at some time.
+    pub may_be_refused: bool,
     /// Its database is not read yet, or failed: what comes meanwhile waits.
     pub reading: bool,
     /// It did something since its memory was looked into.

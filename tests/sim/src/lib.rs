@@ -16,6 +16,7 @@ mod plan;
 mod privacy;
 mod probe;
 mod rogue;
+mod server;
 mod story;
 mod withdrawn;
 mod world;
@@ -90,7 +91,7 @@ impl World {
     fn play(&mut self) {
         self.run(self.plan.chaos);
         self.become_whole();
-        let until = self.now + REST;
+        let until = self.now + if self.plan.stranded { LONG_REST } else { REST };
         self.run(until);
         self.check(World::check_timers);
         if self.devices.iter().any(device::Device::doubts) {
@@ -131,6 +132,7 @@ impl World {
         }
         self.gateway.clear_faults();
         self.second_address_is_down = false;
+        self.become_whole_at_the_server();
         self.bar(false);
         world::tell!(self, "the network is whole");
         // Some are still closing, with a slow disk.
@@ -152,6 +154,7 @@ impl World {
             }
             self.devices[device].timers = 0;
         }
+        self.talk_after_loss();
         // A refusal may still be on its way, or wait for a slow disk.
         let until = self.now + 20_000;
         self.run(until);

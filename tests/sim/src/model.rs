@@ -44,6 +44,12 @@ pub struct Model {
     pub withdrawn: Withdrawn,
     pub promises: u64,
     pub purged: u64,
+    /// Acts of sending whose message was taken back by the server at some time.
+    pub taken_back: BTreeSet<ClientMsgNo>,
+    /// Taken for sent while one node alone had them, for want of an answer.
+    pub believed: BTreeSet<ClientMsgNo>,
+    /// Channels where that was so.
+    pub shortened: BTreeSet<Shared>,
     /// How often a token was looked for in memory.
     pub memory_looks: u64,
 }
@@ -96,7 +102,7 @@ impl World {
                 && older.ordinal.is_some_and(|older| older < ordinal)
                 && !older.parked_once
                 && !older.discarded
-                && !sent.contains(*other)
+                && !sent.contains_key(*other)
                 && self.owed(device, other) == Some(OutboxState::Queued)
                 && !self.in_log(other)
         });
@@ -111,6 +117,21 @@ impl World {
                     if let Some(fact) = self.model.facts.get_mut(&row.client_msg_no) {
                         fact.ordinal = Some(row.ordinal);
                         fact.parked_once |= matches!(row.state, OutboxState::Parked { .. });
+                    }
+                }
+                Change::OutboxDone(number) if self.is_stranded(number) => {
+                    // Where the answer cannot come any more, nobody can tell that one node alone has it.
+                    let is_awaited = self.links.values().any(|link| {
+                        !link.gone_at_device && link.sent.get(number).is_some_and(|at| self.now < at + 10_000)
+                    });
+                    let is_wanted = self.model.facts.get(number).is_some_and(|fact| !fact.discarded);
+                    // A recall that came from another device shows that it is stored.
+                    let is_recalled = batch.changes.iter().any(
+                        |change| matches!(change, Change::Mark(_, mark) if !mark.hint && mark.client_msg_no == *number),
+                    );
+                    if is_awaited && is_wanted && !is_recalled {
+                        let name = &self.devices[device].name;
+                        return self.fail(format!("2: {name} takes {} for sent, and one node alone has it", number.0));
                     }
                 }
                 Change::Message(row) => {
@@ -168,13 +189,31 @@ impl World {
             Event::Conversation { conversation } => self.conversation(device, conversation),
             Event::History { channel, complete, .. } => {
                 tell!(self, "{} hears of history in {}: {complete}", self.devices[device].name, channel.id);
-                self.devices[device].app.promised.remove(&channel);
+                let is_shortened = self.model.shortened.contains(&self.shared(device, &channel));
+                let app = &mut self.devices[device].app;
+                app.promised.remove(&channel);
+                if is_shortened {
+                    // The page is read again: something of it may have been taken back.
+                    app.complete.insert(channel, false);
+                }
             }
             Event::Connection { connection } => {
                 tell!(self, "{} is {connection:?}", self.devices[device].name);
                 self.devices[device].app.connected = connection == ConnectionView::Ready;
+                let it = &mut self.devices[device];
+                let fits = match connection {
+                    ConnectionView::Kicked { .. } => {
+                        it.kicked = true;
+                        it.may_be_kicked
+                    }
+                    ConnectionView::Refused { .. } => it.may_be_refused,
+                    _ => true,
+                };
+                if !fits {
+                    return self.fail(format!("10: {} was turned away: {connection:?}", self.devices[device].name));
+                }
                 if let ConnectionView::Kicked { .. } | ConnectionView::Refused { .. } = connection {
-                    self.fail(format!("10: {} was turned away: {connection:?}", self.devices[device].name));
+                    self.log_in_again(device);
                 }
             }
             Event::Problem { error } => {
@@ -204,7 +243,9 @@ impl World {
         if !stored && self.plan.defect.is_none() {
             return self.fail(format!("5: {} is told {} before it is stored", it.name, message.key));
         }
-        if !self.model.told.entry(device).or_default().insert(message.key.clone()) {
+        // What was taken back may be told again when it is sent again.
+        let may_repeat = self.model.taken_back.contains(&message.client_msg_no);
+        if !self.model.told.entry(device).or_default().insert(message.key.clone()) && !may_repeat {
             let name = &self.devices[device].name;
             return self.fail(format!("1: {name} is told {} twice", message.key));
         }
@@ -256,10 +297,11 @@ impl World {
     }
 
     fn sent(&mut self, device: usize, number: &ClientMsgNo, deadline: bool, reply: Reply) {
-        let name = &self.devices[device].name;
+        let name = self.devices[device].name.clone();
         let violation = match reply {
             Reply::Pending { .. } if deadline => None,
-            Reply::Sent { message, .. } if message.transient => None,
+            Reply::Sent { message, unconfirmed } if message.transient || unconfirmed => None,
+            Reply::Sent { .. } if self.is_stranded(number) || self.model.taken_back.contains(number) => None,
             Reply::Sent { message, .. } => {
                 let fact = self.model.facts.get(number);
                 let log = fact.map(|fact| self.gateway.messages(&fact.channel)).unwrap_or_default();
@@ -272,7 +314,7 @@ impl World {
                 let is_here = rows.messages().any(|row| row.client_msg_no == *number);
                 if !is_there {
                     Some(format!("2: {name} says that {} is sent, and the server has no such message", number.0))
-                } else if !is_here && self.plan.defect.is_none() {
+                } else if !is_here && message.state == MessageState::Normal && self.plan.defect.is_none() {
                     Some(format!("2: {name} says that {} is sent, and does not have it", number.0))
                 } else {
                     None
@@ -319,6 +361,10 @@ impl World {
                 app.promised.insert(channel.clone());
             }
         }
+        if newest && self.model.shortened.contains(&self.shared(device, channel)) {
+            // What was taken back is told by word of the history; then a page is read again.
+            self.devices[device].app.shown.remove(channel);
+        }
         for message in messages {
             self.model.told.entry(device).or_default().insert(message.key.clone());
             self.see(device, message);
@@ -342,6 +388,22 @@ impl World {
         let (name, open) = (it.name.clone(), it.app.tickets.len());
         if let Some((_, asked)) = it.app.tickets.pop_first() {
             self.fail(format!("7: {name} is closed and {open} promises hang: {asked:?}"));
+        }
+    }
+
+    /// The server has lost these: they may come again, as new.
+    pub fn note_taken_back(&mut self, lost: &[ClientMsgNo]) {
+        for number in lost {
+            let Some(fact) = self.model.facts.get(number) else { continue };
+            let disk = &self.devices[fact.device].disk;
+            if disk.is_busy() || disk.store.outbox().all(|row| row.client_msg_no != *number) {
+                self.model.believed.insert(number.clone());
+            }
+            let key = format!("{}#{}", self.devices[fact.device].person, number.0);
+            for told in self.model.told.values_mut() {
+                told.remove(&key);
+            }
+            self.model.taken_back.insert(number.clone());
         }
     }
 
@@ -404,7 +466,8 @@ impl World {
             let stored = self.gateway.messages(&fact.channel);
             let copies = stored.iter().filter(|message| message.client_msg_no == number.0);
             let name = &self.devices[fact.device].name;
-            if fact.ordinal.is_some() && !fact.discarded && !fact.no_persist && copies.clone().count() == 0 {
+            let may_be_lost = fact.discarded || fact.no_persist || self.model.believed.contains(number);
+            if fact.ordinal.is_some() && !may_be_lost && copies.clone().count() == 0 {
                 found.get_or_insert(format!("2: {} of {name} was accepted and is nowhere", number.0));
             }
             let token = fact.token.as_bytes();

@@ -3,7 +3,7 @@
 //! A connection keeps its order, as TCP does, but for the faults that say otherwise (a proxy may lose, repeat or swap whole
 //! messages). A frozen one is dead and tells nobody.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use jindou::channel::ClientMsgNo;
 use jindou::client::{ConnectionId, Input, Socket};
@@ -45,13 +45,17 @@ pub struct Link {
     /// What the device has sent, read by the oracle.
     frames: Deframer,
     greeted: bool,
-    pub sent: BTreeSet<ClientMsgNo>,
+    /// When each SEND left.
+    pub sent: BTreeMap<ClientMsgNo, u64>,
 }
 
 impl World {
     pub fn connect(&mut self, device: usize, id: ConnectionId, address: &str) {
         let faults = self.faults();
-        if self.dice.chance(faults.unreachable) || (address.ends_with("two") && self.second_address_is_down) {
+        if self.dice.chance(faults.unreachable)
+            || self.gateway_is_down()
+            || (address.ends_with("two") && self.second_address_is_down)
+        {
             let at = self.now + self.dice.between(1, 500);
             let life = self.devices[device].life;
             self.schedule(at, Happening::Refused(device, life, id));
@@ -76,7 +80,7 @@ impl World {
             arrived: VecDeque::new(),
             frames: Deframer::new(),
             greeted: false,
-            sent: BTreeSet::new(),
+            sent: BTreeMap::new(),
         };
         self.devices[device].connections.insert(id, conn);
         self.links.insert(conn, link);
@@ -147,7 +151,7 @@ impl World {
                         self.fail(violation);
                     }
                     if let Some(link) = self.links.get_mut(&conn) {
-                        link.sent.insert(number);
+                        link.sent.insert(number, self.now);
                     }
                 }
                 Ok(Some(Packet::Recvack(ack))) => {
@@ -272,7 +276,11 @@ impl World {
     /// It reaches the gateway.
     pub fn knock(&mut self, conn: ConnId) {
         let latency = self.latency();
+        let is_down = self.gateway_is_down();
         let Some(link) = self.links.get_mut(&conn) else { return };
+        if is_down {
+            return self.close_down(conn);
+        }
         if link.frozen || link.gone_at_device {
             return;
         }

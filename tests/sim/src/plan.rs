@@ -88,6 +88,14 @@ pub struct Plan {
     pub forged: bool,
     /// Whether somebody is refused for a while.
     pub refusals: bool,
+    /// How often the gateway ends and begins anew.
+    pub restarts: u64,
+    /// How often somebody logs in with another device of the same kind.
+    pub kicks: u64,
+    /// Whether the application has an old token for a while.
+    pub bad_tokens: bool,
+    /// Whether a channel is without its leader for a while.
+    pub stranded: bool,
     /// Whether an inspector listens.
     pub traced: bool,
     pub defect: Option<Defect>,
@@ -120,13 +128,18 @@ impl Plan {
             forged: dice.chance(300),
             refusals: dice.chance(300),
             traced: dice.chance(200),
+            restarts: if dice.chance(200) { dice.between(1, 2) } else { 0 },
+            kicks: if dice.chance(200) { dice.between(1, 3) } else { 0 },
+            bad_tokens: dice.chance(100),
+            stranded: dice.chance(150),
             defect: None,
         }
     }
 
     /// Nothing goes wrong.
     pub fn calm(seed: u64) -> Plan {
-        Plan { faults: Faults::default(), forged: false, refusals: false, ..Plan::of(seed) }
+        let of = Plan { faults: Faults::default(), forged: false, refusals: false, ..Plan::of(seed) };
+        Plan { restarts: 0, kicks: 0, bad_tokens: false, stranded: false, ..of }
     }
 
     /// The same, but with a core that breaks a rule.

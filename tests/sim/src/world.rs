@@ -5,17 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use jindou::client::{Client, ConnectionId, Input, Output, RequestId};
+use jindou::client::{Client, Command, ConnectionId, Input, Output, RequestId};
 use jindou::config::Config;
 use jindou::request::{FetchFailure, Request, Response};
 use jindou::rows::Answer;
 use jindou_business::rules::Role;
 use jindou_business::rules::recall::Policy;
-use jindou_gateway::{
-    Action, Config as GatewayConfig, ConnId, Fault, Gateway, Input as Event, Millis, Output as Effect, Retry, Target,
-};
+use jindou_gateway::{Channel as Shared, ConnId, Gateway, Input as Event, Millis, Output as Effect};
 
-use crate::app::App;
+use crate::app::{App, Asked};
 use crate::business::{Business, Port};
 use crate::defect::Defect;
 use crate::device::{Device, EPOCH};
@@ -26,6 +24,7 @@ use crate::network::{Link, Trouble};
 use crate::plan::{Faults, Plan};
 use crate::privacy::Privacy;
 use crate::probe::Probe;
+use crate::server::{self, Server};
 use crate::story::Story;
 
 pub const PEOPLE: [&str; 2] = ["alice", "bob"];
@@ -64,6 +63,12 @@ pub enum Happening {
     Rogue,
     Bar(bool),
     SecondAddress(bool),
+    Restart,
+    Kick,
+    LogIn(usize),
+    BadToken(bool),
+    Strand,
+    Unstrand(Shared),
 }
 
 pub struct World {
@@ -71,6 +76,7 @@ pub struct World {
     pub now: u64,
     pub dice: Dice,
     pub gateway: Gateway,
+    pub server: Server,
     pub business: Business,
     pub devices: Vec<Device>,
     pub links: BTreeMap<ConnId, Link>,
@@ -91,17 +97,12 @@ pub struct World {
 impl World {
     pub fn new(plan: Plan, keep_story: bool, probe: Probe) -> World {
         let mut dice = Dice::new(plan.seed);
-        let config = GatewayConfig {
-            token_auth: true,
-            retry: Retry { interval: Millis::from_secs(12), scan: Millis::from_secs(6), limit: 5 },
-            trace: true,
-            ..GatewayConfig::new(plan.generation)
-        };
-        let gateway = Gateway::new(config, dice.entropy());
+        let gateway = server::gateway(&plan, &mut dice);
         let business = Business::new(Policy::default(), vec!["ws://one".to_owned(), "ws://two".to_owned()]);
         let mut world = World {
             now: 0,
             gateway,
+            server: Server::default(),
             business,
             devices: Vec::new(),
             links: BTreeMap::new(),
@@ -145,6 +146,9 @@ impl World {
                     spins: 0,
                     timers: 0,
                     reading: false,
+                    may_be_kicked: false,
+                    kicked: false,
+                    may_be_refused: false,
                     stirred: false,
                 };
                 self.devices.push(device);
@@ -152,13 +156,8 @@ impl World {
         }
         let members = [("alice", Role::Owner), ("bob", Role::Member)];
         self.with_port(|business, port| business.add_group(port, GROUP, &members));
-        for (rate, stored) in [(self.plan.faults.ack_lost, true), (self.plan.faults.send_lost, false)] {
-            if rate > 0 {
-                let chance = u16::try_from(rate).unwrap_or(0);
-                let fault = Fault::new(Target::default(), Action::ForgetAck { stored });
-                self.gateway.add_fault(Fault { chance, ..fault });
-            }
-        }
+        self.add_gateway_faults();
+        self.plan_server();
         for device in 0..self.devices.len() {
             let at = self.dice.between(0, 2_000);
             self.schedule(at, Happening::Open(device));
@@ -258,6 +257,14 @@ impl World {
             Happening::Rogue => self.forge(),
             Happening::Bar(barred) => self.bar(barred),
             Happening::SecondAddress(down) => self.second_address_is_down = down,
+            Happening::Restart => self.restart(),
+            Happening::Kick => self.kick(),
+            Happening::LogIn(device) => {
+                self.command(device, Asked::Connect, Command::Connect);
+            }
+            Happening::BadToken(bad) => self.bad_token(bad),
+            Happening::Strand => self.strand(),
+            Happening::Unstrand(channel) => self.unstrand(&channel),
         }
     }
 
@@ -273,6 +280,7 @@ impl World {
         let it = &mut self.devices[device];
         it.life += 1;
         it.reading = true;
+        it.kicked = false;
         it.born = now;
         let config = Config { device_flag: it.flag, trace: self.plan.traced, ..Config::new(it.person) };
         let epoch = it.disk.store.claim();
@@ -354,7 +362,9 @@ impl World {
             }
             let mut output = self.probe.own_output(output);
             if let Some(defect) = self.plan.defect {
-                defect.spoil_output(&mut output, &self.devices[device].disk.store);
+                let it = &self.devices[device];
+                defect.spoil_output(&mut output, &it.disk.store);
+                self.at_once.extend(defect.follows(&output).map(|input| (device, it.life, input)));
             }
             self.perform(device, output);
             if self.violation.is_some() {
@@ -396,6 +406,10 @@ impl World {
             }
             Output::Cancel(id) => {
                 self.devices[device].requests.remove(&id);
+            }
+            Output::Connect(..) if self.devices[device].kicked => {
+                let text = format!("10: {} connects though its login was ended", self.devices[device].name);
+                self.fail(text);
             }
             Output::Connect(id, address) => self.connect(device, id, &address),
             Output::Transmit(id, bytes) => self.transmit(device, id, bytes),
@@ -449,6 +463,7 @@ impl World {
         let mut port = Port {
             gateway: &mut self.gateway,
             now: Millis(EPOCH + self.now),
+            down: self.now < self.server.down_until,
             outputs: &mut outputs,
             next: &mut self.next_call,
         };
@@ -494,7 +509,11 @@ impl World {
     fn answer(&mut self, device: usize, request: &Request) -> Result<Response, FetchFailure> {
         let (person, flag) = (self.devices[device].person, self.devices[device].flag);
         let Some(http) = request.http() else {
-            return request.read(serde_json::json!(format!("token-{person}")).to_string().as_bytes());
+            if self.server.bad_token && self.dice.chance(300) {
+                return Err(FetchFailure::new("unauthorized", "log in again", false));
+            }
+            let old = if self.server.bad_token { "-old" } else { "" };
+            return request.read(serde_json::json!(format!("token-{person}{old}")).to_string().as_bytes());
         };
         let connections = self.devices[device].connections.values();
         let deaf = connections.filter_map(|conn| self.links.get(conn)).any(|link| link.deaf && !link.gone_at_device);
@@ -526,10 +545,11 @@ impl World {
         }
     }
 
-    fn effect(&mut self, effect: Effect) {
+    pub fn effect(&mut self, effect: Effect) {
         match effect {
             Effect::Send(conn, bytes) => self.down(conn, bytes),
             Effect::Close(conn, _) => self.close_down(conn),
+            Effect::Persist(row) if self.plan.restarts > 0 => self.server.rows.push(row),
             Effect::Respond(..) | Effect::Persist(_) => {}
             Effect::Crash => self.fail("the gateway died".to_owned()),
         }

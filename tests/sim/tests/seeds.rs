@@ -137,6 +137,16 @@ fn a_conversation_that_a_recall_leaves_is_found() {
 }
 
 #[test]
+fn an_unconfirmed_message_that_is_taken_for_sent_is_found() {
+    is_found(Defect::UnconfirmedForgotten, "2: ");
+}
+
+#[test]
+fn coming_back_after_a_kick_is_found() {
+    is_found(Defect::BackAfterKick, "its login was ended");
+}
+
+#[test]
 fn a_token_in_a_problem_is_found() {
     is_found(Defect::TokenInProblem, "8: ");
 }
