@@ -326,7 +326,9 @@ impl Timeline {
                 for Seen { hash, placed_at } in seen {
                     self.seen.insert(hash, placed_at);
                 }
-                for (copy, placed_at) in aliases {
+                // A copy that was taken back may still stand in its message's row: its place is another message's now.
+                let given: Set<MessageSeq> = self.seen.values().copied().collect();
+                for (copy, placed_at) in aliases.into_iter().filter(|(copy, _)| !given.contains(&copy.message_seq)) {
                     self.aliases.insert(copy.message_seq, (copy.message_id, placed_at));
                 }
                 self.marks = Marks::new(marks);

@@ -219,6 +219,25 @@ fn a_page_that_only_joins_what_a_cluster_gave_before_is_compared() {
 }
 
 #[test]
+fn a_copy_that_was_taken_back_leads_nobody_astray_after_a_reload() {
+    let mut world = World::new();
+    world.connect();
+    // The second copy of a1 is taken back, and its place given to b.
+    for (number, id, seq) in [("a1", 11, 1), ("a1", 12, 2), ("b", 22, 2)] {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    assert_eq!(seqs(&world.page(group())), [1, 2]);
+    world.reload();
+    world.connect();
+    world.events.clear();
+    let again = world.recv("alice", "b", 22, 2, "{}");
+    world.say(Packet::Recv(again));
+    assert!(world.shown().is_empty(), "it is a duplicate");
+    assert_eq!(seqs(&world.page(group())), [1, 2]);
+}
+
+#[test]
 fn a_hole_is_held_for_a_second_and_then_asked_for() {
     let mut world = online();
     for (number, id, seq) in [("a", 11, 1), ("c", 13, 3)] {
