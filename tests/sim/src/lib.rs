@@ -91,7 +91,7 @@ impl World {
     fn play(&mut self) {
         self.run(self.plan.chaos);
         self.become_whole();
-        let until = self.now + if self.plan.stranded { LONG_REST } else { REST };
+        let until = self.now + REST;
         self.run(until);
         self.check(World::check_timers);
         if self.devices.iter().any(device::Device::doubts) {
