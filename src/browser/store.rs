@@ -9,9 +9,8 @@
 
 use std::cell::{Cell, RefCell};
 
-use futures::future::{join3, join4, try_join_all};
 use js_sys::{Reflect, Uint8Array};
-use rexie::{Direction, KeyRange, Rexie, Store, Transaction, TransactionMode};
+use rexie::{Direction, KeyRange, Rexie, Transaction, TransactionMode};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::channel::Channel;
@@ -28,7 +27,7 @@ use crate::time::Wall;
 use super::clock;
 use super::failure::Failure;
 use super::plan::{MarkChange, Plan};
-use super::writes::{Writes, commit};
+use super::requests::{Request, Writes, commit, only, read, read_index, together};
 use super::{keys, schema, seen};
 
 const EPOCH: &str = "epoch";
@@ -175,7 +174,7 @@ impl IndexedStore {
         if let Some(known) = self.journal.take().filter(|(epoch, _)| *epoch == stored) {
             return Ok(known);
         }
-        let records = tx.store(schema::JOURNAL)?.get_all(None, None).await?;
+        let records = one(read(tx, schema::JOURNAL, None)?).await?;
         Ok((stored, Journal::read(records.iter().map(|record| self.read_one(record)))))
     }
 
@@ -189,8 +188,8 @@ impl IndexedStore {
         let mut left = Vec::new();
         for (channel, timeline) in plan.timelines.iter().filter(|(_, timeline)| timeline.takes_away()) {
             let mut seen = journal.take_seen(channel);
-            let runs =
-                tx.store(schema::SEEN)?.get_all(Some(keys::all_of(&keys::channel(channel).into())?), None).await?;
+            let all = keys::all_of(&keys::channel(channel).into())?;
+            let runs = one(read(tx, schema::SEEN, Some(all))?).await?;
             seen.extend(seen::from_values(&runs));
             seen.retain(|seen| timeline.keeps(seen.placed_at));
             left.push(Note { channel: (*channel).clone(), seen, row: None });
@@ -228,8 +227,8 @@ impl IndexedStore {
     async fn write_marks(&self, tx: &Transaction, plan: &Plan<'_>, writes: &mut Writes) -> Result<(), Failure> {
         for (channel, changes) in &plan.marks {
             let key = JsValue::from_str(&keys::channel(channel));
-            let mut stored: Vec<Mark> =
-                self.read(tx.store(schema::MARKS)?.get_all(Some(keys::all_of(&key)?), None).await?);
+            let stored = one(read(tx, schema::MARKS, Some(keys::all_of(&key)?))?).await?;
+            let mut stored: Vec<Mark> = self.read(stored);
             let mut put: Vec<&Mark> = Vec::new();
             for change in changes {
                 let (MarkChange::Put(mark) | MarkChange::Gone(mark)) = change;
@@ -252,27 +251,22 @@ impl IndexedStore {
         let tables = [schema::META, schema::JOURNAL, schema::OUTBOX, schema::CHANNELS, schema::COMMANDS];
         let tx = self.begin(&tables, TransactionMode::ReadOnly).await?;
         let (epoch, journal) = self.journal(&tx).await?;
-        let [meta, outbox, channels, commands] = [
-            tx.store(schema::META)?,
-            tx.store(schema::OUTBOX)?,
-            tx.store(schema::CHANNELS)?,
-            tx.store(schema::COMMANDS)?,
+        let requests = vec![
+            read(&tx, schema::META, Some(only(&META.into())?))?,
+            read(&tx, schema::OUTBOX, None)?,
+            read(&tx, schema::CHANNELS, None)?,
+            read(&tx, schema::COMMANDS, None)?,
         ];
-        let (meta, outbox, channels, commands) = join4(
-            meta.get(META.into()),
-            outbox.get_all(None, None),
-            channels.get_all(None, None),
-            commands.get_all(None, None),
-        )
-        .await;
-        let meta = self.read(meta?.into_iter().collect()).pop().unwrap_or_default();
-        let outbox: Vec<OutboxRow> = self.read(outbox?);
+        let mut answers = together(requests).await?.into_iter();
+        let mut next = || answers.next().unwrap_or_default();
+        let meta = self.read(next()).pop().unwrap_or_default();
+        let outbox: Vec<OutboxRow> = self.read(next());
         let outbox: Map<u64, OutboxRow> = outbox.into_iter().map(|row| (row.ordinal, row)).collect();
-        let commands = commands?.into_iter().filter_map(|id| id.as_string()?.parse().ok());
+        let folded: Vec<ChannelRow> = self.read(next());
+        let commands = next().into_iter().filter_map(|id| id.as_string()?.parse().ok());
         let mut commands: Vec<MessageId> = commands.collect();
         commands.sort_unstable();
         commands.dedup();
-        let folded: Vec<ChannelRow> = self.read(channels?);
         let newer = journal.rows().filter_map(|row| self.decoded(Some(row)));
         let channels: Map<Channel, ChannelRow> =
             folded.into_iter().chain(newer).map(|row| (row.channel.clone(), row)).collect();
@@ -286,16 +280,14 @@ impl IndexedStore {
         let tables = [schema::META, schema::JOURNAL, schema::SEEN, schema::MESSAGES, schema::MARKS];
         let tx = self.begin(&tables, TransactionMode::ReadOnly).await?;
         let (epoch, journal) = self.journal(&tx).await?;
-        let runs = tx.store(schema::SEEN)?;
-        let copied = tx.store(schema::MESSAGES)?.index(schema::COPIED)?;
-        let marks = tx.store(schema::MARKS)?;
-        let (runs, copied, marks) = join3(
-            runs.get_all(Some(keys::all_of(&name)?), None),
-            copied.get_all(Some(only(&name)?), None),
-            marks.get_all(Some(keys::all_of(&name)?), None),
-        )
-        .await;
-        let runs = runs?;
+        let requests = vec![
+            read(&tx, schema::SEEN, Some(keys::all_of(&name)?))?,
+            read_index(&tx, schema::MESSAGES, schema::COPIED, &name)?,
+            read(&tx, schema::MARKS, Some(keys::all_of(&name)?))?,
+        ];
+        let mut answers = together(requests).await?.into_iter();
+        let mut next = || answers.next().unwrap_or_default();
+        let (runs, copied, marks) = (next(), next(), next());
         let mut seen = seen::from_values(&runs);
         let in_journal: Vec<Seen> = journal.seen(channel).collect();
         self.journal.set(Some((epoch, journal)));
@@ -305,9 +297,9 @@ impl IndexedStore {
             let _ = self.merge(tx, &name, &seen).await;
         }
         seen.extend(in_journal);
-        let copied: Vec<MessageRow> = self.read(copied?);
+        let copied: Vec<MessageRow> = self.read(copied);
         let aliases = copied.iter().flat_map(|row| row.copies.iter().map(|copy| (*copy, row.message_seq))).collect();
-        Ok(Answer::Channel { seen, aliases, marks: self.read(marks?) })
+        Ok(Answer::Channel { seen, aliases, marks: self.read(marks) })
     }
 
     /// Writes a channel's runs as one. Nothing comes between the reading and this: calls follow each other.
@@ -335,27 +327,26 @@ impl IndexedStore {
             rows = self.newest(&table, keys::all_of(&name)?, 1).await?;
             end = rows.first().map(|row| row.message_seq);
         }
-        // One request where the seqs are dense, which they usually are: a cursor costs three times as much.
-        let wanted = limit.saturating_sub(rows.len());
-        let Some(mut end) = end.filter(|_| wanted > 0) else { return Ok(Answer::Messages(rows)) };
-        if end.0 <= MAX_SAFE_INTEGER {
-            let first = MessageSeq(end.0.saturating_sub(wanted as u64));
-            if first < end {
-                let range = keys::range(&keys::pair(&name, &keys::seq(first)), &keys::pair(&name, &keys::seq(end)))?;
-                let mut dense: Vec<MessageRow> = self.read(table.get_all(Some(range), None).await?);
-                dense.reverse();
-                rows.append(&mut dense);
-            }
+        let mut end = end.unwrap_or(MessageSeq(0));
+        // One request where the seqs are dense, which they usually are: a cursor costs many times as much.
+        while rows.len() < limit && MessageSeq(1) < end && end.0 <= MAX_SAFE_INTEGER {
+            let first = MessageSeq(end.0.saturating_sub((limit - rows.len()) as u64));
+            let range = keys::range(&keys::pair(&name, &keys::seq(first)), &keys::pair(&name, &keys::seq(end)))?;
+            let mut dense: Vec<MessageRow> = self.read(one(read(&tx, schema::MESSAGES, Some(range))?).await?);
             end = first;
+            if dense.is_empty() {
+                break;
+            }
+            dense.reverse();
+            rows.append(&mut dense);
         }
-        let wanted = limit.saturating_sub(rows.len());
-        if wanted > 0 && end > MessageSeq(1) {
-            rows.append(&mut self.newest(&table, keys::below_seq(&name, end)?, wanted).await?);
+        if rows.len() < limit && MessageSeq(1) < end {
+            rows.append(&mut self.newest(&table, keys::below_seq(&name, end)?, limit - rows.len()).await?);
         }
         Ok(Answer::Messages(rows))
     }
 
-    async fn newest(&self, table: &Store, range: KeyRange, limit: usize) -> Result<Vec<MessageRow>, Failure> {
+    async fn newest(&self, table: &rexie::Store, range: KeyRange, limit: usize) -> Result<Vec<MessageRow>, Failure> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         let found = table.scan(Some(range), Some(limit), None, Some(Direction::Prev)).await?;
         Ok(self.read(found.into_iter().map(|(_, value)| value).collect()))
@@ -365,20 +356,19 @@ impl IndexedStore {
         let seqs: Set<MessageSeq> = seqs.iter().copied().collect();
         let name = JsValue::from_str(&keys::channel(channel));
         let tx = self.begin(&[schema::MESSAGES], TransactionMode::ReadOnly).await?;
-        let table = tx.store(schema::MESSAGES)?;
-        let found = try_join_all(seqs.iter().map(|seq| table.get(keys::pair(&name, &keys::seq(*seq))))).await?;
+        let place = |seq| read(&tx, schema::MESSAGES, Some(only(&keys::pair(&name, &keys::seq(seq)))?));
+        let requests: Result<Vec<Request>, Failure> = seqs.into_iter().map(place).collect();
+        let found = together(requests?).await?;
         Ok(Answer::Messages(self.read(found.into_iter().flatten().collect())))
     }
 
     async fn quoting(&self, channel: &Channel, copies: &[Copy]) -> Result<Answer, Failure> {
         let name = keys::channel(channel);
         let tx = self.begin(&[schema::MESSAGES], TransactionMode::ReadOnly).await?;
-        let index = tx.store(schema::MESSAGES)?.index(schema::QUOTES)?;
-        let mut ranges = Vec::new();
-        for copy in copies {
-            ranges.push(only(&keys::quote(&name, copy.message_id))?);
-        }
-        let found = try_join_all(ranges.into_iter().map(|range| index.get_all(Some(range), None))).await?;
+        let quoting =
+            |copy: &Copy| read_index(&tx, schema::MESSAGES, schema::QUOTES, &keys::quote(&name, copy.message_id));
+        let requests: Result<Vec<Request>, Failure> = copies.iter().map(quoting).collect();
+        let found = together(requests?).await?;
         let rows: Vec<MessageRow> = self.read(found.into_iter().flatten().collect());
         let rows: Map<MessageSeq, MessageRow> = rows.into_iter().map(|row| (row.message_seq, row)).collect();
         Ok(Answer::Messages(rows.into_values().collect()))
@@ -451,8 +441,13 @@ fn blocked() -> Failure {
 }
 
 async fn stored_epoch(tx: &Transaction) -> Result<Epoch, Failure> {
-    let stored = tx.store(schema::META)?.get(EPOCH.into()).await?.and_then(|value| value.as_f64());
+    let stored = one(read(tx, schema::META, Some(only(&EPOCH.into())?))?).await?;
+    let stored = stored.first().and_then(JsValue::as_f64);
     Ok(Epoch(stored.unwrap_or_default() as u64))
+}
+
+async fn one(request: Request) -> Result<Vec<JsValue>, Failure> {
+    Ok(together(vec![request]).await?.pop().unwrap_or_default())
 }
 
 fn remember(epoch: Epoch) -> Writes {
@@ -513,10 +508,6 @@ fn mark_key(channel: &JsValue, mark: &Mark) -> JsValue {
         None => format!("v:{}", mark.version),
     };
     keys::pair(channel, &name.into())
-}
-
-fn only(key: &JsValue) -> Result<KeyRange, Failure> {
-    Ok(KeyRange::only(key).map_err(rexie::Error::from)?)
 }
 
 /// Epochs, ordinals and run numbers are counted up from 1 and never leave the safe integers.

@@ -89,7 +89,13 @@ pub fn cases() -> Vec<Case> {
             t.page(None, 4, &[70_001, 70_000, 5_000, 91]);
             t.page(Some(91), 4, &[90, 4, 3]);
             t.page(Some(5_001), 3, &[5_000, 91, 90]);
+            t.page(Some(70_002), 7, &[70_001, 70_000, 5_000, 91, 90, 4, 3]);
             t.page(Some(2), 4, &[]);
+            // Single places that are empty, as copies of messages leave them.
+            t.apply((100..=140).filter(|seq| seq % 7 != 0).map(|seq| Change::Message(message(seq))).collect());
+            let newest: Vec<u64> = (100..141).rev().filter(|seq| seq % 7 != 0).chain([91, 90, 4]).collect();
+            t.page(Some(141), 30, &newest[..30]);
+            t.page(Some(141), newest.len(), &newest);
         }),
         case("channels with like names are not mixed up", |t| {
             let channels = [

@@ -18,6 +18,8 @@ use crate::script::Script;
 pub struct Store {
     store: Rc<IndexedStore>,
     epoch: Epoch,
+    /// Where each channel ended when the store was opened: the core reads it at its start, and asks for pages by it.
+    ends: BTreeMap<Channel, MessageSeq>,
 }
 
 /// A batch that is ready to be stored: messages, and the row of every channel in which they are.
@@ -30,7 +32,11 @@ impl Store {
         future_to_promise(async move {
             let store = IndexedStore::open(&name).await.map_err(failed)?;
             let epoch = store.claim().await.map_err(failed)?;
-            Ok(Self { store: Rc::new(store), epoch }.into())
+            let ends = match store.answer(&Query::Hydrate).await.map_err(failed)? {
+                Answer::Hydrated { channels, .. } => channels.into_iter().filter_map(end).collect(),
+                _ => BTreeMap::new(),
+            };
+            Ok(Self { store: Rc::new(store), epoch, ends }.into())
         })
     }
 
@@ -56,7 +62,9 @@ impl Store {
     /// How many messages the newest page of a group has. They stay in WebAssembly.
     pub fn newest(&self, group: &str, limit: usize) -> Promise {
         let store = Rc::clone(&self.store);
-        let query = Query::Page { channel: Channel::new(Channel::GROUP, group), before: None, limit };
+        let channel = Channel::new(Channel::GROUP, group);
+        let before = self.ends.get(&channel).copied();
+        let query = Query::Page { channel, before, limit };
         future_to_promise(async move {
             match store.answer(&query).await.map_err(failed)? {
                 Answer::Messages(rows) => Ok(rows.len().into()),
@@ -68,6 +76,10 @@ impl Store {
     pub fn close(self) {
         self.store.close();
     }
+}
+
+fn end(row: ChannelRow) -> Option<(Channel, MessageSeq)> {
+    Some((row.channel, MessageSeq(row.ranges.last()?.last.0 + 1)))
 }
 
 /// The conversation as it stands after this message, when everything before it is here.
