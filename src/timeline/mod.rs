@@ -173,6 +173,8 @@ pub enum Step {
 pub struct Timeline {
     row: ChannelRow,
     ready: bool,
+    /// The application looked at it.
+    shown: bool,
     loading: Loading,
     asked_rows: Vec<MessageSeq>,
     seen: BTreeMap<u64, MessageSeq>,
@@ -205,6 +207,7 @@ impl Timeline {
         Self {
             row,
             ready: false,
+            shown: false,
             loading: Loading::No,
             asked_rows: Vec::new(),
             seen: BTreeMap::new(),
@@ -291,10 +294,14 @@ impl Timeline {
         if self.loading != Loading::No {
             return Step::Idle;
         }
-        let Some(work) = self.work.front() else { return Step::Idle };
-        if !self.ready {
+        let work = self.work.front();
+        // What is only read back is stored as it is to be seen. But who looks may soon say something and quote what was
+        // recalled, so the marks follow.
+        let reads_back = work.map_or(!self.shown, |work| matches!(work, Work::Show { .. } | Work::Digest));
+        if !self.ready && !reads_back {
             return Step::Need(Query::Channel(self.row.channel.clone()));
         }
+        let Some(work) = work else { return Step::Idle };
         if let Some(query) = self.missing(work) {
             return Step::Need(query);
         }
@@ -362,14 +369,8 @@ impl Timeline {
             Work::Hint { mark, .. } => self.places_of(mark),
             Work::Act { target, .. } => self.place_of_target(target).into_iter().collect(),
             Work::TakenBack { seq, .. } => vec![self.placed_at(*seq)],
-            Work::Show { before, limit, .. } => {
-                let query = Query::Page { channel: self.row.channel.clone(), before: *before, limit: *limit };
-                return self.have.page.is_none().then_some(query);
-            }
-            Work::Digest => {
-                let query = Query::Page { channel: self.row.channel.clone(), before: None, limit: 1 };
-                return self.have.page.is_none().then_some(query);
-            }
+            Work::Show { before, limit, .. } => return self.missing_page(*before, *limit),
+            Work::Digest => return self.missing_page(None, 1),
             Work::Read { .. } | Work::Passing(_) => Vec::new(),
         };
         let seqs: Set<MessageSeq> = seqs.into_iter().filter(|seq| !self.have.rows.contains_key(seq)).collect();
@@ -386,6 +387,14 @@ impl Timeline {
             }
         }
         None
+    }
+
+    fn missing_page(&self, before: Option<MessageSeq>, limit: usize) -> Option<Query> {
+        // Nothing is stored beyond the last range, and from a known end on the store reads without looking for it.
+        let end = self.row.ranges.last().and_then(|range| range.last.0.checked_add(1)).map(MessageSeq);
+        let before = before.into_iter().chain(end).min();
+        let query = Query::Page { channel: self.row.channel.clone(), before, limit };
+        self.have.page.is_none().then_some(query)
     }
 
     /// Where the message with a copy at this seq is placed.
@@ -440,7 +449,10 @@ impl Timeline {
                 self.read(seq, turn);
                 turn.settle(ticket, Ok(crate::turn::Reply::Done));
             }
-            Work::Show { ticket, before, limit } => self.show(ticket, before, limit, have.page, context, turn),
+            Work::Show { ticket, before, limit } => {
+                self.shown = true;
+                self.show(ticket, before, limit, have.page, context, turn);
+            }
             Work::Act { ticket, act, target } => self.act(ticket, act, target, &have, context, turn),
             Work::Passing(mut message) => {
                 let content = message.content.as_deref().and_then(|content| self.without_quote(content));

@@ -114,6 +114,25 @@ fn the_first_copy_places_a_message_whichever_comes_first() {
 }
 
 #[test]
+fn the_newest_page_is_the_first_question_and_names_the_end_that_is_known() {
+    let mut world = World::new();
+    world.connect();
+    for seq in 1..=3 {
+        let recv = world.recv("alice", &format!("a{seq}"), 10 + seq as i64, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    world.reload();
+    assert_eq!(seqs(&world.page(group())), [1, 2, 3]);
+    let asked: Vec<_> = world.queries.iter().filter(|query| **query != Query::Hydrate).collect();
+    let [Query::Page { before: Some(MessageSeq(4)), .. }, Query::Channel(_)] = asked[..] else { panic!("{asked:?}") };
+    // What comes is recognised all the same.
+    world.connect();
+    let again = world.recv("alice", "a3", 14, 4, "{}");
+    world.say(Packet::Recv(again));
+    assert_eq!(seqs(&world.page(group())), [1, 2, 3]);
+}
+
+#[test]
 fn an_empty_number_is_no_key() {
     let mut world = World::new();
     world.connect();

@@ -11,7 +11,7 @@ use jindou::config::Config;
 use jindou::error::Error;
 use jindou::id::{ChannelType, ClientSeq, MessageId, MessageSeq};
 use jindou::request::{Request, Response};
-use jindou::rows::{Batch, Epoch, StoreFailure};
+use jindou::rows::{Batch, Epoch, Query, StoreFailure};
 use jindou::store::MemoryStore;
 use jindou::time::{Millis, Mono, Now, Wall};
 use jindou::wire::{
@@ -34,6 +34,8 @@ pub struct World {
     pub closed: Vec<ConnectionId>,
     pub connection: Option<ConnectionId>,
     pub requests: Vec<(RequestId, Request)>,
+    /// What the disk was asked, since the last reload.
+    pub queries: Vec<Query>,
     /// Whole packets that came from the client, of all connections.
     pub sent: Vec<Packet>,
     deframer: Deframer,
@@ -80,6 +82,7 @@ impl World {
             closed: Vec::new(),
             connection: None,
             requests: Vec::new(),
+            queries: Vec::new(),
             sent: Vec::new(),
             deframer: Deframer::new(),
             keys: KeyPair::from_seed([9; 32]),
@@ -104,6 +107,7 @@ impl World {
         self.inputs.clear();
         self.held.clear();
         self.requests.clear();
+        self.queries.clear();
         self.connection = None;
         self.run();
     }
@@ -174,6 +178,7 @@ impl World {
             Output::Load(id, query) => {
                 let answer = self.disk.answer(&query);
                 self.inputs.push_back(Input::Loaded(id, Ok(answer)));
+                self.queries.push(query);
             }
             Output::Fetch(id, Request::Token) => {
                 self.inputs.push_back(Input::Fetched(id, Ok(Response::Token("token".to_owned()))));
