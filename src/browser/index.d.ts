@@ -341,7 +341,10 @@ export interface SendOptions {
   clientMsgNo?: string;
 }
 
-/** `unconfirmed`: one node of a cluster has it, the others not yet. `pending`: the deadline passed and it is still in the outbox. */
+/**
+ * `unconfirmed`: one node of a cluster has it, the others perhaps not. It stays in the outbox until that is settled: a `message-changed`
+ * event says so, or it is sent again by itself. `pending`: the deadline passed and it is still in the outbox.
+ */
 export type SendResult =
   | { type: "sent"; message: Message; unconfirmed: boolean }
   | { type: "pending"; clientMsgNo: string };
