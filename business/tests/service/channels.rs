@@ -348,6 +348,8 @@ async fn the_gateway_and_the_connection_are_told_as_wukongim_tells_them() {
     let alice = world.sign_up("alice").await;
     assert_eq!(world.get("/v1/gateway", &alice).await.done(), json!({ "addresses": ["ws://127.0.0.1:5200"] }));
     assert_eq!(world.get("/v1/online", &alice).await.done(), json!({ "online": false }));
+    world.fake.lock().asks_another = true;
+    assert_eq!(world.get("/v1/online", &alice).await.done(), json!({ "online": false }), "null is nobody");
     world.fake.lock().online = vec![("alice".to_owned(), 2)];
     assert_eq!(world.get("/v1/online", &alice).await.done(), json!({ "online": false }), "another kind of device");
     world.fake.lock().online = vec![("alice".to_owned(), 1)];

@@ -76,8 +76,10 @@ impl Wukongim {
 
     /// One try: an answer that comes late says nothing about now.
     pub async fn online(&self, uid: &Uid, device_flag: DeviceFlag) -> Result<bool, WukongimError> {
-        let devices: Vec<OnlineDevice> = self.transport.post_once("/user/onlinestatus", &json!([uid.as_str()])).await?;
-        Ok(devices.iter().any(|device| {
+        // A node of a cluster that has to ask another answers null for nobody, and an empty list only where it leads itself.
+        let devices: Option<Vec<OnlineDevice>> =
+            self.transport.post_once("/user/onlinestatus", &json!([uid.as_str()])).await?;
+        Ok(devices.unwrap_or_default().iter().any(|device| {
             device.uid == uid.as_str() && device.device_flag == device_flag.number() && device.online == 1
         }))
     }
@@ -207,7 +209,9 @@ impl Wukongim {
             .collect();
         let body =
             json!({ "uid": uid.as_str(), "version": 0, "last_msg_seqs": cursors.join("|"), "msg_count": recents });
-        let answers: Vec<answers::ConversationAnswer> = self.transport.post("/conversation/sync", &body).await?;
+        let answers: Option<Vec<answers::ConversationAnswer>> =
+            self.transport.post("/conversation/sync", &body).await?;
+        let answers = answers.unwrap_or_default();
         Ok(answers.into_iter().filter_map(answers::ConversationAnswer::read).collect())
     }
 
@@ -221,7 +225,8 @@ impl Wukongim {
         let mut limit = COMMAND_LIMIT;
         loop {
             let body = json!({ "uid": uid.as_str(), "message_seq": 0, "limit": limit });
-            let answers: Vec<MessageAnswer> = self.transport.post("/message/sync", &body).await?;
+            let answers: Option<Vec<MessageAnswer>> = self.transport.post("/message/sync", &body).await?;
+            let answers = answers.unwrap_or_default();
             // An answer of just that length may make the next acknowledgement skip commands.
             if answers.len() >= limit as usize && limit < COMMAND_LIMIT * 10 {
                 limit *= 10;
