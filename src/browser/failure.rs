@@ -43,7 +43,10 @@ impl From<rexie::Error> for Failure {
     fn from(error: rexie::Error) -> Self {
         // Its own text says nothing; what it wraps names the DOMException.
         match error.source().map(ToString::to_string) {
-            Some(text) if !text.contains("AbortError") => Failure::Failed(text),
+            // A request after an abort finds the transaction finished.
+            Some(text) if !text.contains("AbortError") && !text.contains("TransactionInactiveError") => {
+                Failure::Failed(text)
+            }
             _ => Failure::Aborted,
         }
     }
