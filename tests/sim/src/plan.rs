@@ -118,9 +118,18 @@ impl Plan {
         // People who hurry do as much in a shorter time.
         let hurried = dice.chance(300);
         let seconds = if hurried { dice.between(5, 15) } else { dice.between(15, 60) };
+        let generation = match dice.below(1000) {
+            0..600 => Generation::V22,
+            600..850 => Generation::V21,
+            _ => Generation::V3,
+        };
+        if generation == Generation::V3 {
+            // It never pushes again what was lost on a connection that lives.
+            faults.drop_down = 0;
+        }
         Plan {
             seed,
-            generation: if dice.chance(700) { Generation::V22 } else { Generation::V21 },
+            generation,
             faults,
             chaos: seconds * 1000,
             latency: if dice.chance(300) { (50, 400) } else { (1, 40) },

@@ -11,7 +11,7 @@ use jindou::request::{FetchFailure, Request, Response};
 use jindou::rows::Answer;
 use jindou_business::rules::Role;
 use jindou_business::rules::recall::Policy;
-use jindou_gateway::{Channel as Shared, ConnId, Gateway, Input as Event, Millis, Output as Effect};
+use jindou_gateway::{Channel as Shared, ConnId, Gateway, Generation, Input as Event, Millis, Output as Effect};
 
 use crate::app::{App, Asked};
 use crate::business::{Business, Port};
@@ -98,7 +98,8 @@ impl World {
     pub fn new(plan: Plan, keep_story: bool, probe: Probe) -> World {
         let mut dice = Dice::new(plan.seed);
         let gateway = server::gateway(&plan, &mut dice);
-        let business = Business::new(Policy::default(), vec!["ws://one".to_owned(), "ws://two".to_owned()]);
+        let addresses = vec!["ws://one".to_owned(), "ws://two".to_owned()];
+        let business = Business::new(Policy::default(), addresses, plan.generation == Generation::V3);
         let mut world = World {
             now: 0,
             gateway,
@@ -464,6 +465,7 @@ impl World {
             gateway: &mut self.gateway,
             now: Millis(EPOCH + self.now),
             down: self.now < self.server.down_until,
+            is_v3: self.plan.generation == Generation::V3,
             outputs: &mut outputs,
             next: &mut self.next_call,
         };
