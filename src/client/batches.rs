@@ -5,10 +5,10 @@
 use std::collections::VecDeque;
 
 use crate::channel::{Channel, ClientMsgNo};
-use crate::event::{Event, Trace};
+use crate::event::{Event, MessageView, Trace};
 use crate::rows::{Batch, Change, Epoch, Meta};
 use crate::sorted::{Map, Set};
-use crate::turn::{After, BatchId, Ticket};
+use crate::turn::{After, BatchId, Reply, Ticket};
 
 use super::Output;
 
@@ -121,6 +121,7 @@ impl Batches {
             }
         }
         keep_last_views(&mut after);
+        show_last_states(&mut after);
         if changes.is_empty() {
             self.released.extend(after);
             return;
@@ -218,6 +219,43 @@ fn keep_last_rows(changes: &mut Vec<Change>) {
     }
     kept.reverse();
     *changes = kept;
+}
+
+/// What is told of a message that the same batch changes again is its last state: an echo that quoted what is recalled by now
+/// is never shown with those words.
+fn show_last_states(after: &mut [After]) {
+    let mut last: Map<String, (usize, MessageView)> = Map::new();
+    for (at, item) in after.iter().enumerate() {
+        if let After::Event(Event::MessageChanged { message }) = item {
+            last.insert(message.key.clone(), (at, message.clone()));
+        }
+    }
+    if last.is_empty() {
+        return;
+    }
+    for (at, item) in after.iter_mut().enumerate() {
+        for view in views(item) {
+            // In a page, one that is placed and one that waits stand in different places.
+            if let Some((changed_at, message)) = last.get(&view.key)
+                && at < *changed_at
+                && view.message_seq == message.message_seq
+            {
+                view.clone_from(message);
+            }
+        }
+    }
+}
+
+fn views(item: &mut After) -> &mut [MessageView] {
+    match item {
+        After::Event(Event::Message { message, .. } | Event::MessageChanged { message })
+        | After::Settle(_, Ok(Reply::Sent { message, .. } | Reply::Message { message }))
+        | After::Answer(_, _, Ok(Reply::Sent { message, .. } | Reply::Message { message })) => {
+            core::slice::from_mut(message)
+        }
+        After::Settle(_, Ok(Reply::Messages { messages, .. })) => messages,
+        _ => &mut [],
+    }
 }
 
 /// Of a burst, only the last state of a conversation is told.

@@ -88,3 +88,20 @@ fn what_another_device_recalled_is_owed_no_more_and_counts_as_sent() {
     let page = world.page(group());
     assert_eq!((page.len(), page[0].state.clone(), page[0].content.clone()), (1, MessageState::Recalled, None));
 }
+
+#[test]
+fn an_echo_is_never_shown_with_a_quotation_that_the_same_batch_takes_away() {
+    let mut world = told();
+    revoke(&mut world, "alice", 70, "a1", 1);
+    world.hold_stores = true;
+    world.send(group(), "n0", "{}");
+    world.events.clear();
+    // Both wait behind the batch that is under way.
+    world.send(group(), "n1", QUOTE);
+    feed(&mut world, 1, vec![mark(1, MarkState::Recalled, "a1", 11, 1)]);
+    while !world.held.is_empty() {
+        world.let_stores_go();
+    }
+    assert!(messages(&world).any(|message| message.client_msg_no.as_str() == "n1"));
+    assert!(messages(&world).all(|message| !holds_secret(message.content.as_deref())));
+}
