@@ -102,6 +102,7 @@ impl World {
                 && older.ordinal.is_some_and(|older| older < ordinal)
                 && !older.parked_once
                 && !older.discarded
+                && !self.model.taken_back.contains(*other)
                 && !sent.contains_key(*other)
                 && self.owed(device, other) == Some(OutboxState::Queued)
                 && !self.in_log(other)
@@ -583,7 +584,7 @@ impl World {
         log.filter(|message| !names.insert((message.from.as_str(), &message.client_msg_no))).count()
     }
 
-    /// A tab opens with what is stored: an echo that was dropped, and whose end nobody saw, may come again as a message.
+    /// A tab opens with what is stored: an echo that is no more, and whose end nobody saw, may come again as a message.
     pub fn forget_unkept(&mut self, device: usize) {
         let store = &self.devices[device].disk.store;
         let mut kept: BTreeSet<String> = store.messages().map(key_of).collect();
@@ -593,7 +594,7 @@ impl World {
             .model
             .facts
             .iter()
-            .filter(|(_, fact)| fact.device == device && fact.discarded)
+            .filter(|(_, fact)| fact.device == device)
             .map(|(number, _)| format!("{person}#{}", number.0))
             .filter(|key| !kept.contains(key))
             .collect();
