@@ -20,6 +20,7 @@ pub enum Asked {
     Messages { channel: Channel, limit: usize, newest: bool },
     Recall { number: ClientMsgNo },
     Restore { number: ClientMsgNo },
+    Reedit { number: ClientMsgNo },
     Retry { number: ClientMsgNo },
     Discard { number: ClientMsgNo },
     Close,
@@ -40,6 +41,8 @@ pub struct App {
     pub connected: bool,
     pub closing: bool,
     pub reopens: bool,
+    /// The database is to go with it.
+    pub wipes: bool,
     next_message: u64,
 }
 
@@ -223,7 +226,8 @@ impl World {
         let recalled = |message: &MessageView| message.own && message.state == MessageState::Recalled;
         let candidates = self.devices[device].app.visible(channel, recalled);
         let Some(message) = self.dice.pick(&candidates).cloned() else { return };
-        self.command(device, Asked::Other, Command::Reedit { channel: channel.clone(), target: target(&message) });
+        let asked = Asked::Reedit { number: message.client_msg_no.clone() };
+        self.command(device, asked, Command::Reedit { channel: channel.clone(), target: target(&message) });
     }
 
     fn disconnect(&mut self, device: usize) {
@@ -235,7 +239,10 @@ impl World {
         tell!(self, "{} closes", self.devices[device].name);
         self.devices[device].app.closing = true;
         self.devices[device].app.reopens = reopens;
-        self.command(device, Asked::Close, Command::Close { wipe: false });
+        // Sometimes a person wants nothing to stay.
+        let wipe = reopens && self.dice.chance(200);
+        self.devices[device].app.wipes = wipe;
+        self.command(device, Asked::Close, Command::Close { wipe });
     }
 
     fn turn_page(&mut self, device: usize) {

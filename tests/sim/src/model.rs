@@ -13,6 +13,7 @@ use jindou_business::rules::{self, ChannelRef, Uid};
 use jindou_gateway::{Channel as Shared, ConnId, Message};
 
 use crate::app::Asked;
+use crate::disk::Disk;
 use crate::withdrawn::{Withdrawn, contains};
 use crate::world::{Happening, World, tell};
 
@@ -290,6 +291,13 @@ impl World {
             {
                 self.fail(format!("2: {name} says that {} was not kept, and it is", number.0));
             }
+            // The author's own words, as they were sent.
+            (Asked::Reedit { number }, Ok(Reply::Content { content })) => {
+                let token = self.model.facts.get(&number).map(|fact| fact.token.clone()).unwrap_or_default();
+                if !contains(&content, token.as_bytes()) {
+                    self.fail(format!("2: {name} is given another draft of {}", number.0));
+                }
+            }
             (Asked::Messages { channel, newest, limit }, Ok(Reply::Messages { messages, complete, .. })) => {
                 self.page_shown(device, &channel, limit, newest, messages, complete);
             }
@@ -372,7 +380,11 @@ impl World {
         }
     }
 
-    pub fn finished(&mut self, device: usize) {
+    pub fn finished(&mut self, device: usize, wipe: bool) {
+        if wipe != self.devices[device].app.wipes {
+            let text = format!("7: {} wipes its database: {wipe}", self.devices[device].name);
+            return self.fail(text);
+        }
         let it = &mut self.devices[device];
         it.client = None;
         it.timer = None;
@@ -387,6 +399,10 @@ impl World {
         }
         it.disk.crash(false);
         let (name, open) = (it.name.clone(), it.app.tickets.len());
+        if wipe {
+            self.wipe(device);
+        }
+        let it = &mut self.devices[device];
         if let Some((_, asked)) = it.app.tickets.pop_first() {
             self.fail(format!("7: {name} is closed and {open} promises hang: {asked:?}"));
         }
@@ -406,6 +422,19 @@ impl World {
             }
             self.model.taken_back.insert(number.clone());
         }
+    }
+
+    /// The database is deleted, and what it owed with it.
+    fn wipe(&mut self, device: usize) {
+        tell!(self, "{} is wiped", self.devices[device].name);
+        for row in self.devices[device].disk.store.outbox() {
+            if let Some(fact) = self.model.facts.get_mut(&row.client_msg_no) {
+                fact.discarded = true;
+            }
+        }
+        self.devices[device].disk = Disk::default();
+        self.model.told.remove(&device);
+        self.model.withdrawn.forget(device);
     }
 
     // ---- at rest ----

@@ -25,6 +25,14 @@ pub struct Withdrawn {
     gone: BTreeMap<usize, BTreeSet<String>>,
 }
 
+impl Withdrawn {
+    /// Its database is gone.
+    pub fn forget(&mut self, device: usize) {
+        self.read_marks.retain(|(of, _), _| *of != device);
+        self.gone.remove(&device);
+    }
+}
+
 impl World {
     /// A batch is in the database: what it makes known is known, and nothing that it must take away is left.
     pub fn note_withdrawn(&mut self, device: usize, batch: &Batch) {

@@ -421,7 +421,7 @@ impl World {
             }
             Output::Settle(ticket, outcome) => self.settled(device, ticket, outcome),
             Output::Event(event) => self.event(device, event),
-            Output::Finished { .. } => self.finished(device),
+            Output::Finished { wipe } => self.finished(device, wipe),
         }
     }
 
