@@ -13,19 +13,21 @@
 //! Within a channel messages leave in the order in which they were accepted. It knows nothing of timelines: that a message is
 //! stored comes from there, by `landed`.
 
+mod form;
 mod reason;
 
 use crate::channel::{Channel, ClientMsgNo, Uid};
 use crate::dice::Dice;
 use crate::error::{Error, ErrorCode};
 use crate::event::{Delivery, Event, MessageView, Trace};
-use crate::id::{ChannelType, ClientSeq, MessageId, MessageSeq};
+use crate::id::{ClientSeq, MessageId, MessageSeq};
 use crate::rows::{Change, Mark, MessageState, OutboxRow, OutboxState};
 use crate::sorted::{Map, Set};
 use crate::time::{Millis, Mono, Now, Wall};
 use crate::turn::{After, Landed, Reply, Ticket, Turn};
-use crate::wire::{Flags, ProtocolVersion, ReasonCode, Send, Sendack, Setting, Text};
+use crate::wire::{ProtocolVersion, ReasonCode, Send, Sendack};
 
+use form::{packet, view_of};
 pub use reason::Verdict;
 use reason::verdict;
 
@@ -755,49 +757,4 @@ fn next_look(since: Wall, now: Now) -> Mono {
 fn pause(attempts: u32, dice: &mut Dice) -> Millis {
     let most = FIRST_PAUSE.0.saturating_mul(1 << attempts.min(10)).min(LONGEST_PAUSE.0);
     Millis(most / 2 + dice.up_to(Millis(most / 2)).0)
-}
-
-fn packet(row: &OutboxRow, client_seq: ClientSeq) -> Send {
-    Send {
-        flags: Flags::from_bits(row.flags),
-        setting: Setting(row.setting),
-        client_seq,
-        client_msg_no: Text::from(row.client_msg_no.as_str()),
-        stream_no: None,
-        channel_id: Text::from(row.channel.id.as_str()),
-        channel_type: ChannelType(row.channel.kind),
-        expire: row.expire,
-        msg_key: Text::new(),
-        topic: row.topic.as_deref().map(Text::from),
-        payload: row.content.clone(),
-    }
-}
-
-fn view_of(own: &Uid, row: &OutboxRow) -> MessageView {
-    let (mut message_id, mut message_seq, mut reason_code) = (None, None, None);
-    match row.state {
-        OutboxState::Unconfirmed { message_id: id, message_seq: seq, .. } => {
-            (message_id, message_seq) = (Some(id), Some(seq));
-        }
-        OutboxState::Parked { reason_code: code } => reason_code = Some(code),
-        OutboxState::Queued => {}
-    }
-    MessageView {
-        key: crate::event::key(own, &row.client_msg_no, MessageId(0)),
-        channel: row.channel.clone(),
-        client_msg_no: row.client_msg_no.clone(),
-        message_id,
-        message_seq,
-        from: own.clone(),
-        own: true,
-        timestamp: row.created_at.0,
-        delivery: row.state.into(),
-        reason_code,
-        state: MessageState::Normal,
-        recall: None,
-        content: Some(row.content.clone()),
-        expire: row.expire,
-        topic: row.topic.clone(),
-        transient: Flags::from_bits(row.flags).no_persist,
-    }
 }
