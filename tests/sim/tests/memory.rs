@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 use jindou_sim::{Allocations, Defect, Look, Plan, Probe, run_probed};
 
-/// Owner and size of each live allocation that belongs to somebody, by address.
+/// Owner and size of each live allocation of bytes that belongs to somebody, by address.
 static LIVE: Mutex<BTreeMap<usize, (u32, usize)>> = Mutex::new(BTreeMap::new());
 
 thread_local! {
@@ -37,7 +37,8 @@ impl Tagging {
 // unless it is live.
 unsafe impl GlobalAlloc for Tagging {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let Some(owner) = OWNER.get() else {
+        // Words are kept in bytes. What is aligned holds pointers and numbers, and between them whatever stood on the stack before.
+        let Some(owner) = OWNER.get().filter(|_| layout.align() == 1) else {
             // SAFETY: the caller's promise is passed on.
             return unsafe { System.alloc(layout) };
         };
