@@ -19,7 +19,11 @@ export async function alone(records) {
     connect(place).setEncoding("utf8").on("data", (text) => (said += text)).once("end", () => done(said)).once("error", () => done(undefined));
   });
   if (other !== undefined) throw new Problem(`Jindou is running already with the records of this folder${other && `: ${other}`}. Please end it first.`);
-  rmSync(place, { force: true });
+  try {
+    rmSync(place, { force: true });
+  } catch {
+    // Another user's, who has ended: nobody is warned then, which is no reason not to start.
+  }
   let url = "";
   const server = createServer((socket) => socket.on("error", () => {}).end(url)).on("error", () => {});
   server.listen(place).unref();
