@@ -3,7 +3,7 @@
 use jindou::channel::Channel;
 use jindou::client::{Command, Delivery, Event, Reply, SendOptions};
 use jindou::error::ErrorCode;
-use jindou::request::{Lookup, Request, Response};
+use jindou::request::{HistoryPage, Lookup, Request, Response};
 use jindou::time::Millis;
 use jindou::wire::{Packet, ProtocolVersion};
 
@@ -190,6 +190,33 @@ fn what_is_recalled_while_it_is_unconfirmed_leaves_the_outbox() {
     world.answer(is_lookup, Ok(Response::Found(Vec::new())));
     world.pass(Millis::seconds(1));
     assert_eq!(world.sends().len(), 1, "it is not sent again");
+}
+
+#[test]
+fn what_a_page_of_a_cluster_shows_of_what_is_owed_is_unconfirmed_too() {
+    let mut world = World::with(|config| config.business = true);
+    world.addresses.push("ws://two".to_owned());
+    world.connect();
+    world.page(group());
+    let sending = world.send(group(), "n1", "{}");
+    world.close_socket();
+    world.pass(Millis::seconds(1));
+    let is_history = |request: &Request| matches!(request, Request::History(_));
+    while !world.requests.iter().any(|(_, request)| is_history(request)) {
+        let nothing = match &world.requests.iter().find(|(_, request)| !is_lookup(request)).expect("it catches up").1 {
+            Request::Policy => Response::Policy(Default::default()),
+            Request::Online => Response::Online(Some(true)),
+            Request::Commands(_) => Response::Commands(Vec::new()),
+            Request::Conversations(_) => Response::Conversations(Vec::new()),
+            Request::Marks(_) => Response::Marks(Vec::new()),
+            _ => Response::Done,
+        };
+        world.answer(|request| !is_lookup(request), Ok(nothing));
+    }
+    let page = HistoryPage { messages: vec![found("n1", 5, 9)], more: false, marks_version: 0 };
+    world.answer(is_history, Ok(Response::History(page)));
+    assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { unconfirmed: true, .. }))));
+    assert_eq!(world.page(group())[0].delivery, Delivery::Unconfirmed);
 }
 
 #[test]
