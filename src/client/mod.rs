@@ -335,6 +335,8 @@ impl Client {
             let outbox = &self.outbox;
             let owed = |client_msg_no: &ClientMsgNo| outbox.holds(client_msg_no);
             let waiting = |channel: &Channel| outbox.views(Some(channel));
+            let seen = &self.seen;
+            let told = |act: MessageId| seen.contains(&act);
             let context = Context {
                 own: &self.config.uid,
                 owed: &owed,
@@ -345,6 +347,7 @@ impl Client {
                 history: self.sync.has_history(),
                 caught_up: self.sync.is_caught_up() && self.session.is_ready(),
                 cluster,
+                told: &told,
             };
             match timeline.step(&context, &mut turn) {
                 Step::Idle => break,
@@ -403,9 +406,13 @@ impl Client {
             }
         }
         for change in &mut turn.changes {
-            if let crate::rows::Change::Audit(line) = change {
-                self.meta.next_ordinal += 1;
-                line.ordinal = self.meta.next_ordinal;
+            match change {
+                crate::rows::Change::Audit(line) => {
+                    self.meta.next_ordinal += 1;
+                    line.ordinal = self.meta.next_ordinal;
+                }
+                crate::rows::Change::Command(id, _) => _ = self.seen.insert(*id),
+                _ => {}
             }
         }
         self.batches.add(turn.changes, turn.after, &self.meta);

@@ -193,8 +193,7 @@ impl Timeline {
         if !row.client_msg_no.is_empty() {
             let hash = seen_hash(&row.from, &row.client_msg_no);
             self.seen.insert(hash, seq);
-            // A page is followed by word of the history, so whoever had dropped it reads it again; a push is not.
-            told = self.told.remove(&hash) && !live;
+            told = self.dropped.contains(&hash) || (context.told)(self.act_id(hash));
         }
         ranges::cover(&mut self.row.ranges, seq, seq);
         self.row.last_seq = self.row.last_seq.max(seq);
@@ -203,6 +202,10 @@ impl Timeline {
             turn.event(Event::MessageChanged { message });
         } else {
             turn.event(Event::Message { message, live });
+        }
+        if told && live {
+            // Whoever has dropped it reads it again; behind a page word of the history comes anyway.
+            self.tell_history(context, turn);
         }
         self.land(&row, live, context, turn);
         if own && live && seq == MessageSeq(1) && context.history {
@@ -284,8 +287,7 @@ impl Timeline {
             self.ask_history(false, turn);
         }
         if !matches!(span, Span::Recents | Span::Single) || progressed {
-            let (reached_start, complete) = (self.reached_start(), self.is_complete(context));
-            turn.event(Event::History { channel: self.row.channel.clone(), reached_start, complete });
+            self.tell_history(context, turn);
         }
     }
 

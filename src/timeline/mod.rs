@@ -52,6 +52,8 @@ pub struct Context<'a> {
     pub caught_up: bool,
     /// A page of history may show what is taken back later.
     pub cluster: bool,
+    /// Whether this act of sending was told to the application, though no row holds it any more.
+    pub told: &'a dyn Fn(MessageId) -> bool,
 }
 
 /// One message on its way in.
@@ -178,10 +180,12 @@ pub struct Timeline {
     loading: Loading,
     asked_rows: Vec<MessageSeq>,
     seen: BTreeMap<u64, MessageSeq>,
+    /// Makes of a hash in `seen` what names the act among those of all channels.
+    salt: u64,
     /// The last place at which the server had what we have, in the piece of work that is being done.
     agreed: Option<MessageSeq>,
-    /// Of a tail that was dropped: told to the application already, and not as new once more when it is read again.
-    told: Set<u64>,
+    /// What the piece of work that is being done has dropped.
+    dropped: Set<u64>,
     /// A copy that is not first: its id, and where its message is placed.
     aliases: Map<MessageSeq, (MessageId, MessageSeq)>,
     marks: Marks,
@@ -204,6 +208,7 @@ impl Timeline {
         // A message that moved, or was taken back, is followed by a look for the newest; a crash may have come between.
         let top = row.ranges.last().map(|range| range.last);
         let looks = top.is_some_and(|top| row.last.as_ref().is_none_or(|digest| digest.message_seq < top));
+        let salt = seen_hash(&Uid(row.channel.id.clone()), &ClientMsgNo(row.channel.kind.to_string()));
         Self {
             row,
             ready: false,
@@ -211,8 +216,9 @@ impl Timeline {
             loading: Loading::No,
             asked_rows: Vec::new(),
             seen: BTreeMap::new(),
+            salt,
             agreed: None,
-            told: Set::new(),
+            dropped: Set::new(),
             aliases: Map::new(),
             marks: Marks::default(),
             hints: Vec::new(),
@@ -419,6 +425,7 @@ impl Timeline {
     fn apply(&mut self, work: Work, mut have: Have, context: &Context<'_>, turn: &mut Turn) {
         let before = Glance::of(&self.row);
         self.agreed = None;
+        self.dropped.clear();
         match work {
             Work::Arrived(arrival) => {
                 let hole = self.fetch.hole(&self.row);
@@ -503,7 +510,12 @@ impl Timeline {
     /// The server gave the seqs from here on to other messages: what we have of them was taken back.
     fn drop_tail(&mut self, from: MessageSeq, turn: &mut Turn) {
         turn.change(Change::ForgetFrom(self.row.channel.clone(), from));
-        self.told.extend(self.seen.iter().filter(|(_, placed_at)| **placed_at >= from).map(|(hash, _)| *hash));
+        let top = self.row.ranges.last().map_or(0, |range| range.last.0);
+        let newest = from.max(MessageSeq(top.saturating_sub(TAIL)));
+        for (hash, _) in self.seen.iter().filter(|(_, placed_at)| **placed_at >= newest) {
+            self.dropped.insert(*hash);
+            turn.change(Change::Command(self.act_id(*hash), turn.now.wall));
+        }
         self.seen.retain(|_, placed_at| *placed_at < from);
         self.aliases.retain(|seq, (_, placed_at)| *seq < from && *placed_at < from);
         ranges::cut(&mut self.row.ranges, from);
@@ -522,6 +534,16 @@ impl Timeline {
         self.fetch.probe();
         self.ask_history(false, turn);
         turn.event(Event::History { channel: self.row.channel.clone(), reached_start: false, complete: false });
+    }
+
+    /// Names an act of sending among the ids that were seen. Negative, as no server's ids are.
+    fn act_id(&self, hash: u64) -> MessageId {
+        MessageId(!(((hash ^ self.salt) >> 1) as i64))
+    }
+
+    fn tell_history(&self, context: &Context<'_>, turn: &mut Turn) {
+        let (reached_start, complete) = (self.reached_start(), self.is_complete(context));
+        turn.event(Event::History { channel: self.row.channel.clone(), reached_start, complete });
     }
 
     fn ask_history(&self, hold: bool, turn: &mut Turn) {
@@ -572,6 +594,10 @@ pub fn arrival(channel: &Channel, message: request::Message) -> Arrival {
         confirms: false,
     }
 }
+
+/// Of a tail that is dropped, so many of the newest are remembered as told: a leader dies with less, and a server that begins
+/// anew has other messages.
+const TAIL: u64 = 1_000;
 
 /// The system's uid, where a server tells it.
 pub const SYSTEM: &str = "____system";

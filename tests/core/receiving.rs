@@ -172,6 +172,53 @@ fn what_is_read_again_after_a_dropped_tail_is_not_new_once_more() {
 }
 
 #[test]
+fn what_is_read_again_after_a_dropped_tail_is_not_new_once_more_though_the_database_failed() {
+    let mut world = online();
+    for (number, id, seq) in [("a", 11, 1), ("b", 12, 2), ("c", 13, 3), ("x", 22, 2)] {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    let page = || {
+        let messages = [(11, "a"), (22, "x"), (12, "b"), (13, "c")];
+        let messages = (1..).zip(messages).map(|(seq, (id, number))| stored(id, seq, number, "{}")).collect();
+        Response::History(HistoryPage { messages, more: false, marks_version: 0 })
+    };
+    let history = |request: &Request| matches!(request, Request::History(_));
+    // The first time what was read again does not reach the database either.
+    world.fail_stores = true;
+    world.answer(history, Ok(page()));
+    world.fail_stores = false;
+    world.pass(Millis::seconds(3));
+    catch_up(&mut world);
+    assert_eq!(seqs(&world.page(group())), [1, 2], "it is whole up to where the two part");
+    world.answer(history, Ok(page()));
+    assert_eq!(seqs(&world.page(group())), [1, 2, 3, 4]);
+    assert_eq!(world.shown(), ["a", "b", "c", "x"]);
+}
+
+#[test]
+fn what_comes_again_after_a_dropped_tail_is_not_new_once_more_though_the_tab_was_reloaded() {
+    let mut world = online();
+    for (number, id, seq) in [("a", 11, 1), ("b", 12, 2), ("c", 13, 3), ("x", 22, 2)] {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    world.reload();
+    world.connect();
+    world.events.clear();
+    for (number, id, seq) in [("b", 12, 3), ("d", 14, 4)] {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    assert_eq!(world.shown(), ["d"]);
+    assert!(
+        world.events.iter().any(|event| matches!(event, Event::History { .. })),
+        "whoever dropped it reads it again"
+    );
+    assert_eq!(seqs(&world.page(group())), [1, 2, 3, 4]);
+}
+
+#[test]
 fn what_was_taken_back_below_is_found_too() {
     let mut world = online();
     for (number, id, seq) in [("a", 11, 1), ("b", 12, 2), ("c", 13, 3), ("d", 14, 4), ("w", 24, 4)] {

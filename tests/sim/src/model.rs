@@ -245,9 +245,7 @@ impl World {
         if !stored && self.plan.defect.is_none() {
             return self.fail(format!("5: {} is told {} before it is stored", it.name, message.key));
         }
-        // What was taken back may be told again when it is sent again.
-        let may_repeat = self.model.taken_back.contains(&message.client_msg_no);
-        if !self.model.told.entry(device).or_default().insert(message.key.clone()) && !may_repeat {
+        if !self.model.told.entry(device).or_default().insert(message.key.clone()) {
             let name = &self.devices[device].name;
             return self.fail(format!("1: {name} is told {} twice", message.key));
         }
@@ -408,17 +406,13 @@ impl World {
         }
     }
 
-    /// The server has lost these: they may come again, as new.
+    /// The server has lost these: they may come again, and are no news then.
     pub fn note_taken_back(&mut self, lost: &[ClientMsgNo]) {
         for number in lost {
             let Some(fact) = self.model.facts.get(number) else { continue };
             let disk = &self.devices[fact.device].disk;
             if disk.is_busy() || disk.store.outbox().all(|row| row.client_msg_no != *number) {
                 self.model.believed.insert(number.clone());
-            }
-            let key = format!("{}#{}", self.devices[fact.device].person, number.0);
-            for told in self.model.told.values_mut() {
-                told.remove(&key);
             }
             self.model.taken_back.insert(number.clone());
         }
