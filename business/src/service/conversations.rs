@@ -14,7 +14,7 @@ use super::input::{Caller, Input, at_most, bounded};
 use super::views::{MessageView, messages};
 use super::wukongim::{Conversation, Range, is_command_log};
 use crate::rules::reading::{self, Reading};
-use crate::rules::{Channel, ChannelRef, GroupId, MessageSeq, Uid, Version};
+use crate::rules::{Channel, ChannelRef, GroupId, MessageId, MessageSeq, StoredMessage, Uid, Version};
 
 /// A device names every channel that it knows. WuKongIM keeps a thousand conversations for one person; a device may remember more.
 const MAX_CURSORS: usize = 5000;
@@ -26,6 +26,10 @@ pub struct ConversationsRequest {
     #[serde(default)]
     cursors: Vec<Cursor>,
     recents: u64,
+    /// Seconds. Then only what has a message of this time or later is named, and of that only what differs from its cursor: a
+    /// device that has everything gets an empty answer.
+    #[serde(default)]
+    since: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -34,6 +38,30 @@ struct Cursor {
     #[serde(flatten)]
     channel: ChannelRef,
     message_seq: u64,
+    #[serde(default)]
+    message_id: Option<String>,
+    #[serde(default)]
+    marks_version: Version,
+}
+
+/// What a device has of a channel: its newest message and the marks.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    seq: MessageSeq,
+    id: Option<MessageId>,
+    marks: Version,
+}
+
+impl Known {
+    /// A cluster may give a seq to another message; whoever has the old one must see the new one.
+    fn lacks(&self, message: &StoredMessage) -> bool {
+        let other = self.id.is_some_and(|id| id != message.message_id);
+        message.message_seq > self.seq || (message.message_seq == self.seq && other)
+    }
+
+    fn has(&self, message: &StoredMessage) -> bool {
+        message.message_seq == self.seq && self.id == Some(message.message_id)
+    }
 }
 
 #[derive(Serialize)]
@@ -61,13 +89,16 @@ pub async fn conversations(
     for cursor in &asked.cursors {
         // A device may know channels that are not ours, the system's say; they are no reason to answer nothing.
         if let Ok(channel) = Channel::named(&cursor.channel, uid) {
-            have.insert(channel, MessageSeq::try_from(cursor.message_seq)?);
+            let seq = MessageSeq::try_from(cursor.message_seq)?;
+            let id = cursor.message_id.as_ref().and_then(|id| MessageId::try_from(id.clone()).ok());
+            have.insert(channel, Known { seq, id, marks: cursor.marks_version });
         }
     }
     let cursors: Vec<(ChannelRef, u64)> = have
         .iter()
-        .map(|(channel, seq)| (channel.seen_by(uid), reading::cursor_for(*seq)))
-        .filter(|(_, seq)| *seq > 0)
+        .map(|(channel, known)| (channel.seen_by(uid), reading::cursor_for(known.seq)))
+        // Beyond a cursor a log that has become shorter would not be named.
+        .filter(|(_, seq)| *seq > 0 && asked.since.is_none())
         .collect();
     let told = app.wukongim.conversations(uid, &cursors, recents as u32).await?;
     let mut groups: BTreeSet<GroupId> = app.store.roles_of(uid).await?.into_iter().map(|(group, _)| group).collect();
@@ -91,10 +122,10 @@ pub async fn conversations(
             None => continue,
         };
         let known = have.get(&channel).copied().unwrap_or_default();
-        answer.push(view(&app, uid, &channel, conversation, known).await?);
+        answer.extend(view(&app, uid, &channel, conversation, known, asked.since).await?);
     }
     // A group that WuKongIM does not name yet is one's group all the same.
-    for group in groups {
+    for group in groups.into_iter().filter(|_| asked.since.is_none()) {
         let channel = Channel::Group(group);
         let empty = Conversation {
             channel_id: String::new(),
@@ -105,13 +136,13 @@ pub async fn conversations(
             read_to: MessageSeq::ZERO,
             recents: Vec::new(),
         };
-        answer.push(view(&app, uid, &channel, empty, MessageSeq::ZERO).await?);
+        answer.extend(view(&app, uid, &channel, empty, Known::default(), None).await?);
     }
     for peer in unlisted.into_iter().take(MAX_UNLISTED) {
         let channel = Channel::person(uid.clone(), peer);
         let known = have.get(&channel).copied().unwrap_or_default();
         if let Some(conversation) = unlisted_conversation(&app, uid, &channel, known, recents as u32).await? {
-            answer.push(view(&app, uid, &channel, conversation, known).await?);
+            answer.extend(view(&app, uid, &channel, conversation, known, asked.since).await?);
         }
     }
     Ok(Json(json!({ "conversations": answer })))
@@ -123,13 +154,13 @@ async fn unlisted_conversation(
     app: &App,
     uid: &Uid,
     channel: &Channel,
-    known: MessageSeq,
+    known: Known,
     recents: u32,
 ) -> Result<Option<Conversation>, ApiError> {
     let messages = app.wukongim.messages(channel, uid, Range::Newest, recents).await?;
     let Some(newest) = messages.last() else { return Ok(None) };
     // A device that has it all keeps its own figures.
-    if newest.message_seq <= known {
+    if !known.lacks(newest) {
         return Ok(None);
     }
     Ok(Some(Conversation {
@@ -151,20 +182,33 @@ fn named(conversation: &Conversation, uid: &Uid) -> Option<Channel> {
     Channel::named(&named, uid).ok()
 }
 
+/// `None` where there is no news `since` then.
 async fn view(
     app: &App,
     uid: &Uid,
     channel: &Channel,
     mut conversation: Conversation,
-    known: MessageSeq,
-) -> Result<ConversationView, ApiError> {
+    known: Known,
+    since: Option<i64>,
+) -> Result<Option<ConversationView>, ApiError> {
+    let newest = conversation.recents.last();
+    let has_it = newest.is_some_and(|newest| known.has(newest));
+    if let Some(since) = since
+        && !has_it
+        && newest.is_none_or(|newest| newest.timestamp.max(conversation.timestamp) < since)
+    {
+        return Ok(None);
+    }
     let own_last =
         conversation.recents.iter().filter(|message| message.from_uid.is(uid)).map(|message| message.message_seq).max();
     let told = Reading { unread: conversation.unread, read_to: conversation.read_to };
     let reading = reading::beyond_own(told, conversation.last, own_last);
-    conversation.recents.retain(|message| message.message_seq > known);
+    conversation.recents.retain(|message| if since.is_some() { !has_it } else { known.lacks(message) });
     let (seen, marks_version) = app.show(channel, uid, conversation.recents).await?;
-    Ok(ConversationView {
+    if since.is_some() && has_it && marks_version <= known.marks {
+        return Ok(None);
+    }
+    Ok(Some(ConversationView {
         channel: channel.seen_by(uid),
         unread: reading.unread,
         read_to: reading.read_to,
@@ -172,7 +216,7 @@ async fn view(
         timestamp: conversation.timestamp,
         marks_version,
         recents: messages(seen),
-    })
+    }))
 }
 
 #[derive(Deserialize)]

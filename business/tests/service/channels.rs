@@ -233,6 +233,59 @@ async fn conversations_give_what_is_newer_than_the_cursors_and_read_positions_of
 }
 
 #[tokio::test]
+async fn whoever_asks_for_news_and_has_everything_gets_nothing() {
+    let world = World::new(&[]).await;
+    let (alice, bob) = (world.sign_up("alice").await, world.sign_up("bob").await);
+    let carol = world.sign_up("carol").await;
+    world.group(&alice, &["bob"]).await;
+    let first = world.fake.write("alice", "bob", 1, "n1", &text("hello"));
+    world.fake.write("carol", "bob", 1, "c1", &text("hello"));
+    let then = NOW / 1000;
+    let ask = async |since: i64, cursors: Value| {
+        let body = json!({ "cursors": cursors, "recents": 1, "since": since });
+        let answer = world.post("/v1/conversations", &bob, body).await.done();
+        answer["conversations"].as_array().expect("a list").clone()
+    };
+    let cursor = |id: &str, marks: u64| {
+        json!([with(&person("alice"), json!({ "messageSeq": 1, "messageId": id, "marksVersion": marks }))])
+    };
+    assert_eq!(ask(then, json!([])).await.len(), 2, "what a device knows nothing of");
+    assert_eq!(ask(then + 1, json!([])).await.len(), 0, "nothing is as new as that");
+    let only_carol = ask(then, cursor(&first, 0)).await;
+    assert_eq!((only_carol.len(), &only_carol[0]["channelId"]), (1, &json!("carol")));
+    assert_eq!(names(&only_carol[0]["recents"]), ["c1"]);
+
+    world.fake.lock().now += 100;
+    let later = then + 100;
+    world.fake.write("alice", "bob", 1, "n2", &text("more"));
+    let news = ask(later, cursor(&first, 0)).await;
+    assert_eq!(news.len(), 1);
+    assert_eq!((&news[0]["lastMessageSeq"], names(&news[0]["recents"])), (&json!(2), vec!["n2"]));
+
+    // Another message at the very seq, and a log that has become shorter.
+    for (seq, taken_back) in [(2, 2), (9, 9)] {
+        let other = with(&person("alice"), json!({ "messageSeq": seq, "messageId": "7" }));
+        assert_eq!(names(&ask(later, json!([other.clone()])).await[0]["recents"]), ["n2"], "{taken_back}");
+    }
+    let given_away = json!([with(&person("alice"), json!({ "messageSeq": 2, "messageId": "7" }))]);
+    let caught_up = world.post("/v1/conversations", &bob, json!({ "cursors": given_away, "recents": 5 })).await.done();
+    let with_alice = caught_up["conversations"].as_array().expect("a list").iter();
+    let with_alice = with_alice.clone().find(|one| one["channelId"] == "alice").expect("listed");
+    assert_eq!(names(&with_alice["recents"]), ["n2"], "in the whole list too");
+
+    // What was recalled is news although no message came, however old.
+    world.post("/v1/recall", &carol, with(&person("bob"), json!({ "clientMsgNo": "c1" }))).await.done();
+    let of_carol = |marks: u64| {
+        let listed = only_carol[0]["recents"][0]["messageId"].clone();
+        json!([with(&person("carol"), json!({ "messageSeq": 1, "messageId": listed, "marksVersion": marks }))])
+    };
+    let recalled = ask(later + 50, of_carol(0)).await;
+    assert_eq!((recalled.len(), &recalled[0]["marksVersion"]), (1, &json!(1)));
+    assert_eq!(ask(later + 50, of_carol(1)).await.len(), 0);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_read_position_moves_exactly_and_never_back() {
     let world = World::new(&[]).await;
     let (bob, _) = (world.sign_up("bob").await, world.sign_up("alice").await);
