@@ -271,8 +271,11 @@ export interface BusinessApi {
   online?(): Promise<{ online: boolean | null }>;
   /** `older`: (end, start], or the newest where both are 0. `newer`: [start, end), without an end where it is 0. For members only. */
   history?(request: Channel & { start: MessageSeq; end: MessageSeq; limit: number; pull: "older" | "newer" }): Promise<{ messages: HistoryMessage[]; more?: boolean; marksVersion?: number }>;
-  /** What changed beyond the cursors, each with its newest messages. */
-  conversations?(request: { cursors: (Channel & { messageSeq: MessageSeq })[]; recents: number }): Promise<{ conversations: (Channel & { unread?: number; readTo?: MessageSeq; lastMessageSeq?: MessageSeq; timestamp?: number; marksVersion?: number; recents?: HistoryMessage[] })[] }>;
+  /**
+   * What changed beyond the cursors, each with its newest messages. With `since` (seconds) it is asked each minute whether a message was
+   * stored and not pushed: name only conversations with a message of that time or later, and leave out what is at its cursor.
+   */
+  conversations?(request: { cursors: (Channel & { messageSeq: MessageSeq; messageId: string | null; marksVersion: number })[]; recents: number; since: number | null }): Promise<{ conversations: (Channel & { unread?: number; readTo?: MessageSeq; lastMessageSeq?: MessageSeq; timestamp?: number; marksVersion?: number; recents?: HistoryMessage[] })[] }>;
   /** The read position of this person. */
   read?(request: Channel & { messageSeq: MessageSeq }): Promise<unknown>;
   /** Commands that were missed; `commandsAck` says up to where they are here. */

@@ -6,6 +6,7 @@
 mod batches;
 mod commands;
 mod interface;
+mod news;
 mod receive;
 mod requests;
 
@@ -110,12 +111,13 @@ impl Client {
     pub fn new(config: Config, epoch: Epoch, entropy: [u8; 32]) -> Self {
         let mut dice = Dice::new(entropy);
         let session = Session::new(Dice::new(dice.seed()), config.trace);
+        let sync = Sync::new(config.business, Dice::new(dice.seed()));
         let mut client = Self {
             epoch,
             session,
             outbox: Outbox::new(config.uid.clone(), config.business),
             timelines: Map::new(),
-            sync: Sync::new(config.business),
+            sync,
             policy: Policy::default(),
             meta: Meta::default(),
             seen: Set::new(),
@@ -212,8 +214,11 @@ impl Client {
 
     fn page(&mut self, now: Now, page: Page) {
         match page {
-            Page::Visible => self.session.handle_visible(now, true),
-            Page::Hidden => self.session.handle_visible(now, false),
+            Page::Visible | Page::Hidden => {
+                let visible = page == Page::Visible;
+                self.session.handle_visible(now, visible);
+                self.sync.handle_visible(now.mono, visible);
+            }
             Page::Online | Page::Shown => self.session.wake(now),
             // A dead network shows itself by a missing PONG; believing this event would cut connections that live.
             Page::Offline => {}

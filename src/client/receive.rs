@@ -36,10 +36,13 @@ impl Client {
         self.more_packets = more;
         for packet in packets {
             match packet {
-                Incoming::Recv(recv, plaintext) => match plaintext {
-                    Ok(plaintext) => self.receive(now, connection, *recv, plaintext),
-                    Err(error) => self.quarantine(now, connection, &recv, error.to_string()),
-                },
+                Incoming::Recv(recv, plaintext) => {
+                    self.sync.handle_heard(now.mono);
+                    match plaintext {
+                        Ok(plaintext) => self.receive(now, connection, *recv, plaintext),
+                        Err(error) => self.quarantine(now, connection, &recv, error.to_string()),
+                    }
+                }
                 Incoming::Sendack(ack) => self.acked(now, &ack),
                 Incoming::Event(event) => {
                     let event = Event::Stream {

@@ -18,7 +18,6 @@ const ANSWER: Millis = Millis(2 * request::HTTP_PATIENCE.0 + request::FUNCTION_P
 /// For new addresses where some are known: a business server that hangs must not keep us from a gateway that lives.
 const NEW_ADDRESSES: Millis = Millis::seconds(5);
 const COMMANDS: usize = 1_000;
-const RECENTS: usize = 20;
 const MARKS: usize = 200;
 
 pub enum Task {
@@ -138,6 +137,9 @@ impl Client {
         if !self.session.is_ready() {
             return;
         }
+        if !self.listen(now) {
+            return;
+        }
         if self.sync.take_round(now.mono) {
             let known = self.known_channels();
             self.sync.round(now.mono, known.into_iter());
@@ -154,16 +156,8 @@ impl Client {
                 Job::CommandsAck(seq) => {
                     (Request::CommandsAck(request::CommandsAck { message_seq: *seq }), Task::Job(job))
                 }
-                Job::Conversations => {
-                    let cursors = self.timelines.values().map(crate::timeline::Timeline::row);
-                    let cursors = cursors.filter(|row| row.last_seq > MessageSeq(0)).map(|row| request::Cursor {
-                        channel: row.channel.clone(),
-                        // From here on without a hole; the server names what lies beyond.
-                        message_seq: row.ranges.last().map_or(MessageSeq(0), |range| range.last),
-                    });
-                    let body = request::Conversations { cursors: cursors.collect(), recents: RECENTS };
-                    (Request::Conversations(body), Task::Job(job))
-                }
+                Job::Conversations => (Request::Conversations(self.conversations_request()), Task::Job(job)),
+                Job::News => (Request::Conversations(self.news_request(now)), Task::Job(job)),
                 Job::Marks(channels) => {
                     let mut asked = Vec::new();
                     let mut of = Vec::new();
@@ -254,6 +248,10 @@ impl Client {
                 self.commands_synced(now, commands);
                 Ended::Answered
             }
+            Ok(Response::Conversations(conversations)) if *job == Job::News => {
+                self.news_came(now, conversations);
+                Ended::Answered
+            }
             Ok(Response::Conversations(conversations)) => {
                 self.conversations_synced(now, conversations);
                 Ended::Answered
@@ -281,6 +279,7 @@ impl Client {
                 continue;
             }
             let behind = conversation.marks_version > self.timeline(&channel).row().marks_version;
+            self.sync.note_newest(conversation.timestamp);
             // A group that WuKongIM does not list yet comes without figures.
             let figure = (conversation.last_message_seq > MessageSeq(0)).then_some(Figure {
                 last_seq: conversation.last_message_seq,
@@ -296,7 +295,14 @@ impl Client {
     }
 
     /// The marks that messages carry come first: what they recall may be quoted elsewhere.
-    fn push_page(&mut self, channel: &Channel, arrivals: Vec<Arrival>, span: Span, more: bool, figure: Option<Figure>) {
+    pub(super) fn push_page(
+        &mut self,
+        channel: &Channel,
+        arrivals: Vec<Arrival>,
+        span: Span,
+        more: bool,
+        figure: Option<Figure>,
+    ) {
         let marks: Vec<_> = arrivals.iter().filter_map(|arrival| arrival.mark.clone()).collect();
         if !marks.is_empty() {
             let (hints_until, ticket) = (None, None);

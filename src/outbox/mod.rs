@@ -605,6 +605,11 @@ impl Outbox {
         })
     }
 
+    /// Nothing is on its way to the server.
+    pub fn is_idle(&self) -> bool {
+        !self.entries.values().any(|entry| matches!(entry.progress, Progress::InFlight { .. }))
+    }
+
     /// The connection is gone: whatever was on it may or may not have arrived.
     pub fn handle_lost(&mut self, now: Now) {
         self.careful = false;

@@ -130,12 +130,17 @@ pub struct Cursor {
     #[serde(flatten)]
     pub channel: Channel,
     pub message_seq: MessageSeq,
+    /// Of the message there, where it is known: a server that has another one there must name it.
+    pub message_id: Option<MessageId>,
+    pub marks_version: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Conversations {
     pub cursors: Vec<Cursor>,
     pub recents: usize,
+    /// Only those with a message of this time or later, in seconds, and only those of them that differ from their cursor.
+    pub since: Option<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

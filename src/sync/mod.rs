@@ -3,14 +3,22 @@
 //! ```text
 //! ready ─► marks of every known channel ─► commands ─► conversations ─► history of what has holes or is open ─► done
 //!            ▲ a recall is known before its message is shown              │ again after 2 s and 15 s: a new leader may not answer yet
+//!                                                                         └ from then on each minute: is there anything that
+//!                                                                           was not pushed? (see `hearing`)
 //! ```
 //!
 //! It decides what is asked and when a failed question is asked again; what the answers mean is the timelines' business.
 
+mod hearing;
+
 use crate::channel::Channel;
+use crate::dice::Dice;
 use crate::id::MessageSeq;
 use crate::sorted::{Map, Set};
 use crate::time::{Millis, Mono};
+
+pub use hearing::Find;
+use hearing::Hearing;
 
 /// Channels in one request for marks.
 const MARKS_AT_ONCE: usize = 100;
@@ -35,6 +43,8 @@ pub enum Job {
     Commands,
     CommandsAck(MessageSeq),
     Conversations,
+    /// Only what the conversations have that was not pushed.
+    News,
     History(Channel),
     Read(Channel, MessageSeq),
 }
@@ -122,6 +132,11 @@ pub struct Sync {
     ack: Wish,
     ack_seq: MessageSeq,
     conversations: Wish,
+    news: Wish,
+    hearing: Hearing,
+    visible: bool,
+    /// Of the newest message that a list of conversations named, in seconds of the server's clock.
+    newest: i64,
     history: Map<Channel, Wish>,
     reads: Map<Channel, (MessageSeq, Wish)>,
     again: Vec<Mono>,
@@ -130,7 +145,7 @@ pub struct Sync {
 }
 
 impl Sync {
-    pub fn new(business: bool) -> Self {
+    pub fn new(business: bool, dice: Dice) -> Self {
         Self {
             phase: Phase::Offline,
             business,
@@ -143,6 +158,10 @@ impl Sync {
             ack: Wish::default(),
             ack_seq: MessageSeq(0),
             conversations: Wish::default(),
+            news: Wish::default(),
+            hearing: Hearing::new(dice),
+            visible: true,
+            newest: 0,
             history: Map::new(),
             reads: Map::new(),
             again: Vec::new(),
@@ -163,6 +182,7 @@ impl Sync {
 
     pub fn handle_ready(&mut self, now: Mono, known: impl Iterator<Item = Channel>) {
         self.announced = false;
+        self.hearing.handle_ready(now);
         if !self.business {
             self.phase = Phase::Steady;
             return;
@@ -171,6 +191,7 @@ impl Sync {
         self.policy.want(now);
         self.online.want(now + PRESENCE);
         self.offline_once = false;
+        self.news.want(now + self.hearing.pause(self.visible));
         self.round(now, known);
     }
 
@@ -189,7 +210,9 @@ impl Sync {
         self.phase = Phase::Offline;
         self.caught_up = false;
         self.again.clear();
-        for wish in [&mut self.policy, &mut self.online, &mut self.commands, &mut self.ack, &mut self.conversations] {
+        self.hearing.handle_lost();
+        let Self { policy, online, commands, ack, conversations, news, .. } = self;
+        for wish in [policy, online, commands, ack, conversations, news] {
             *wish = Wish::default();
         }
         self.marks.clear();
@@ -198,6 +221,53 @@ impl Sync {
             wish.under_way = false;
             wish.due = Some(Mono(0));
         }
+    }
+
+    pub fn handle_visible(&mut self, now: Mono, visible: bool) {
+        self.visible = visible;
+        if visible && self.news.due.is_some() {
+            let due = self.hearing.last_asked() + self.hearing.pause(visible);
+            self.news.want(due.max(now));
+        }
+    }
+
+    /// Something was pushed.
+    pub fn handle_heard(&mut self, now: Mono) {
+        self.hearing.handle_heard(now);
+    }
+
+    /// A list of conversations named a message of this time, in seconds.
+    pub fn note_newest(&mut self, timestamp: i64) {
+        self.newest = self.newest.max(timestamp);
+    }
+
+    pub fn newest(&self) -> i64 {
+        self.newest
+    }
+
+    /// The answer to `News` named these.
+    pub fn found(&mut self, now: Mono, finds: Vec<Find>) {
+        self.hearing.found(now, finds);
+    }
+
+    /// What was found a while ago: the caller looks whether it is here by now.
+    pub fn take_finds(&mut self, now: Mono) -> Vec<Find> {
+        self.hearing.take_finds(now)
+    }
+
+    /// These never came, and are read now. True if the connection must be given up: it is deaf.
+    pub fn missed(&mut self, now: Mono, finds: Vec<Find>) -> bool {
+        self.conversations.want(now);
+        self.hearing.missed(now, finds)
+    }
+
+    /// True if nothing was pushed for long, nobody can tell whether it should have been, and a new connection cuts nothing off.
+    pub fn is_silent(&mut self, now: Mono, idle: bool) -> bool {
+        self.phase != Phase::Offline && self.is_blind() && self.hearing.is_silent(now, idle)
+    }
+
+    fn is_blind(&self) -> bool {
+        !self.business || (!self.supports(Kind::Online) && !self.supports(Kind::Conversations))
     }
 
     /// Due rounds of catching up; the caller starts them with the channels it knows.
@@ -255,6 +325,11 @@ impl Sync {
         if self.phase >= Phase::Conversations && self.conversations.is_due(now) && self.supports(Kind::Conversations) {
             self.conversations.start();
             return Some(Job::Conversations);
+        }
+        if self.may_ask_news() && self.news.is_due(now) {
+            self.news.start();
+            self.hearing.asked(now);
+            return Some(Job::News);
         }
         if self.phase == Phase::Steady && self.supports(Kind::History) {
             let under_way = self.history.values().filter(|wish| wish.under_way).count();
@@ -320,6 +395,13 @@ impl Sync {
                 self.conversations.end(now, ended);
                 self.caught_up |= ended != Ended::Retry;
             }
+            Job::News => {
+                // What could not be answered is asked the next time.
+                self.news.end(now, Ended::Answered);
+                if matches!(ended, Ended::Answered | Ended::Retry) {
+                    self.news.want(now + self.hearing.pause(self.visible));
+                }
+            }
             Job::History(channel) => {
                 if let Some(wish) = self.history.get_mut(channel) {
                     wish.end(now, ended);
@@ -376,8 +458,12 @@ impl Sync {
     }
 
     pub fn poll_timeout(&self) -> Option<Mono> {
-        if !self.business || self.phase == Phase::Offline {
+        if self.phase == Phase::Offline {
             return None;
+        }
+        let silent = self.is_blind().then(|| self.hearing.silent_at());
+        if !self.business {
+            return silent;
         }
         let one = [
             (Kind::Policy, &self.policy),
@@ -390,7 +476,14 @@ impl Sync {
         let many = many.chain(self.history.values().map(|wish| (Kind::History, wish)));
         let many = many.chain(self.reads.values().map(|(_, wish)| (Kind::Read, wish)));
         let dues = one.into_iter().chain(many).filter(|(kind, wish)| !wish.under_way && self.may(*kind));
-        dues.filter_map(|(_, wish)| wish.due).chain(self.again.iter().copied()).min()
+        let news = self.news.due.filter(|_| self.may_ask_news() && !self.news.under_way);
+        let dues = dues.filter_map(|(_, wish)| wish.due).chain(self.again.iter().copied());
+        dues.chain(news).chain(self.hearing.look_at()).chain(silent).min()
+    }
+
+    /// Not while the conversations themselves are asked for.
+    fn may_ask_news(&self) -> bool {
+        self.phase == Phase::Steady && !self.conversations.is_open() && self.supports(Kind::Conversations)
     }
 
     fn may(&self, kind: Kind) -> bool {
@@ -435,7 +528,7 @@ fn kind(job: &Job) -> Kind {
         Job::Marks(_) => Kind::Marks,
         Job::Commands => Kind::Commands,
         Job::CommandsAck(_) => Kind::CommandsAck,
-        Job::Conversations => Kind::Conversations,
+        Job::Conversations | Job::News => Kind::Conversations,
         Job::History(_) => Kind::History,
         Job::Read(..) => Kind::Read,
     }

@@ -2,6 +2,7 @@
 #![cfg(not(target_family = "wasm"))]
 
 mod connecting;
+mod listening;
 mod printing;
 mod receiving;
 mod sending;

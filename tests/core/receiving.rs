@@ -255,7 +255,8 @@ fn a_page_that_only_joins_what_a_cluster_gave_before_is_compared() {
     world.close_socket();
     world.pass(Millis::seconds(1));
     let json = "{\"conversations\":[{\"channelId\":\"g\",\"channelType\":2,\"lastMessageSeq\":3,\"recents\":[{\"messageId\":\"23\",\"messageSeq\":3,\"clientMsgNo\":\"z\",\"fromUid\":\"alice\",\"payload\":\"e30=\"}]}]}";
-    let asked = Request::Conversations(jindou::request::Conversations { cursors: Vec::new(), recents: 20 });
+    let asked =
+        Request::Conversations(jindou::request::Conversations { cursors: Vec::new(), recents: 20, since: None });
     let recents = asked.read(json.as_bytes()).expect("readable");
     while !world.requests.iter().any(|(_, request)| matches!(request, Request::Conversations(_))) {
         let response = match &world.requests.first().expect("it asks").1 {

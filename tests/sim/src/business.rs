@@ -68,6 +68,14 @@ struct Refused(u16, Value);
 
 type Outcome = Result<Value, Refused>;
 
+/// What a device says it has of a channel.
+#[derive(Clone, Default)]
+struct Known {
+    seq: u64,
+    id: Option<String>,
+    marks: u64,
+}
+
 pub struct Business {
     pub ledger: Ledger,
     policy: Policy,
@@ -209,16 +217,19 @@ impl Business {
     }
 
     fn conversations(&self, port: &mut Port<'_>, caller: &Uid, body: &Value) -> Outcome {
-        let mut have: BTreeMap<Channel, u64> = BTreeMap::new();
+        let since = body["since"].as_i64();
+        let mut have: BTreeMap<Channel, Known> = BTreeMap::new();
         for cursor in body["cursors"].as_array().into_iter().flatten() {
             let named: ChannelRef = serde_json::from_value(cursor.clone()).map_err(invalid)?;
             let channel = Channel::named(&named, caller).map_err(invalid)?;
-            have.insert(channel, cursor["messageSeq"].as_u64().unwrap_or(0));
+            let number = |name: &str| cursor[name].as_u64().unwrap_or(0);
+            let id = cursor["messageId"].as_str().map(str::to_owned);
+            have.insert(channel, Known { seq: number("messageSeq"), id, marks: number("marksVersion") });
         }
         let cursors: Vec<String> = have
             .iter()
-            .map(|(channel, seq)| (channel.seen_by(caller), seq.saturating_sub(1)))
-            .filter(|(_, seq)| *seq > 0)
+            .map(|(channel, known)| (channel.seen_by(caller), known.seq.saturating_sub(1)))
+            .filter(|(_, seq)| *seq > 0 && since.is_none())
             .map(|(named, seq)| format!("{}:{}:{seq}", named.channel_id, named.channel_type))
             .collect();
         let request = json!({
@@ -249,39 +260,53 @@ impl Business {
             }
             let recents: Vec<StoredMessage> =
                 conversation["recents"].as_array().into_iter().flatten().filter_map(stored).collect();
-            let known = have.get(&channel).copied().unwrap_or(0);
+            let known = have.get(&channel).cloned().unwrap_or_default();
             let number = |name: &str| conversation[name].as_u64().unwrap_or(0);
             let last = seq(number("last_msg_seq"));
             let told = Reading { unread: number("unread"), read_to: seq(number("readed_to_msg_seq")) };
-            answer.push(self.conversation(caller, &channel, recents, known, last, told));
+            answer.extend(self.conversation(caller, &channel, recents, &known, last, told, since));
         }
-        for group in groups {
+        for group in groups.into_iter().filter(|_| since.is_none()) {
             let channel = Channel::Group(group);
             if self.role(&channel, caller).is_some() {
                 let none = Reading { unread: 0, read_to: MessageSeq::ZERO };
-                answer.push(self.conversation(caller, &channel, Vec::new(), 0, MessageSeq::ZERO, none));
+                let known = Known::default();
+                answer.extend(self.conversation(caller, &channel, Vec::new(), &known, MessageSeq::ZERO, none, None));
             }
         }
         Ok(json!({ "conversations": answer }))
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the fields of a conversation")]
     fn conversation(
         &self,
         caller: &Uid,
         channel: &Channel,
         mut recents: Vec<StoredMessage>,
-        known: u64,
+        known: &Known,
         last: MessageSeq,
         told: Reading,
-    ) -> Value {
+        since: Option<i64>,
+    ) -> Option<Value> {
         recents.sort_by_key(|message| message.message_seq);
+        let same = |message: &StoredMessage| known.id.as_ref() == Some(&message.message_id.to_string());
+        let has_it = recents.last().is_some_and(|newest| newest.message_seq.number() == known.seq && same(newest));
+        // Generation 3 gives no time to its messages here.
+        let is_old = |since| recents.last().is_none_or(|newest| newest.timestamp > 0 && newest.timestamp < since);
+        let knows_marks = self.ledger.version(channel).number() <= known.marks;
+        if since.is_some_and(|since| if has_it { knows_marks } else { is_old(since) }) {
+            return None;
+        }
         let own_last =
             recents.iter().filter(|message| message.from_uid.is(caller)).map(|message| message.message_seq).max();
         let reading = reading::beyond_own(told, last, own_last);
-        recents.retain(|message| message.message_seq.number() > known);
+        recents.retain(|message| match message.message_seq.number() {
+            _ if since.is_some() => !has_it,
+            seq => seq > known.seq || (seq == known.seq && known.id.is_some() && !same(message)),
+        });
         let named = channel.seen_by(caller);
         let timestamp = recents.last().map_or(0, |message| message.timestamp);
-        json!({
+        Some(json!({
             "channelId": named.channel_id,
             "channelType": named.channel_type,
             "unread": reading.unread,
@@ -290,7 +315,7 @@ impl Business {
             "timestamp": timestamp,
             "marksVersion": self.ledger.version(channel),
             "recents": self.show(channel, caller, recents),
-        })
+        }))
     }
 
     fn read(&self, port: &mut Port<'_>, caller: &Uid, body: &Value) -> Outcome {

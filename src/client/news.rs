@@ -1,0 +1,104 @@
+//! What the server has and this connection did not bring: asked for cheaply, again and again, while the connection lives.
+
+use crate::id::{MessageId, MessageSeq};
+use crate::request::{self, Conversation};
+use crate::rows::ChannelRow;
+use crate::sync::Find;
+use crate::time::Now;
+use crate::timeline::{Span, arrival, ranges};
+
+use super::Client;
+
+/// Newest messages of each conversation, when catching up.
+const RECENTS: usize = 20;
+/// Seconds by which the clocks of a cluster's nodes may differ, and a push may be later than what it brings.
+const CLOCKS: i64 = 60;
+
+impl Client {
+    pub(super) fn conversations_request(&self) -> request::Conversations {
+        request::Conversations { cursors: self.cursors(|_| true), recents: RECENTS, since: None }
+    }
+
+    /// Cursors only for what the answer might name for nothing, so that a quiet one is empty and so is nearly the question.
+    pub(super) fn news_request(&self, now: Now) -> request::Conversations {
+        // A clock that is far ahead must not hide what the others say.
+        let newest = self.session.server_time(now).map_or(i64::MAX, |time| time.0 / 1000).min(self.sync.newest());
+        let since = newest.saturating_sub(CLOCKS).max(0);
+        let fresh = |row: &ChannelRow| {
+            let of = row.last.as_ref().map_or(0, |digest| digest.timestamp);
+            // Generation 3 gives no time to history.
+            of == 0 || of >= since || self.open.contains(&row.channel)
+        };
+        request::Conversations { cursors: self.cursors(fresh), recents: 1, since: Some(since) }
+    }
+
+    fn cursors(&self, which: impl Fn(&ChannelRow) -> bool) -> Vec<request::Cursor> {
+        let rows = self.timelines.values().map(crate::timeline::Timeline::row);
+        let rows = rows.filter(|row| row.last_seq > MessageSeq(0) && which(row));
+        let cursor = |row: &ChannelRow| {
+            // From here on without a hole; the server names what lies beyond.
+            let message_seq = row.ranges.last().map_or(MessageSeq(0), |range| range.last);
+            let message_id = id_at(row, message_seq);
+            request::Cursor { channel: row.channel.clone(), message_seq, message_id, marks_version: row.marks_version }
+        };
+        rows.map(cursor).collect()
+    }
+
+    pub(super) fn news_came(&mut self, now: Now, conversations: Vec<Conversation>) {
+        let mut finds = Vec::new();
+        for conversation in conversations {
+            let Conversation { channel, timestamp, marks_version, mut recents, .. } = conversation;
+            if crate::config::name("channelId", &channel.id).is_err() {
+                continue;
+            }
+            self.sync.note_newest(timestamp);
+            let row = self.timelines.get(&channel).map(crate::timeline::Timeline::row);
+            if row.is_some_and(|row| marks_version > row.marks_version) {
+                self.sync.want_marks(now.mono, channel.clone());
+            }
+            recents.sort_by_key(|message| message.message_seq);
+            let Some(newest) = recents.pop().filter(|newest| newest.message_seq > MessageSeq(0)) else { continue };
+            let (seq, id) = (newest.message_seq, newest.message_id);
+            if row.is_some_and(|row| ranges::contains(&row.ranges, seq)) {
+                if row.is_none_or(|row| id_at(row, seq) != Some(id)) {
+                    // The seq may have been given to another message.
+                    let arrivals = vec![arrival(&channel, newest)];
+                    self.push_page(&channel, arrivals, Span::Single, true, None);
+                }
+                continue;
+            }
+            let ours = newest.from_uid == self.config.uid && self.outbox.holds(&newest.client_msg_no);
+            if !ours {
+                // Who has just come into a group was never sent what stands there; and a command counts in no timeline.
+                let owed = row.is_some_and(|row| !row.ranges.is_empty()) && !self.seen.contains(&id);
+                finds.push(Find { channel, seq, owed });
+            }
+        }
+        self.sync.found(now.mono, finds);
+    }
+
+    /// False if the connection is given up because it does not hear.
+    pub(super) fn listen(&mut self, now: Now) -> bool {
+        let mut finds = self.sync.take_finds(now.mono);
+        finds.retain(|find| {
+            let timeline = self.timelines.get(&find.channel);
+            // What waits for the database is not missing.
+            timeline
+                .is_none_or(|timeline| timeline.queued() == 0 && !ranges::contains(&timeline.row().ranges, find.seq))
+        });
+        if !finds.is_empty() && self.sync.missed(now.mono, finds) {
+            self.session.reconnect(now, "the server has messages that it did not push to this connection");
+            return false;
+        }
+        if self.sync.is_silent(now.mono, self.outbox.is_idle()) {
+            self.session.reconnect(now, "nothing came for long, and nobody can tell whether something should have");
+            return false;
+        }
+        true
+    }
+}
+
+/// Which message stands there, where that is known without reading it.
+fn id_at(row: &ChannelRow, seq: MessageSeq) -> Option<MessageId> {
+    row.last.as_ref().filter(|digest| digest.message_seq == seq).map(|digest| digest.message_id)
+}
