@@ -123,10 +123,6 @@ impl Plan {
             600..850 => Generation::V21,
             _ => Generation::V3,
         };
-        if generation == Generation::V3 {
-            // It never pushes again what was lost on a connection that lives.
-            faults.drop_down = 0;
-        }
         Plan {
             seed,
             generation,
