@@ -29,6 +29,7 @@ pub mod event;
 pub mod id;
 mod json;
 mod outbox;
+mod quotes;
 mod recall;
 pub mod redact;
 pub mod request;

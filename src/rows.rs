@@ -308,7 +308,7 @@ pub enum Query {
     Page { channel: Channel, before: Option<MessageSeq>, limit: usize },
     /// The messages placed at these seqs, ascending, as far as they are there.
     Messages { channel: Channel, seqs: Vec<MessageSeq> },
-    /// The messages of the channel that quote one of these copies in their `reply`, ascending.
+    /// The messages of the channel that quote one of these copies, ascending.
     Quoting { channel: Channel, copies: Vec<Copy> },
     /// The newest lines of the audit, newest first.
     Audit { limit: usize },

@@ -42,6 +42,11 @@ pub fn quote(channel: &str, id: MessageId) -> JsValue {
     JsValue::from_str(&format!("{channel}:{id}"))
 }
 
+/// The field of what quotes several messages: a record stands at one place in the index.
+pub fn quotes_several(channel: &str) -> JsValue {
+    JsValue::from_str(&format!("{channel}:*"))
+}
+
 /// A clock that is wrong by more than a safe integer stays at its end.
 pub fn time(at: Wall) -> JsValue {
     let end = MAX_SAFE_INTEGER as i64;

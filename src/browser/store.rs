@@ -17,11 +17,12 @@ use crate::channel::Channel;
 use crate::client::StoreFailure;
 use crate::id::{MessageId, MessageSeq};
 use crate::json::MAX_SAFE_INTEGER;
+use crate::quotes::quoted;
 use crate::rows::{Answer, Batch, ChannelRow, Copy, Epoch, Mark, MessageRow, OutboxRow, Query, Seen};
 use crate::sorted::{Map, Set};
 use crate::store::codec::{self, Field};
 use crate::store::journal::{Journal, Note};
-use crate::store::{quoted, same_message};
+use crate::store::same_message;
 use crate::time::Wall;
 
 use super::clock;
@@ -365,11 +366,14 @@ impl IndexedStore {
     async fn quoting(&self, channel: &Channel, copies: &[Copy]) -> Result<Answer, Failure> {
         let name = keys::channel(channel);
         let tx = self.begin(&[schema::MESSAGES], TransactionMode::ReadOnly).await?;
-        let quoting =
-            |copy: &Copy| read_index(&tx, schema::MESSAGES, schema::QUOTES, &keys::quote(&name, copy.message_id));
-        let requests: Result<Vec<Request>, Failure> = copies.iter().map(quoting).collect();
+        let quoting = |place: &JsValue| read_index(&tx, schema::MESSAGES, schema::QUOTES, place);
+        let mut places: Vec<JsValue> = copies.iter().map(|copy| keys::quote(&name, copy.message_id)).collect();
+        places.push(keys::quotes_several(&name));
+        let requests: Result<Vec<Request>, Failure> = places.iter().map(quoting).collect();
         let found = together(requests?).await?;
-        let rows: Vec<MessageRow> = self.read(found.into_iter().flatten().collect());
+        let mut rows: Vec<MessageRow> = self.read(found.into_iter().flatten().collect());
+        let is_meant = |id: &MessageId| copies.iter().any(|copy| copy.message_id == *id);
+        rows.retain(|row| quoted(&row.content).iter().any(is_meant));
         let rows: Map<MessageSeq, MessageRow> = rows.into_iter().map(|row| (row.message_seq, row)).collect();
         Ok(Answer::Messages(rows.into_values().collect()))
     }
@@ -487,7 +491,11 @@ fn row_of(value: &JsValue) -> Option<Uint8Array> {
 
 /// A message, with the fields of its indexes where it has any.
 fn record(channel: &str, row: &MessageRow) -> JsValue {
-    let quotes = quoted(&row.content).map(|id| keys::quote(channel, id));
+    let quotes = match quoted(&row.content)[..] {
+        [] => None,
+        [id] => Some(keys::quote(channel, id)),
+        _ => Some(keys::quotes_several(channel)),
+    };
     let copied = (!row.copies.is_empty()).then(|| JsValue::from_str(channel));
     if quotes.is_none() && copied.is_none() {
         return bytes(row);

@@ -520,7 +520,7 @@ impl Client {
         for ticket in self.outbox.hydrate(now, outbox) {
             self.outputs.push_back(Output::Settle(ticket, Err(timeline::storage_error())));
         }
-        self.outbox.note_altered(crate::recall::quotes_nothing);
+        self.outbox.note_altered(crate::quotes::quotes_nothing);
         for row in channels {
             // Work that came while the database was read waits in its timeline.
             let channel = row.channel.clone();

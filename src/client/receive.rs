@@ -4,6 +4,7 @@ use crate::channel::{Channel, ClientMsgNo, Uid};
 use crate::event::{Event, Trace, key};
 use crate::id::{MessageId, MessageSeq};
 use crate::outbox::Answered;
+use crate::quotes;
 use crate::recall;
 use crate::request;
 use crate::rows::{Change, Copy, Mark, MarkState, MessageRow, QuarantineRow, Role};
@@ -235,7 +236,7 @@ impl Client {
                 topic: row.topic,
                 transient: true,
             };
-            let quotes = message.content.as_deref().is_some_and(|content| recall::quoted(content).is_some());
+            let quotes = message.content.as_deref().is_some_and(|content| !quotes::quoted(content).is_empty());
             if quotes {
                 // What it quotes may be recalled: the channel's marks know.
                 self.push_work(&message.channel.clone(), Work::Passing(Box::new(message)));

@@ -181,38 +181,6 @@ fn purge(row: &mut MessageRow, state: MessageState) {
     row.state = state;
 }
 
-/// Takes the quoted content out of `content` if it quotes one of these messages; `None` if it does not.
-pub fn without_quote(content: &[u8], is_recalled: impl Fn(MessageId) -> bool) -> Option<Vec<u8>> {
-    let quoted = quoted(content)?;
-    if !is_recalled(quoted) {
-        return None;
-    }
-    let mut value: serde_json::Value = serde_json::from_slice(content).ok()?;
-    let payload = value.get_mut("reply")?.as_object_mut()?.get_mut("payload")?;
-    if payload.as_object().is_some_and(|payload| payload.is_empty()) {
-        return None;
-    }
-    *payload = serde_json::Value::Object(serde_json::Map::new());
-    serde_json::to_vec(&value).ok()
-}
-
-/// Whether the content quotes a message without its words.
-pub fn quotes_nothing(content: &[u8]) -> bool {
-    let quote = || json::parse(content)?.get("reply")?.get("payload")?.as_object().map(|payload| payload.is_empty());
-    quoted(content).is_some() && quote() == Some(true)
-}
-
-/// The messageId that the content quotes.
-pub fn quoted(content: &[u8]) -> Option<MessageId> {
-    // Most messages quote nothing: do not parse those.
-    if !content.windows(QUOTE.len()).any(|window| window == QUOTE) {
-        return None;
-    }
-    json::field(json::parse(content)?.get("reply")?, "message_id")
-}
-
-const QUOTE: &[u8] = b"\"reply\"";
-
 /// What our commands say: `messageRevoke`, as other clients know it, and `messageRestore`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint {

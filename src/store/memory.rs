@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::channel::{Channel, ClientMsgNo};
 use crate::id::{MessageId, MessageSeq};
+use crate::quotes::quoted;
 use crate::rows::StoreFailure;
 use crate::rows::{
     Answer, AuditRow, Batch, Change, ChannelRow, Epoch, Mark, MessageRow, Meta, OutboxRow, QuarantineRow, Query, Seen,
@@ -13,7 +14,6 @@ use crate::rows::{
 };
 use crate::time::Wall;
 
-use super::quotes::quoted;
 use super::same_message;
 
 /// A whole database. Its clone is a disk at that moment, so a simulator may crash and start from it.
@@ -41,7 +41,7 @@ struct Kept {
     row: MessageRow,
     /// None for an empty clientMsgNo.
     hash: Option<u64>,
-    quotes: Option<MessageId>,
+    quotes: Vec<MessageId>,
 }
 
 impl MemoryStore {
@@ -90,7 +90,7 @@ impl MemoryStore {
             Query::Quoting { channel, copies } => {
                 let rows = self.timelines.get(channel).into_iter().flat_map(|timeline| timeline.rows.values());
                 let quoting = rows.filter(|kept| {
-                    kept.quotes.is_some_and(|quoted| copies.iter().any(|copy| copy.message_id == quoted))
+                    kept.quotes.iter().any(|quoted| copies.iter().any(|copy| copy.message_id == *quoted))
                 });
                 Answer::Messages(quoting.map(|kept| kept.row.clone()).collect())
             }

@@ -22,13 +22,11 @@
 pub mod codec;
 pub mod journal;
 mod memory;
-mod quotes;
 pub mod suite;
 
 use crate::rows::Mark;
 
 pub use memory::MemoryStore;
-pub use quotes::quoted;
 
 /// Whether two marks speak of one message.
 pub fn same_message(one: &Mark, other: &Mark) -> bool {

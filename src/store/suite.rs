@@ -360,11 +360,15 @@ pub fn cases() -> Vec<Case> {
             let of_other = MessageRow { content: reply_to("\"1002\""), ..message(7) };
             let large = MessageRow { content: reply_to("\"1999999999999999999\""), ..message(8) };
             let elsewhere = other_channel(MessageRow { content: reply_to("\"1001\""), ..message(9) });
-            let all = [&message(1), &by_text, &by_number, &of_other, &large, &elsewhere];
+            let several = br#"{"msgs":[{"message_id":"1003","payload":1},{"message_id":"1002","payload":1}]}"#;
+            let several = MessageRow { content: several.to_vec(), ..message(10) };
+            let all = [&message(1), &by_text, &by_number, &of_other, &large, &elsewhere, &several];
             t.apply(all.map(|row| Change::Message(row.clone())).into());
             let quoting = |copies: Vec<Copy>| Query::Quoting { channel: group(), copies };
             t.ask(quoting(vec![copy(1001, 1)]), rows(&[by_text.clone(), by_number.clone()]));
-            t.ask(quoting(vec![copy(1002, 3), copy(1001, 1)]), rows(&[by_text.clone(), by_number.clone(), of_other]));
+            let either = [by_text.clone(), by_number.clone(), of_other, several.clone()];
+            t.ask(quoting(vec![copy(1002, 3), copy(1001, 1)]), rows(&either));
+            t.ask(quoting(vec![copy(1003, 3)]), rows(&[several]));
             t.ask(quoting(vec![copy(1_999_999_999_999_999_999, 3)]), rows(&[large]));
             t.ask(quoting(vec![copy(77, 3)]), rows(&[]));
             t.ask(quoting(vec![]), rows(&[]));
@@ -564,7 +568,7 @@ fn other_channel(row: MessageRow) -> MessageRow {
 }
 
 fn reply_to(id: &str) -> Vec<u8> {
-    format!("{{\"type\":1,\"content\":\"yes\",\"reply\":{{\"message_id\":{id},\"from_uid\":\"x\"}}}}").into_bytes()
+    format!("{{\"type\":1,\"content\":\"yes\",\"reply\":{{\"message_id\":{id},\"payload\":1}}}}").into_bytes()
 }
 
 fn copy(id: i64, seq: u64) -> Copy {

@@ -87,7 +87,7 @@ impl Timeline {
         if let Some(mark) = self.marks.of_row(&known).cloned() {
             changed |= recall::apply(&mut known, &mark, payload.as_deref());
         }
-        if let Some(content) = recall::without_quote(&known.content, |id| self.marks.is_recalled(id)) {
+        if let Some(content) = self.without_quote(&known.content) {
             known.content = content;
             changed = true;
         }
@@ -174,7 +174,7 @@ impl Timeline {
         if let Some(mark) = self.marks.of_row(&row).cloned() {
             recall::apply(&mut row, &mark, payload.as_deref());
         }
-        if let Some(content) = recall::without_quote(&row.content, |id| self.marks.is_recalled(id)) {
+        if let Some(content) = self.without_quote(&row.content) {
             row.content = content;
         }
         let own = row.from == *context.own;

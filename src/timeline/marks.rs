@@ -3,6 +3,7 @@
 use crate::channel::Channel;
 use crate::error::{DenyReason, Error, ErrorCode};
 use crate::event::Event;
+use crate::quotes;
 use crate::recall;
 use crate::request::{FedMark, Target};
 use crate::rows::{Change, Copy, Mark, MarkState, MessageRow, MessageState, Role};
@@ -36,7 +37,7 @@ impl Timeline {
 
     /// A content without what it quotes of a recalled message; `None` if it quotes none.
     pub fn without_quote(&self, content: &[u8]) -> Option<Vec<u8>> {
-        recall::without_quote(content, |id| self.marks.is_recalled(id))
+        quotes::without(content, &|id| self.marks.is_recalled(id))
     }
 
     pub(super) fn remember(&mut self, mark: Mark, turn: &mut Turn) {
@@ -79,7 +80,7 @@ impl Timeline {
                     let mut row = row.clone();
                     let changed = recall::apply(&mut row, &fed.mark, fed.payload.as_deref());
                     // What comes back may quote what was recalled meanwhile.
-                    if let Some(content) = recall::without_quote(&row.content, |id| self.marks.is_recalled(id)) {
+                    if let Some(content) = self.without_quote(&row.content) {
                         row.content = content;
                     }
                     if changed {
@@ -98,7 +99,7 @@ impl Timeline {
                 Some(Some(row)) => row.clone(),
                 _ => quoting,
             };
-            if let Some(content) = recall::without_quote(&row.content, |id| self.marks.is_recalled(id)) {
+            if let Some(content) = self.without_quote(&row.content) {
                 row.content = content;
                 self.rewrite(row, have, context, turn);
             }

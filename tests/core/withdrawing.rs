@@ -105,3 +105,24 @@ fn an_echo_is_never_shown_with_a_quotation_that_the_same_batch_takes_away() {
     assert!(messages(&world).any(|message| message.client_msg_no.as_str() == "n1"));
     assert!(messages(&world).all(|message| !holds_secret(message.content.as_deref())));
 }
+
+#[test]
+fn a_recall_reaches_a_quotation_within_a_quotation_and_what_is_forwarded_together() {
+    let within = "{\"reply\":{\"message_id\":\"12\",\"payload\":{\"content\":\"yes\",\"reply\":{\"message_id\":\"11\",\"payload\":{\"content\":\"secret\"}}}}}";
+    let together = "{\"type\":11,\"msgs\":[{\"message_id\":\"12\",\"payload\":{\"content\":\"yes\"}},{\"message_id\":\"11\",\"payload\":{\"content\":\"secret\"}}]}";
+    for content in [within, together] {
+        let mut world = told();
+        let recv = world.recv("alice", "a3", 13, 3, content);
+        world.say(Packet::Recv(recv));
+        world.send(group(), "n1", content);
+        recall(&mut world);
+        let recv = world.recv("alice", "a4", 14, 4, content);
+        world.say(Packet::Recv(recv));
+        let page = world.page(group());
+        let contents: Vec<_> = page.iter().filter_map(|message| message.content.as_deref()).collect();
+        assert_eq!(contents.len(), 3, "before the recall, owed, and after it");
+        for content in contents {
+            assert!(!holds_secret(Some(content)) && String::from_utf8_lossy(content).contains("yes"));
+        }
+    }
+}

@@ -1,4 +1,5 @@
-//! What quotes a recalled message. `reply.payload` copies the quoted content, so a recall must reach it.
+//! What copies a recalled message: an answer quotes it in `reply.payload`, at any depth, and a merged forward in each of its
+//! `msgs`. Whatever names a message and copies its payload, a recall must reach.
 //!
 //! Not for understanding contents: an unknown type passes through untouched, and so does what is no JSON.
 
@@ -6,14 +7,11 @@ use serde_json::Value;
 
 use super::identity::MessageId;
 
-/// A quote in a quote in a quote: below this depth nobody reads, and serde_json has refused deeper JSON anyway.
-const MAX_DEPTH: usize = 64;
-
 /// The messages that a payload quotes.
 pub fn quoted(payload: &[u8]) -> Vec<MessageId> {
     let mut found = Vec::new();
     if let Some(mut value) = parse(payload) {
-        visit(&mut value, 0, &mut |id, _| found.push(id));
+        visit(&mut value, &mut |id, _| found.push(id));
     }
     found
 }
@@ -22,7 +20,7 @@ pub fn quoted(payload: &[u8]) -> Vec<MessageId> {
 pub fn purge_quotes(payload: &[u8], withdrawn: &dyn Fn(MessageId) -> bool) -> Option<Vec<u8>> {
     let mut value = parse(payload)?;
     let mut purged = false;
-    visit(&mut value, 0, &mut |id, quote| {
+    visit(&mut value, &mut |id, quote| {
         if withdrawn(id) {
             *quote = Value::Object(serde_json::Map::new());
             purged = true;
@@ -34,20 +32,25 @@ pub fn purge_quotes(payload: &[u8], withdrawn: &dyn Fn(MessageId) -> bool) -> Op
 fn parse(payload: &[u8]) -> Option<Value> {
     // Most messages quote nothing, and their JSON need not be read. A key may be written with escapes.
     let may_quote = |needle: &[u8]| payload.windows(needle.len()).any(|window| window == needle);
-    if !may_quote(b"reply") && !may_quote(b"\\u") {
+    if !may_quote(b"message_id") && !may_quote(b"\\u") {
         return None;
     }
     serde_json::from_slice(payload).ok()
 }
 
-fn visit(content: &mut Value, depth: usize, on_quote: &mut dyn FnMut(MessageId, &mut Value)) {
-    let Some(reply) = content.get_mut("reply").filter(|_| depth < MAX_DEPTH) else { return };
-    let id = reply.get("message_id").and_then(message_id);
-    let Some(quote) = reply.get_mut("payload") else { return };
-    // What is quoted may itself quote; the outer purge takes the inner one away with it.
-    visit(quote, depth + 1, on_quote);
-    if let Some(id) = id {
-        on_quote(id, quote);
+/// serde_json has refused what is nested so deeply that the stack would end.
+fn visit(content: &mut Value, on_quote: &mut dyn FnMut(MessageId, &mut Value)) {
+    match content {
+        Value::Array(values) => values.iter_mut().for_each(|value| visit(value, on_quote)),
+        Value::Object(fields) => {
+            // What is quoted may itself quote; the outer purge takes the inner one away with it.
+            fields.iter_mut().for_each(|(_, value)| visit(value, on_quote));
+            let id = fields.get("message_id").and_then(message_id);
+            if let (Some(id), Some(quote)) = (id, fields.get_mut("payload")) {
+                on_quote(id, quote);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -85,6 +88,14 @@ mod tests {
         assert_eq!(quoted(nested.as_bytes()), [MessageId(7), MessageId(8)]);
         let escaped = r#"{"repl\u0079":{"message_id":"7","payload":"secret"}}"#;
         assert_eq!(purge(escaped, 7).expect("purged")["reply"]["payload"], serde_json::json!({}));
+    }
+
+    #[test]
+    fn of_a_merged_forward_only_the_recalled_message_loses_its_content() {
+        let forward = r#"{"type":11,"msgs":[{"message_id":"7","payload":{"content":"secret"}},{"message_id":"8","payload":{"content":"kept"}}]}"#;
+        let purged = purge(forward, 7).expect("purged");
+        assert_eq!(purged["msgs"][0], serde_json::json!({"message_id": "7", "payload": {}}));
+        assert_eq!(purged["msgs"][1]["payload"]["content"], "kept");
     }
 
     #[test]

@@ -7,10 +7,13 @@ use jindou::client::{Command, Delivery, Input, MessageView, Page, SendOptions, T
 use jindou::request::Target;
 use jindou::rows::MessageState;
 use jindou::time::Millis;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::model::Fact;
 use crate::world::{GROUP, Happening, PEOPLE, World, tell};
+
+/// A content that is longer is quoted without what it quotes itself.
+const MOST_QUOTED: usize = 1_000;
 
 /// What a ticket waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,23 +158,7 @@ impl World {
         let number = ClientMsgNo(format!("{}{}-{}", &it.person[..1], it.flag, it.app.next_message));
         let token = format!("<{}>", number.0);
         let mut content = json!({ "type": 1, "content": format!("hello {token}") });
-        let mut quotes = None;
-        let quotable = |message: &MessageView| message.content.is_some() && message.message_id.is_some();
-        if quoting {
-            let candidates = self.devices[device].app.visible(&channel, quotable);
-            if let Some(quoted) = self.dice.pick(&candidates) {
-                let text = quoted.content.as_deref().unwrap_or_default();
-                let mut payload: serde_json::Value = serde_json::from_slice(text).unwrap_or_default();
-                // A quotation of a quotation: one level, as clients do.
-                if let Some(payload) = payload.as_object_mut() {
-                    payload.remove("reply");
-                }
-                content["reply"] = json!({
-                    "message_id": quoted.message_id, "from_uid": quoted.from, "payload": payload,
-                });
-                quotes = Some(quoted.client_msg_no.clone());
-            }
-        }
+        let quotes = quoting && self.quote(device, &channel, &mut content);
         let no_persist = self.dice.chance(30);
         let deadline = self.dice.chance(150).then(|| Millis(self.dice.between(100, 8_000)));
         let topic = self.dice.chance(100).then(|| format!("topic {token}"));
@@ -183,6 +170,35 @@ impl World {
         self.model.facts.insert(number.clone(), fact);
         let asked = Asked::Send { number: number.clone(), deadline: options.deadline.is_some() };
         self.command(device, asked, Command::Send { channel, client_msg_no: number, content, options });
+    }
+
+    /// Puts what others have said into a content: as an answer, which may quote what that one quotes, or several together.
+    fn quote(&mut self, device: usize, channel: &Channel, content: &mut Value) -> bool {
+        let quotable = |message: &MessageView| message.content.is_some() && message.message_id.is_some();
+        let candidates = self.devices[device].app.visible(channel, quotable);
+        let forwards = self.dice.chance(200);
+        let mut copies = Vec::new();
+        for _ in 0..if forwards { 3 } else { 1 } {
+            let Some(message) = self.dice.pick(&candidates) else { return false };
+            let text = message.content.as_deref().unwrap_or_default();
+            let mut payload: Value = serde_json::from_slice(text).unwrap_or_default();
+            let is_long = text.len() > MOST_QUOTED;
+            if let Some(fields) = payload.as_object_mut().filter(|_| is_long || self.dice.chance(600)) {
+                fields.remove("reply");
+                fields.remove("msgs");
+            }
+            let id = message.message_id;
+            copies.push(json!({ "message_id": id, "from_uid": message.from, "payload": payload }));
+        }
+        match copies.pop() {
+            Some(copy) if !forwards => content["reply"] = copy,
+            last => {
+                copies.extend(last);
+                content["type"] = json!(11);
+                content["msgs"] = json!(copies);
+            }
+        }
+        true
     }
 
     fn show_older(&mut self, device: usize, channel: Channel) {

@@ -24,7 +24,7 @@ pub struct Fact {
     /// Stands in the content and nowhere else.
     pub token: String,
     pub no_persist: bool,
-    pub quotes: Option<ClientMsgNo>,
+    pub quotes: bool,
     /// Its row was on the disk at some time, with this place in the outbox.
     pub ordinal: Option<u64>,
     pub parked_once: bool,
@@ -32,7 +32,7 @@ pub struct Fact {
 }
 
 impl Fact {
-    pub fn new(device: usize, channel: Shared, token: String, no_persist: bool, quotes: Option<ClientMsgNo>) -> Self {
+    pub fn new(device: usize, channel: Shared, token: String, no_persist: bool, quotes: bool) -> Self {
         Self { device, channel, token, no_persist, quotes, ordinal: None, parked_once: false, discarded: false }
     }
 }
@@ -47,6 +47,8 @@ pub struct Model {
     pub purged: u64,
     /// Acts of sending whose message was taken back by the server at some time.
     pub taken_back: BTreeSet<ClientMsgNo>,
+    /// Under these ids it was stored then.
+    pub lost_ids: BTreeSet<i64>,
     /// Taken for sent while one node alone had them, for want of an answer.
     pub believed: BTreeSet<ClientMsgNo>,
     /// Channels where that was so.
@@ -407,8 +409,9 @@ impl World {
     }
 
     /// The server has lost these: they may come again, and are no news then.
-    pub fn note_taken_back(&mut self, lost: &[ClientMsgNo]) {
-        for number in lost {
+    pub fn note_taken_back(&mut self, lost: &[(ClientMsgNo, i64)]) {
+        for (number, id) in lost {
+            self.model.lost_ids.insert(*id);
             let Some(fact) = self.model.facts.get(number) else { continue };
             let disk = &self.devices[fact.device].disk;
             if disk.is_busy() || disk.store.outbox().all(|row| row.client_msg_no != *number) {
@@ -432,6 +435,15 @@ impl World {
     }
 
     // ---- at rest ----
+
+    fn is_withdrawn(&self, number: &ClientMsgNo, fact: &Fact) -> bool {
+        let channels = self.channels_of(fact.device);
+        let channel = channels.iter().find(|channel| self.shared(fact.device, channel) == fact.channel);
+        let Some(ours) = channel.and_then(|channel| self.ours(fact.device, channel)) else { return false };
+        let author = rules::Author::new(self.devices[fact.device].person);
+        let key = rules::TargetKey::of(author, &rules::ClientMsgNo::stored(number.0.clone()), rules::MessageId(0));
+        self.business.ledger.mark(&ours, &key).is_some_and(|mark| mark.state.is_withdrawn())
+    }
 
     /// What everybody in the channel must see.
     pub fn expected(&self, device: usize, channel: &Channel) -> Vec<Expected> {
@@ -463,7 +475,7 @@ impl World {
                 copies: 1,
                 state: if withdrawn { MessageState::Recalled } else { MessageState::Normal },
                 content: (!withdrawn).then_some(content),
-                quotes_restored: fact.is_some_and(|fact| fact.quotes.is_some()),
+                quotes_restored: fact.is_some_and(|fact| fact.quotes),
             });
         }
         expected
@@ -490,7 +502,10 @@ impl World {
             let stored = self.gateway.messages(&fact.channel);
             let copies = stored.iter().filter(|message| message.client_msg_no == number.0);
             let name = &self.devices[fact.device].name;
-            let may_be_lost = fact.discarded || fact.no_persist || self.model.believed.contains(number);
+            // Recalled while one node alone had it, it is owed no more, whatever became of that node.
+            let is_done_with = || self.model.taken_back.contains(number) && self.is_withdrawn(number, fact);
+            let may_be_lost =
+                fact.discarded || fact.no_persist || self.model.believed.contains(number) || is_done_with();
             if fact.ordinal.is_some() && !may_be_lost && copies.clone().count() == 0 {
                 found.get_or_insert(format!("2: {} of {name} was accepted and is nowhere", number.0));
             }
@@ -644,7 +659,7 @@ fn key_of(row: &MessageRow) -> String {
 }
 
 fn quotes(message: &Message) -> bool {
-    contains(&message.payload, b"\"reply\"")
+    contains(&message.payload, b"\"message_id\"")
 }
 
 fn json(content: &[u8]) -> serde_json::Value {
@@ -658,10 +673,19 @@ fn same_json(one: &[u8], other: &[u8]) -> bool {
 fn same_but_quotes(one: &[u8], other: &[u8]) -> bool {
     let without = |content: &[u8]| {
         let mut value = json(content);
-        if let Some(reply) = value.get_mut("reply").and_then(serde_json::Value::as_object_mut) {
-            reply.remove("payload");
-        }
+        forget_quotes(&mut value);
         value
     };
     !one.is_empty() && without(one) == without(other)
+}
+
+fn forget_quotes(value: &mut serde_json::Value) {
+    if let Some(copy) = value.as_object_mut().filter(|fields| fields.contains_key("message_id")) {
+        copy.remove("payload");
+    }
+    if let Some(fields) = value.as_object_mut() {
+        fields.values_mut().for_each(forget_quotes);
+    } else if let Some(values) = value.as_array_mut() {
+        values.iter_mut().for_each(forget_quotes);
+    }
 }

@@ -162,12 +162,12 @@ impl World {
         if !takes_back {
             return;
         }
-        let lost: Vec<ClientMsgNo> = self
+        let lost: Vec<(ClientMsgNo, i64)> = self
             .gateway
             .messages(channel)
             .iter()
             .filter(|message| message.message_seq > length)
-            .map(|message| ClientMsgNo(message.client_msg_no.clone()))
+            .map(|message| (ClientMsgNo(message.client_msg_no.clone()), message.message_id))
             .collect();
         self.gateway.take_back(channel, length + 1);
         self.model.shortened.insert(channel.clone());

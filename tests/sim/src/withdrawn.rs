@@ -95,9 +95,12 @@ impl World {
         self.model.withdrawn.gone.get(&device).unwrap_or(&NOTHING)
     }
 
-    /// What must not be in the core's memory either.
+    /// What must not be in the core's memory either. What was taken back may be quoted there under an id that it has no more.
     pub fn gone_from_memory(&self, device: usize) -> BTreeSet<String> {
-        self.gone(device).clone()
+        let mut gone = self.gone(device).clone();
+        let taken_back = self.model.taken_back.iter().filter_map(|number| self.model.facts.get(number));
+        taken_back.for_each(|fact| _ = gone.remove(&fact.token));
+        gone
     }
 
     /// Looks through the whole database.
@@ -210,7 +213,9 @@ impl World {
     /// The first token in the text that is gone from this device.
     fn find<'a>(&self, device: usize, text: &'a [u8]) -> Option<&'a str> {
         let gone = self.gone(device);
-        tokens(text).find(|token| gone.contains(*token))
+        let found = tokens(text).find(|token| gone.contains(*token));
+        // Nobody can tell whose words these are where a server took the message back under whose id they are quoted.
+        found.filter(|_| !self.model.lost_ids.iter().any(|id| contains(text, id.to_string().as_bytes())))
     }
 }
 
