@@ -2,8 +2,7 @@
 //!
 //! Every function returns at once; a promise settles when the core says so. Dropping it (`free()`) settles them all.
 
-use std::cell::RefCell;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
@@ -41,19 +40,14 @@ impl Machine for Client {
 #[wasm_bindgen]
 pub struct Engine {
     driver: Driver<Client>,
-    /// While the engine lives, so that a panic can be told.
-    _host: Rc<Host>,
 }
 
 #[wasm_bindgen]
 impl Engine {
     /// Resolves to an `Engine` once the database has been read; no network yet.
     pub fn open(options: String, host: Host) -> Promise {
-        tell_panics();
-        let host = Rc::new(host);
-        HOSTS.with_borrow_mut(|hosts| hosts.push(Rc::downgrade(&host)));
         future_to_promise(async move {
-            match open(options, host).await {
+            match open(options, Rc::new(host)).await {
                 Ok(engine) => Ok(engine.into()),
                 Err(error) => Err(convert::error(&error)),
             }
@@ -110,21 +104,5 @@ async fn open(options: String, host: Rc<Host>) -> Result<Engine, Error> {
             "this page has no Web Locks (plain http?): a second tab with this database is not noticed at once";
         driver.tell(Event::Problem { error: Error::new(ErrorCode::NotSupported, message) });
     }
-    Ok(Engine { driver, _host: host })
-}
-
-thread_local! {
-    static HOSTS: RefCell<Vec<Weak<Host>>> = const { RefCell::new(Vec::new()) };
-}
-
-/// A panic is our bug, and after it no client of this module can go on. The place is told and never the text, which may
-/// quote what is private.
-fn tell_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line())).unwrap_or_default();
-        let hosts = HOSTS.try_with(|hosts| hosts.try_borrow_mut().map(|mut hosts| hosts.drain(..).collect::<Vec<_>>()));
-        for host in hosts.into_iter().flatten().flatten().filter_map(|host| host.upgrade()) {
-            host.failed(&place);
-        }
-    }));
+    Ok(Engine { driver })
 }

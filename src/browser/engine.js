@@ -1,6 +1,7 @@
 // One end of the port, in a worker or on the page: messages become calls of the wasm engine, and what it says becomes messages.
 // The words of the port stand in index.js.
 import init, { Engine } from "./jindou.js";
+import { hasTrapped, notice, onTrap, wasm } from "./trap.js";
 
 // One module for all clients of this thread.
 let ready;
@@ -19,11 +20,15 @@ export function serve(port) {
         asked.set(questions, { resolve, reject });
         port.postMessage({ ask: questions, name, body });
       }),
-    failed: (place) => {
-      console.error(`jindou: a bug at ${place}; this client has ended`);
-      port.postMessage({ failed: place });
-    },
   };
+
+  const forget = onTrap((place) => {
+    console.error(`jindou: a bug at ${place}; this client has ended`);
+    port.postMessage({ failed: place });
+    // It cannot even be freed.
+    engine = undefined;
+    end();
+  });
 
   const settle = (ticket, promise, after) =>
     promise.then(
@@ -32,7 +37,8 @@ export function serve(port) {
     );
 
   async function open(options) {
-    ready ??= init();
+    if (hasTrapped()) throw { code: "unavailable", message: "the client failed by a bug, this page must be loaded anew", retryable: false };
+    ready ??= init({ module_or_path: wasm });
     try {
       await ready;
     } catch (cause) {
@@ -47,6 +53,7 @@ export function serve(port) {
   // In a worker nobody else is left then; on a page the other clients go on.
   function end() {
     gone = true;
+    forget();
     engine?.free();
     engine = undefined;
     port.onmessage = null;
@@ -65,7 +72,8 @@ export function serve(port) {
     try {
       settle(ticket, engine.call(ticket, name, args, content));
     } catch (error) {
-      // The engine is gone, or it panicked: either way it takes no calls any more.
+      notice(error);
+      // The engine is gone: it takes no calls any more.
       port.postMessage({ settled: ticket, error: { code: "closed", message: "the client is closed", retryable: false } });
     }
   }

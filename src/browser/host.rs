@@ -15,8 +15,4 @@ extern "C" {
     /// Calls the application's function of this name with JSON text; the promise gives JSON text.
     #[wasm_bindgen(method)]
     pub fn ask(this: &Host, name: &str, body: &str) -> Promise;
-
-    /// We panicked: nothing of this module may be called again.
-    #[wasm_bindgen(method)]
-    pub fn failed(this: &Host, place: &str);
 }

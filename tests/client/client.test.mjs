@@ -346,6 +346,32 @@ test("a worker that dies settles everything", { timeout: 60_000 }, async () => {
   assert.deepEqual(codes, ["closed", "closed", "closed"]);
 });
 
+test("a module that traps settles everything, and the page says that it must be loaded anew", { timeout: 60_000 }, async () => {
+  const alice = await person("alice");
+  await alice.context.addInitScript(() => {
+    const { instantiateStreaming } = WebAssembly;
+    WebAssembly.instantiateStreaming = async (...args) => {
+      const made = await instantiateStreaming.call(WebAssembly, ...args);
+      globalThis.memory = made.instance.exports.memory;
+      return made;
+    };
+  });
+  const page = await tab(alice, { worker: false, gateway: "ws://127.0.0.1:1/" });
+  assert.equal(await page.open(), "page");
+  const codes = await page.run(async () => {
+    const reach = globalThis.im.connect().catch((error) => error.code);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    // Nothing that was there makes sense any more, and a timer of the module's own is the first to find out.
+    new Uint8Array(globalThis.memory.buffer).fill(0xff);
+    const later = await Promise.all([reach, globalThis.im.outbox().catch((error) => error.code)]);
+    const anew = await globalThis.jindou.Client.open({ uid: "x", token: "", gateway: "ws://127.0.0.1:1/", worker: false }).catch((error) => error.code);
+    return [...later, globalThis.im.connection.state, anew];
+  });
+  assert.deepEqual(codes, ["closed", "closed", "closed", "unavailable"]);
+  assert.ok(page.problems.some((line) => /jindou: a bug at wasm-function\[\d+\]:0x/.test(line)), page.problems.join("\n"));
+  await alice.context.close();
+});
+
 test("a commit that fails is told as such, loses nothing that was there, and work goes on afterwards", { timeout: 90_000 }, async () => {
   const alice = await person("alice");
   // On the page, where a test can stand between the client and IndexedDB.
