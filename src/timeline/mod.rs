@@ -18,7 +18,7 @@ pub mod ranges;
 mod show;
 mod view;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::channel::{Channel, ClientMsgNo, Uid};
 use crate::error::Error;
@@ -179,7 +179,7 @@ pub struct Timeline {
     shown: bool,
     loading: Loading,
     asked_rows: Vec<MessageSeq>,
-    seen: BTreeMap<u64, MessageSeq>,
+    seen: HashMap<u64, MessageSeq>,
     /// Makes of a hash in `seen` what names the act among those of all channels.
     salt: u64,
     /// The last place at which the server had what we have, in the piece of work that is being done.
@@ -215,7 +215,7 @@ impl Timeline {
             shown: false,
             loading: Loading::No,
             asked_rows: Vec::new(),
-            seen: BTreeMap::new(),
+            seen: HashMap::new(),
             salt,
             agreed: None,
             dropped: Set::new(),
@@ -340,7 +340,10 @@ impl Timeline {
                     self.seen.insert(hash, placed_at);
                 }
                 // A copy that was taken back may still stand in its message's row: its place is another message's now.
-                let given: Set<MessageSeq> = self.seen.values().copied().collect();
+                let given: HashSet<MessageSeq> = match aliases[..] {
+                    [] => HashSet::new(),
+                    _ => self.seen.values().copied().collect(),
+                };
                 for (copy, placed_at) in aliases.into_iter().filter(|(copy, _)| !given.contains(&copy.message_seq)) {
                     self.aliases.insert(copy.message_seq, (copy.message_id, placed_at));
                 }
@@ -512,10 +515,13 @@ impl Timeline {
         turn.change(Change::ForgetFrom(self.row.channel.clone(), from));
         let top = self.row.ranges.last().map_or(0, |range| range.last.0);
         let newest = from.max(MessageSeq(top.saturating_sub(TAIL)));
-        for (hash, _) in self.seen.iter().filter(|(_, placed_at)| **placed_at >= newest) {
-            self.dropped.insert(*hash);
+        // In the order of their hashes, so that a run of the simulator replays.
+        let told: Set<u64> =
+            self.seen.iter().filter(|(_, placed_at)| **placed_at >= newest).map(|(hash, _)| *hash).collect();
+        for hash in &told {
             turn.change(Change::Command(self.act_id(*hash), turn.now.wall));
         }
+        self.dropped.extend(told);
         self.seen.retain(|_, placed_at| *placed_at < from);
         self.aliases.retain(|seq, (_, placed_at)| *seq < from && *placed_at < from);
         ranges::cut(&mut self.row.ranges, from);
