@@ -9,7 +9,7 @@ import { basename, join } from "node:path";
 import { files, fingerprint, whenChanged } from "./lib/fingerprint.mjs";
 import { Problem, command, isProgram, root, run, say, step, together } from "./lib/shell.mjs";
 import { crateVersion } from "./lib/versions.mjs";
-import { bindgen, compilers, npmPackages, packagePrograms, wasmTarget, wasmTargetAdded } from "./setup.mjs";
+import { bindgen, compilers, librarySources, npmPackages, packagePrograms, wasmTarget, wasmTargetAdded } from "./setup.mjs";
 
 export const pkg = join(root, "pkg");
 export const page = join(root, "www", "dist");
@@ -31,8 +31,24 @@ export async function buildPackage() {
 async function compileWasm(cargo) {
   // As a cdylib and nothing else: beside an rlib cargo leaves out link-time optimisation without a word, a tenth of the size.
   const args = ["rustc", "--package", "jindou", "--lib", "--crate-type", "cdylib", "--profile", "wasm", "--target", wasmTarget];
-  await compile(cargo, args, "Compiling the client to WebAssembly", "The client does not compile to WebAssembly: see the lines above.");
+  const [name, otherwise] = ["Compiling the client to WebAssembly", "The client does not compile to WebAssembly: see the lines above."];
+  if (await librarySources()) {
+    try {
+      return await compile(cargo, [...withLibrary, ...args], name, otherwise, { RUSTC_BOOTSTRAP: "1" });
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      say("· This compiler does not take Rust's library along: trying without it.");
+    }
+  }
+  await compile(cargo, args, name, otherwise);
+  say("· Rust's library was not compiled along, so the package is an eighth larger than the published one.");
 }
+
+// Rust's library compiled as the client is, for size, and without the texts and places of panics: an eighth of the package. Cargo calls
+// all of this unstable; RUSTC_BOOTSTRAP lets a stable compiler do it. What is built without it behaves alike.
+const withLibrary = [
+  "-Zbuild-std=std", "-Zbuild-std-features=optimize_for_size", "-Zpanic-immediate-abort", "--config", 'profile.wasm.panic="immediate-abort"',
+];
 
 async function assemble(compiled, script, wasmBindgen) {
   // Built aside, so that a failure leaves the last good package as it is.
@@ -70,11 +86,11 @@ export async function buildServers(profile) {
 }
 
 // cargo alone knows whether it has something to do, so its line of progress is shown only once it begins to compile.
-async function compile(cargo, args, name, otherwise) {
+async function compile(cargo, args, name, otherwise, env) {
   const since = performance.now();
   const slow = setTimeout(() => say(`· ${name} …`), 1500);
   try {
-    await run(cargo, args, { otherwise });
+    await run(cargo, args, { otherwise, env });
   } finally {
     clearTimeout(slow);
   }

@@ -124,6 +124,14 @@ export async function wasmTargetAdded() {
     run("rustup", ["target", "add", wasmTarget], { otherwise: `"rustup target add ${wasmTarget}" failed: see the lines above.` }));
 }
 
+/** Whether Rust's own library can be compiled along with the client, which needs its sources. What has them not builds a larger package. */
+export async function librarySources() {
+  const sysroot = ask("rustc", ["--print", "sysroot"]);
+  const there = () => Boolean(sysroot) && existsSync(join(sysroot, "lib", "rustlib", "src", "rust", "library", "Cargo.lock"));
+  if (!there() && find("rustup")) await step("Adding the sources of Rust's library", "", () => run("rustup", ["component", "add", "rust-src"]));
+  return there();
+}
+
 /** The wasm-bindgen whose version is the lock file's: another one refuses the wasm file. */
 export async function bindgen(cargo) {
   const version = crateVersion("wasm-bindgen");
