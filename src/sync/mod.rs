@@ -31,6 +31,8 @@ const AGAIN: [Millis; 2] = [Millis::seconds(2), Millis::seconds(15)];
 const PRESENCE: Millis = Millis::seconds(45);
 /// A first "no" may be a leader that has just moved.
 const PRESENCE_AGAIN: Millis = Millis::seconds(5);
+/// A channel of a cluster whose messages are stored and pushed to nobody stays so for minutes, and somebody may be talking in it.
+const NEWS_AGAIN: Millis = Millis::seconds(15);
 const POLICY: Millis = Millis::seconds(30 * 60);
 const FIRST_PAUSE: Millis = Millis::seconds(1);
 const LONGEST_PAUSE: Millis = Millis::seconds(30);
@@ -258,6 +260,9 @@ impl Sync {
     /// These never came, and are read now. True if the connection must be given up: it is deaf.
     pub fn missed(&mut self, now: Mono, finds: Vec<Find>) -> bool {
         self.conversations.want(now);
+        if self.visible {
+            self.news.want(now + NEWS_AGAIN);
+        }
         self.hearing.missed(now, finds)
     }
 

@@ -215,6 +215,21 @@ fn what_is_stored_and_never_pushed_is_there_within_two_minutes() {
 }
 
 #[test]
+fn while_somebody_talks_unpushed_it_asks_more_often_and_no_longer_than_that() {
+    let (mut world, mut server) = listening();
+    for id in 2..=90 {
+        server.store(&world, "alice", id);
+        server.pass(&mut world, 9);
+    }
+    let (news, minutes) = (server.asked("news"), 15);
+    assert!((2 * minutes..=4 * minutes).contains(&news), "{news}");
+    server.pass(&mut world, 60);
+    let before = server.asked("news");
+    server.pass(&mut world, 600);
+    assert!((8..=11).contains(&(server.asked("news") - before)), "{:?}", server.asked);
+}
+
+#[test]
 fn a_connection_that_brings_nothing_although_there_is_something_is_exchanged() {
     let (mut world, mut server) = listening();
     server.pass(&mut world, 300);
