@@ -3,6 +3,7 @@
 use crate::channel::Channel;
 use crate::config;
 use crate::error::{Error, ErrorCode};
+use crate::quotes;
 use crate::rows::{ChannelRow, OutboxRow, OutboxState, Query};
 use crate::time::Now;
 use crate::timeline::{Work, conversation_view};
@@ -31,7 +32,9 @@ impl Client {
         match command {
             Command::Close { wipe } => return self.close(vec![ticket], wipe, &closed()),
             Command::Abort(aborted) => return self.abort(ticket, aborted),
-            command if !self.is_hydrated() => return self.waiting.push_back((ticket, command)),
+            command if !self.is_hydrated() || !self.waiting.is_empty() => {
+                return self.waiting.push_back((ticket, command));
+            }
             _ => {}
         }
         match command {
@@ -48,6 +51,12 @@ impl Client {
             Command::Send { channel, client_msg_no, content, options } => {
                 if let Err(error) = self.check_send(&channel, client_msg_no.as_str(), &content, &options) {
                     return self.settle(ticket, Err(error));
+                }
+                if !quotes::quoted(&content).is_empty() && !self.timeline(&channel).read_marks() {
+                    // What it quotes may be recalled. All that is asked for later waits behind it.
+                    self.stirred.insert(channel.clone());
+                    let command = Command::Send { channel, client_msg_no, content, options };
+                    return self.waiting.push_back((ticket, command));
                 }
                 let quotes_less = self.timelines.get(&channel).and_then(|timeline| timeline.without_quote(&content));
                 let content = quotes_less.unwrap_or(content);

@@ -86,6 +86,7 @@ pub struct Client {
     seen: Set<MessageId>,
     hydration: Hydration,
     hydrate_failures: u32,
+    /// Until the database is read, or the marks of what is quoted.
     waiting: VecDeque<(Ticket, Command)>,
     connecting: Vec<Ticket>,
     batches: Batches,
@@ -482,14 +483,16 @@ impl Client {
                 let timeline = self.timeline(&channel);
                 let was_ready = timeline.is_ready();
                 timeline.handle_loaded(answer);
-                if let Some(timeline) =
-                    self.timelines.get(&channel).filter(|timeline| timeline.is_ready() && !was_ready)
-                {
+                let is_news = timeline.is_ready() && !was_ready;
+                if let Some(timeline) = self.timelines.get(&channel).filter(|_| is_news) {
                     // Accepted before anybody could tell what was recalled.
                     self.outbox.purge_quotes(&mut turn, &channel, |content| timeline.without_quote(content));
                 }
                 self.absorb(turn);
                 self.stirred.insert(channel);
+                if is_news {
+                    self.go_on(now);
+                }
             }
             (LoadFor::Audit(ticket), Answer::Audit(lines)) => {
                 self.outputs.push_back(Output::Settle(ticket, Ok(Reply::Audit { lines })));
@@ -546,6 +549,11 @@ impl Client {
             device_id: self.meta.device_id.clone(),
         });
         self.session.hold(false);
+        self.go_on(now);
+    }
+
+    /// What waited for the database, or for the marks of a channel.
+    fn go_on(&mut self, now: Now) {
         for (ticket, command) in core::mem::take(&mut self.waiting) {
             self.command(now, ticket, command);
         }

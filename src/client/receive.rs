@@ -136,15 +136,7 @@ impl Client {
         let (channel, is_command) = self.channel_of(recv.channel_type.0, channel_id, recv.flags.sync_once);
         let ack = ack_of(&recv);
         if is_command {
-            return self.command_came(
-                now,
-                channel,
-                from,
-                recv.message_id,
-                plaintext,
-                Some((connection, ack)),
-                "command",
-            );
+            return self.command_came(now, channel, from, recv.message_id, plaintext, Some((connection, ack)), false);
         }
         let row = MessageRow {
             channel,
@@ -268,7 +260,7 @@ impl Client {
         id: MessageId,
         content: Vec<u8>,
         ack: Option<(ConnectionId, Recvack)>,
-        by: &'static str,
+        synced: bool,
     ) {
         let mut turn = self.turn(now);
         if let Some((connection, ack)) = ack {
@@ -286,13 +278,13 @@ impl Client {
         }
         self.absorb(turn);
         if let Some(hint) = hint {
-            self.hint_came(channel, from, hint, by, now);
+            self.hint_came(channel, from, hint, synced, now);
         }
     }
 
-    fn hint_came(&mut self, came_by: Channel, from: Uid, hint: recall::Hint, by: &'static str, now: Now) {
+    fn hint_came(&mut self, came_by: Channel, from: Uid, hint: recall::Hint, synced: bool, now: Now) {
         let peer = || hint.people.iter().find(|uid| **uid != self.config.uid).map(|uid| Channel::person(uid.as_str()));
-        let service = came_by.kind == SERVICE || came_by.id == SYSTEM || by == "sync";
+        let service = came_by.kind == SERVICE || came_by.id == SYSTEM || synced;
         let named = match &hint.channel {
             Some((Channel::PERSON, _)) => peer(),
             Some((kind, id)) => Some(Channel::new(*kind, id.as_str())),
@@ -322,7 +314,7 @@ impl Client {
             hint: true,
         };
         debug_assert!(matches!(mark.state, MarkState::Recalled | MarkState::Restored | MarkState::Deleted));
-        self.push_work(&channel, Work::Hint { mark, by });
+        self.push_work(&channel, Work::Hint(mark));
     }
 
     /// Commands that were stored while we were away.
@@ -333,15 +325,7 @@ impl Client {
             let id = command.channel_id.as_deref().unwrap_or_default();
             let (channel, _) = self.channel_of(command.channel_type.unwrap_or(SERVICE), id, true);
             let from = person(command.from_uid.as_str());
-            self.command_came(
-                now,
-                channel,
-                from,
-                command.message_id,
-                command.payload.unwrap_or_default(),
-                None,
-                "sync",
-            );
+            self.command_came(now, channel, from, command.message_id, command.payload.unwrap_or_default(), None, true);
         }
         if last > MessageSeq(0) {
             let mut turn = self.turn(now);

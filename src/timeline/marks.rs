@@ -134,14 +134,7 @@ impl Timeline {
         }
     }
 
-    pub(super) fn hint(
-        &mut self,
-        mark: Mark,
-        by: &'static str,
-        have: &mut Have,
-        context: &Context<'_>,
-        turn: &mut Turn,
-    ) {
+    pub(super) fn hint(&mut self, mark: Mark, have: &mut Have, context: &Context<'_>, turn: &mut Turn) {
         // The feed has been read beyond this already.
         if mark.version > 0 && mark.version <= self.row.marks_version {
             return;
@@ -155,7 +148,7 @@ impl Timeline {
         self.hints.push((self.hint_count, mark.clone()));
         self.marks.insert(mark.clone());
         turn.change(Change::Mark(self.row.channel.clone(), mark.clone()));
-        self.audit(turn, &mark, "hidden", by);
+        self.audit(turn, &mark, "hidden", "command");
         for place in self.places_of(&mark) {
             if let Some(Some(row)) = have.rows.get(&place)
                 && is_of(&mark, row)
@@ -179,13 +172,12 @@ impl Timeline {
         turn: &mut Turn,
     ) {
         let row = self.place_of_target(&target).and_then(|place| have.rows.get(&place)).and_then(Option::as_ref);
-        if let Some(row) = row
-            && let Err(error) = self.judge(act, row, context)
-        {
-            if act == Act::Recall {
-                let mark = Mark { operator: context.own.clone(), ..mark_of(row) };
-                self.audit(turn, &mark, "denied", "application");
-            }
+        let judged = row.map_or(Ok(()), |row| self.judge(act, row, context));
+        if let Some(row) = row.filter(|_| act == Act::Recall) {
+            let mark = Mark { operator: context.own.clone(), ..mark_of(row) };
+            self.audit(turn, &mark, if judged.is_ok() { "requested" } else { "denied" }, "application");
+        }
+        if let Err(error) = judged {
             return turn.settle(ticket, Err(error));
         }
         let target = match row {

@@ -115,10 +115,7 @@ pub enum Work {
         ticket: Option<Ticket>,
         by: &'static str,
     },
-    Hint {
-        mark: Mark,
-        by: &'static str,
-    },
+    Hint(Mark),
     Read {
         seq: MessageSeq,
         ticket: Ticket,
@@ -175,7 +172,7 @@ pub enum Step {
 pub struct Timeline {
     row: ChannelRow,
     ready: bool,
-    /// The application looked at it.
+    /// The application looked at it, or quotes what it says.
     shown: bool,
     loading: Loading,
     asked_rows: Vec<MessageSeq>,
@@ -238,6 +235,12 @@ impl Timeline {
 
     /// Its marks are read.
     pub fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    /// Its marks are read, or will be now.
+    pub fn read_marks(&mut self) -> bool {
+        self.shown = true;
         self.ready
     }
 
@@ -375,7 +378,7 @@ impl Timeline {
                 let judged = self.hints.iter().filter(|(n, _)| hints_until.is_some_and(|until| *n <= until));
                 of_marks.chain(judged.flat_map(|(_, mark)| self.places_of(mark))).collect()
             }
-            Work::Hint { mark, .. } => self.places_of(mark),
+            Work::Hint(mark) => self.places_of(mark),
             Work::Act { target, .. } => self.place_of_target(target).into_iter().collect(),
             Work::TakenBack { seq, .. } => vec![self.placed_at(*seq)],
             Work::Show { before, limit, .. } => return self.missing_page(*before, *limit),
@@ -454,7 +457,7 @@ impl Timeline {
                     self.settle_with_row(ticket, &mark, &have, context, turn);
                 }
             }
-            Work::Hint { mark, by } => self.hint(mark, by, &mut have, context, turn),
+            Work::Hint(mark) => self.hint(mark, &mut have, context, turn),
             Work::Read { seq, ticket } => {
                 self.read(seq, turn);
                 turn.settle(ticket, Ok(crate::turn::Reply::Done));

@@ -51,6 +51,20 @@ fn what_is_owed_does_not_quote_what_was_recalled() {
 }
 
 #[test]
+fn what_is_said_after_a_reload_quotes_nothing_recalled_and_nothing_overtakes_it() {
+    let mut world = told();
+    recall(&mut world);
+    world.reload();
+    world.connect();
+    world.events.clear();
+    world.send(group(), "n1", QUOTE);
+    world.send(group(), "n2", "{}");
+    assert_eq!(world.shown(), ["n1", "n2"]);
+    assert!(messages(&world).all(|message| !holds_secret(message.content.as_deref())));
+    assert!(world.disk.outbox().all(|row| !holds_secret(Some(&row.content))));
+}
+
+#[test]
 fn what_is_only_passed_on_does_not_quote_what_was_recalled_also_before_the_marks_are_read() {
     let mut world = told();
     recall(&mut world);

@@ -13,7 +13,7 @@ use crate::model::Fact;
 use crate::world::{GROUP, Happening, PEOPLE, World, tell};
 
 /// A content that is longer is quoted without what it quotes itself.
-const MOST_QUOTED: usize = 1_000;
+const MOST_QUOTED: usize = 300;
 
 /// What a ticket waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,7 +176,7 @@ impl World {
     fn quote(&mut self, device: usize, channel: &Channel, content: &mut Value) -> bool {
         let quotable = |message: &MessageView| message.content.is_some() && message.message_id.is_some();
         let candidates = self.devices[device].app.visible(channel, quotable);
-        let forwards = self.dice.chance(200);
+        let forwards = self.dice.chance(100);
         let mut copies = Vec::new();
         for _ in 0..if forwards { 3 } else { 1 } {
             let Some(message) = self.dice.pick(&candidates) else { return false };

@@ -30,12 +30,36 @@ pub enum Defect {
     BackAfterKick,
     /// A problem is told with the token of the login.
     TokenInProblem,
+    /// After a reload a message is sent in other words under its number, which generation 3 takes for another message.
+    OtherWordsOnRetry,
+    /// Once a connection is gone, it stays away.
+    NeverBack,
+    /// The application is asked for a token once, and what it gave then is used until the next reload.
+    TokenKept,
+    /// A person who wants nothing to stay is not obeyed.
+    WipeForgotten,
+    /// What was read is counted again after a reload.
+    UnreadKept,
+    /// What a recall did is not written down.
+    AuditForgotten,
 }
 
 impl Defect {
-    /// Spoils what the core is about to be told.
-    pub fn spoil(self, input: &mut Input, disk: &MemoryStore) {
+    /// Spoils what the core is about to be told. `token`: the first that it was given since the reload.
+    pub fn spoil(self, input: &mut Input, disk: &MemoryStore, token: &mut Option<String>) {
         match (self, input) {
+            (Defect::TokenKept, Input::Fetched(_, Ok(Response::Token(given)))) => {
+                given.clone_from(token.get_or_insert_with(|| given.clone()));
+            }
+            (Defect::OtherWordsOnRetry, Input::Loaded(_, Ok(Answer::Hydrated { outbox, .. }))) => {
+                outbox.iter_mut().for_each(|row| row.content.push(b' '));
+            }
+            (Defect::UnreadKept, Input::Fetched(_, Ok(Response::Conversations(conversations)))) => {
+                for told in conversations {
+                    let row = disk.channels().find(|row| row.channel == told.channel);
+                    told.unread = told.unread.max(row.map_or(0, |row| row.unread));
+                }
+            }
             (Defect::DedupInMemoryOnly, Input::Loaded(_, Ok(Answer::Channel { seen, aliases, .. }))) => {
                 seen.clear();
                 aliases.clear();
@@ -82,9 +106,18 @@ impl Defect {
                     }
                 }
             }
+            (Defect::WipeForgotten, Output::Finished { wipe }) => *wipe = false,
+            (Defect::AuditForgotten, Output::Store(_, batch)) => {
+                batch.changes.retain(|change| !matches!(change, Change::Audit(_)));
+            }
             (Defect::TokenInProblem, Output::Event(Event::Problem { error })) => error.message.push_str("token-alice"),
             _ => {}
         }
+    }
+
+    /// What the core would not do. `has_called`: the gateway, since the reload.
+    pub fn omits(self, output: &Output, has_called: bool) -> bool {
+        self == Defect::NeverBack && has_called && matches!(output, Output::Connect(..))
     }
 
     /// What the core does of itself after this.

@@ -43,6 +43,10 @@ pub struct Device {
     pub may_be_refused: bool,
     /// Its database is not read yet, or failed: what comes meanwhile waits.
     pub reading: bool,
+    /// The first that the application gave since the reload.
+    pub token: Option<String>,
+    /// It has called the gateway since the reload.
+    pub has_called: bool,
     /// It did something since its memory was looked into.
     pub stirred: bool,
 }

@@ -15,6 +15,7 @@ mod network;
 mod plan;
 mod privacy;
 mod probe;
+mod rest;
 mod rogue;
 mod server;
 mod story;
@@ -109,6 +110,10 @@ impl World {
         let until = self.now + 40_000;
         self.run(until);
         self.read_and_check(false);
+        for device in 0..self.devices.len() {
+            self.check(|world| world.check_figures(device));
+            self.check(|world| world.check_audit(device));
+        }
         for device in 0..self.devices.len() {
             self.check(|world| world.close(device, false));
         }

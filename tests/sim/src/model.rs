@@ -53,6 +53,8 @@ pub struct Model {
     pub believed: BTreeSet<ClientMsgNo>,
     /// Channels where that was so.
     pub shortened: BTreeSet<Shared>,
+    /// By device: the newest line of its audit.
+    pub last_lines: BTreeMap<usize, u64>,
     /// How often a token was looked for in memory.
     pub memory_looks: u64,
 }
@@ -138,6 +140,7 @@ impl World {
                         return self.fail(format!("2: {name} takes {} for sent, and one node alone has it", number.0));
                     }
                 }
+                Change::Audit(line) => self.check_line(device, line),
                 Change::Message(row) => {
                     touched.insert(row.channel.clone());
                 }
@@ -431,6 +434,7 @@ impl World {
         }
         self.devices[device].disk = Disk::default();
         self.model.told.remove(&device);
+        self.model.last_lines.remove(&device);
         self.model.withdrawn.forget(device);
     }
 

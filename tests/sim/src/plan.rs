@@ -147,6 +147,11 @@ impl Plan {
         Plan { restarts: 0, kicks: 0, bad_tokens: false, stranded: false, ..of }
     }
 
+    /// The same, but with another server.
+    pub fn at(self, generation: Generation) -> Plan {
+        Plan { generation, ..self }
+    }
+
     /// The same, but with a core that breaks a rule.
     pub fn with(self, defect: Defect) -> Plan {
         Plan { defect: Some(defect), ..self }

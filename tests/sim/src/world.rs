@@ -150,6 +150,8 @@ impl World {
                     may_be_kicked: false,
                     kicked: false,
                     may_be_refused: false,
+                    token: None,
+                    has_called: false,
                     stirred: false,
                 };
                 self.devices.push(device);
@@ -282,6 +284,8 @@ impl World {
         it.life += 1;
         it.reading = true;
         it.kicked = false;
+        it.token = None;
+        it.has_called = false;
         it.born = now;
         let config = Config { device_flag: it.flag, trace: self.plan.traced, ..Config::new(it.person) };
         let epoch = it.disk.store.claim();
@@ -324,7 +328,7 @@ impl World {
             return;
         }
         if let Some(defect) = self.plan.defect {
-            defect.spoil(&mut input, &it.disk.store);
+            defect.spoil(&mut input, &it.disk.store, &mut it.token);
         }
         let now = it.now(self.now);
         if it.client.is_some() {
@@ -364,6 +368,9 @@ impl World {
             let mut output = self.probe.own_output(output);
             if let Some(defect) = self.plan.defect {
                 let it = &self.devices[device];
+                if defect.omits(&output, it.has_called) {
+                    continue;
+                }
                 defect.spoil_output(&mut output, &it.disk.store);
                 self.at_once.extend(defect.follows(&output).map(|input| (device, it.life, input)));
             }
@@ -412,7 +419,10 @@ impl World {
                 let text = format!("10: {} connects though its login was ended", self.devices[device].name);
                 self.fail(text);
             }
-            Output::Connect(id, address) => self.connect(device, id, &address),
+            Output::Connect(id, address) => {
+                self.devices[device].has_called = true;
+                self.connect(device, id, &address);
+            }
             Output::Transmit(id, bytes) => self.transmit(device, id, bytes),
             Output::Close(id) => {
                 if let Some(conn) = self.devices[device].connections.get(&id).copied() {
@@ -508,7 +518,7 @@ impl World {
         self.schedule(at, Happening::Response(device, life, id, Box::new(outcome)));
     }
 
-    fn answer(&mut self, device: usize, request: &Request) -> Result<Response, FetchFailure> {
+    pub fn answer(&mut self, device: usize, request: &Request) -> Result<Response, FetchFailure> {
         let (person, flag) = (self.devices[device].person, self.devices[device].flag);
         let Some(http) = request.http() else {
             if self.server.bad_token && self.dice.chance(300) {

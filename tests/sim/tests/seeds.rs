@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jindou_gateway::Generation;
 use jindou_sim::{Defect, Failure, Outcome, Plan, run};
 
 const SEEDS: u64 = 300;
@@ -91,8 +92,12 @@ const PATIENCE: u64 = 60;
 
 /// A defect that the oracle does not see is a hole in the oracle.
 fn is_found(defect: Defect, by: &str) {
+    is_found_in(defect, by, Plan::of);
+}
+
+fn is_found_in(defect: Defect, by: &str, plan: fn(u64) -> Plan) {
     for seed in 0..PATIENCE {
-        let played = std::panic::catch_unwind(|| run(Plan::of(seed).with(defect), false));
+        let played = std::panic::catch_unwind(|| run(plan(seed).with(defect), false));
         let Ok(Err(failure)) = played else { continue };
         if failure.what.contains(by) {
             return println!("{defect:?}: seed {seed}, {}", failure.what);
@@ -149,6 +154,40 @@ fn coming_back_after_a_kick_is_found() {
 #[test]
 fn a_token_in_a_problem_is_found() {
     is_found(Defect::TokenInProblem, "8: ");
+}
+
+#[test]
+fn a_figure_that_counts_again_what_was_read_is_found() {
+    is_found(Defect::UnreadKept, "has unread and read");
+}
+
+#[test]
+fn an_audit_that_says_nothing_is_found() {
+    is_found(Defect::AuditForgotten, "audit: ");
+}
+
+#[test]
+fn a_wipe_that_is_forgotten_is_found() {
+    is_found(Defect::WipeForgotten, "wipes its database");
+}
+
+#[test]
+fn staying_away_from_a_gateway_that_restarted_is_found() {
+    is_found_in(Defect::NeverBack, "10: ", |seed| Plan { restarts: 1, ..Plan::calm(seed) });
+}
+
+#[test]
+fn clinging_to_an_old_token_is_found() {
+    is_found_in(Defect::TokenKept, "is not connected", |seed| Plan { bad_tokens: true, ..Plan::calm(seed) });
+}
+
+#[test]
+fn what_is_broken_is_found_at_generation_3_too() {
+    let plan = |seed| Plan::of(seed).at(Generation::V3);
+    is_found_in(Defect::OtherWordsOnRetry, "still owes", plan);
+    is_found_in(Defect::AckBeforeCommit, "5: ", plan);
+    is_found_in(Defect::EarlyRecallDropped, "4: ", plan);
+    is_found_in(Defect::QuotesKept, "in the row of", plan);
 }
 
 #[test]

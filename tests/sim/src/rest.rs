@@ -1,0 +1,92 @@
+//! What stands beside the timelines, at rest: unread figures are those of a client that has just come and seen nothing else, and
+//! the audit tells of every mark.
+
+use jindou::request::{Conversations, Request, Response};
+use jindou::rows::AuditRow;
+use jindou_business::rules::{self, recall::MarkState};
+use jindou_gateway::Generation;
+
+use crate::world::World;
+
+/// As many as the client asks for.
+const RECENTS: usize = 20;
+
+impl World {
+    /// After a reload nothing is counted beyond what the business server says, and nothing that was read is unread again.
+    /// (2.1 reckons the figure from the oldest message that it returns, so there it depends on how much a client has.)
+    pub fn check_figures(&mut self, device: usize) {
+        if self.plan.generation == Generation::V21 {
+            return;
+        }
+        let request = Request::Conversations(Conversations { cursors: Vec::new(), recents: RECENTS, since: None });
+        let Ok(Response::Conversations(conversations)) = self.answer(device, &request) else {
+            return self.fail("the business server tells no conversations".to_owned());
+        };
+        for told in conversations {
+            let it = &self.devices[device];
+            let Some(row) = it.disk.store.channels().find(|row| row.channel == told.channel) else { continue };
+            let (ours, truth) = ((row.unread, row.read_to), (told.unread, told.read_to));
+            let shown = it.app.unread.get(&told.channel).copied().unwrap_or(row.unread);
+            let what = if told.last_message_seq.0 > 0 && ours != truth {
+                format!("has unread and read {ours:?}, and a client that has just come {truth:?}")
+            } else if shown != row.unread {
+                format!("shows {shown} unread and keeps {}", row.unread)
+            } else {
+                continue;
+            };
+            let text = format!("6: {} in {} {what}", it.name, told.channel.id);
+            return self.fail(text);
+        }
+    }
+
+    /// Every mark left a line; what nobody forged is not called forged, and only one's own calls are denied.
+    pub fn check_audit(&mut self, device: usize) {
+        let it = &self.devices[device];
+        let lines: Vec<&AuditRow> = it.disk.store.audit().collect();
+        let mut found = None;
+        for channel in self.channels_of(device) {
+            let Some(ours) = self.ours(device, &channel) else { continue };
+            for mark in self.business.ledger.feed(&ours, rules::Version::default(), usize::MAX - 1).marks {
+                let what = match mark.state {
+                    MarkState::Recalled => "recalled",
+                    MarkState::Restored => "restored",
+                    MarkState::Deleted => "deleted",
+                };
+                let tells = |line: &&&AuditRow| {
+                    line.channel == channel
+                        && line.client_msg_no.0 == mark.client_msg_no.as_str()
+                        && line.operator.0 == mark.operator.as_str()
+                        && line.what == what
+                };
+                if lines.iter().find(tells).is_none() {
+                    found = Some(format!("{} was {what}, and no line tells so", mark.client_msg_no.as_str()));
+                }
+            }
+        }
+        for line in lines {
+            let is_odd = match (line.what.as_str(), line.by.as_str()) {
+                ("forged", "command") => !self.plan.forged,
+                ("requested" | "denied", "application") => line.operator.0 != it.person,
+                ("recalled" | "restored" | "deleted", "feed" | "history" | "application") => false,
+                ("hidden", "command") => false,
+                _ => true,
+            };
+            if is_odd {
+                found = Some(format!("{} was {} by {}", line.client_msg_no.0, line.what, line.by));
+            }
+        }
+        if let Some(found) = found {
+            let text = format!("audit: {} says that {found}", self.devices[device].name);
+            self.fail(text);
+        }
+    }
+
+    /// A line is written once and behind all others.
+    pub fn check_line(&mut self, device: usize, line: &AuditRow) {
+        let last = self.model.last_lines.entry(device).or_insert(0);
+        if line.ordinal <= core::mem::replace(last, line.ordinal) {
+            let text = format!("audit: {} writes line {} over another", self.devices[device].name, line.ordinal);
+            self.fail(text);
+        }
+    }
+}
