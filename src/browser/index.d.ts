@@ -210,7 +210,7 @@ export interface Events {
   message: { type: "message"; message: Message; live: boolean };
   /** The same `key`, changed: sent, parked, recalled, restored. */
   "message-changed": { type: "message-changed"; message: Message };
-  /** Gone: dropped from the outbox, or its place was given to others by a cluster. */
+  /** Gone: dropped from the outbox, or recalled before it had a place. (What a cluster takes back is told by `history`.) */
   "message-removed": { type: "message-removed"; channel: Channel; key: string };
   /** Its last message, unread figure or read position changed. */
   conversation: { type: "conversation"; conversation: Conversation };
