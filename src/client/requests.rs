@@ -173,6 +173,10 @@ impl Client {
                     Some((body, span)) => (Request::History(body), Task::History { channel: channel.clone(), span }),
                     None => {
                         self.sync.handle_ended(now.mono, &job, Ended::Answered);
+                        if self.timeline(channel).has_promised() {
+                            // What was missing was pushed meanwhile.
+                            self.push_work(channel, Work::Whole);
+                        }
                         continue;
                     }
                 },

@@ -139,6 +139,8 @@ pub enum Work {
     Passing(Box<MessageView>),
     /// The newest message may be another one now: the conversation is shown with what is stored.
     Digest,
+    /// Nothing is missing any more; whoever was shown less is told.
+    Whole,
 }
 
 /// What the store was asked and answered for the piece at the front.
@@ -174,6 +176,8 @@ pub struct Timeline {
     ready: bool,
     /// The application looked at it, or quotes what it says.
     shown: bool,
+    /// It was shown with something missing, and word of the history must follow.
+    promised: bool,
     loading: Loading,
     asked_rows: Vec<MessageSeq>,
     seen: HashMap<u64, MessageSeq>,
@@ -210,6 +214,7 @@ impl Timeline {
             row,
             ready: false,
             shown: false,
+            promised: false,
             loading: Loading::No,
             asked_rows: Vec::new(),
             seen: HashMap::new(),
@@ -242,6 +247,11 @@ impl Timeline {
     pub fn read_marks(&mut self) -> bool {
         self.shown = true;
         self.ready
+    }
+
+    /// Somebody waits for word of its history.
+    pub fn has_promised(&self) -> bool {
+        self.promised
     }
 
     /// Hints that came so far; a feed request remembers it.
@@ -383,7 +393,7 @@ impl Timeline {
             Work::TakenBack { seq, .. } => vec![self.placed_at(*seq)],
             Work::Show { before, limit, .. } => return self.missing_page(*before, *limit),
             Work::Digest => return self.missing_page(None, 1),
-            Work::Read { .. } | Work::Passing(_) => Vec::new(),
+            Work::Read { .. } | Work::Passing(_) | Work::Whole => Vec::new(),
         };
         let seqs: Set<MessageSeq> = seqs.into_iter().filter(|seq| !self.have.rows.contains_key(seq)).collect();
         if !seqs.is_empty() {
@@ -476,6 +486,8 @@ impl Timeline {
                 let newest = have.page.as_ref().and_then(|rows| rows.first());
                 self.row.last = newest.map(view::digest);
             }
+            Work::Whole if self.promised => self.tell_history(context, turn),
+            Work::Whole => {}
             Work::TakenBack { seq, id } => {
                 let placed = self.placed_at(seq);
                 if let Some(Some(row)) = have.rows.get(&placed)
@@ -550,7 +562,8 @@ impl Timeline {
         MessageId(!(((hash ^ self.salt) >> 1) as i64))
     }
 
-    fn tell_history(&self, context: &Context<'_>, turn: &mut Turn) {
+    fn tell_history(&mut self, context: &Context<'_>, turn: &mut Turn) {
+        self.promised = false;
         let (reached_start, complete) = (self.reached_start(), self.is_complete(context));
         turn.event(Event::History { channel: self.row.channel.clone(), reached_start, complete });
     }

@@ -28,13 +28,15 @@ impl Timeline {
             // There is nobody to ask for more.
             short
         };
-        let top = before.map_or(self.row.last_seq, |before| MessageSeq(before.0.saturating_sub(1)));
+        let last = self.row.last_seq;
+        let top = before.map_or(last, |before| last.min(MessageSeq(before.0.saturating_sub(1))));
         let bottom = if short { lowest.unwrap_or(top) } else { first.unwrap_or(top) };
         let whole =
             self.row.ranges.iter().any(|range| range.first <= bottom && top <= range.last) || top == MessageSeq(0);
         let newest_known = before.is_some() || context.caught_up;
         let complete = !context.history || (whole && newest_known && (reached_start || !short));
         if !complete {
+            self.promised = true;
             if short && !fetch::at_start(&self.row) {
                 self.fetch.older();
             }

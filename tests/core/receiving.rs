@@ -1,7 +1,7 @@
 //! What comes in: once, stored before it is acked, in the order of messageSeq; holes, commands, recalls, and what cannot be read.
 
 use jindou::channel::Channel;
-use jindou::client::{Event, MessageView};
+use jindou::client::{Command, Event, MessageView, Reply};
 use jindou::error::ErrorCode;
 use jindou::id::{MessageId, MessageSeq};
 use jindou::request::{ChannelMarks, FedMark, HistoryPage, Message, Pull, Request, Response};
@@ -521,4 +521,29 @@ fn a_business_server_that_answers_nonsense_is_told_of_once_and_asked_again() {
         .iter()
         .filter(|event| matches!(event, Event::Problem { error } if error.code == ErrorCode::BadResponse));
     assert_eq!(told.count(), 1);
+}
+
+#[test]
+fn a_page_that_was_not_whole_is_followed_by_word_of_the_history_also_when_pushes_close_the_hole() {
+    let mut world = online();
+    let say = |world: &mut World, seq: u64| {
+        let recv = world.recv("alice", &format!("a{seq}"), 10 + seq as i64, seq, "{}");
+        world.say(Packet::Recv(recv));
+    };
+    say(&mut world, 1);
+    world.page(group());
+    catch_up(&mut world);
+    world.hold_stores = true;
+    // The page is read behind what is gathered, and the missing one comes behind the page.
+    say(&mut world, 3);
+    say(&mut world, 4);
+    let reading = world.call(Command::Messages { channel: group(), before: None, limit: 50 });
+    say(&mut world, 2);
+    world.events.clear();
+    while !world.held.is_empty() {
+        world.let_stores_go();
+    }
+    let Some(Ok(Reply::Messages { complete: false, .. })) = world.outcome(reading) else { panic!("whole") };
+    assert!(!world.requests.iter().any(|(_, request)| matches!(request, Request::History(_))));
+    assert!(world.events.iter().any(|event| matches!(event, Event::History { complete: true, .. })));
 }
