@@ -548,6 +548,8 @@ impl Timeline {
         self.row.unread = self.row.unread.saturating_sub((counted - self.counted.len()) as u64);
         let last = self.row.ranges.last().map_or(MessageSeq(0), |range| range.last);
         self.row.last_seq = last;
+        // Nobody has read what takes these places. Where somebody has, the server's figure says so.
+        self.row.read_to = self.row.read_to.min(below);
         if self.row.last.as_ref().is_some_and(|digest| digest.message_seq >= from) {
             self.row.last = None;
             self.work.push_front(Work::Digest);

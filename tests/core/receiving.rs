@@ -157,6 +157,24 @@ fn another_message_at_a_known_seq_drops_the_tail() {
 }
 
 #[test]
+fn what_takes_the_place_of_a_dropped_tail_was_read_by_nobody() {
+    let mut world = World::new();
+    world.connect();
+    for (number, id, seq) in [("a", 11, 1), ("b", 12, 2), ("c", 13, 3)] {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    world.call(Command::MarkRead { channel: group(), message_seq: MessageSeq(3) });
+    let recv = world.recv("alice", "x", 22, 2, "{}");
+    world.say(Packet::Recv(recv));
+    let told = world.events.iter().rev().find_map(|event| match event {
+        Event::Conversation { conversation } => Some((conversation.unread, conversation.read_to)),
+        _ => None,
+    });
+    assert_eq!(told, Some((1, MessageSeq(1))));
+}
+
+#[test]
 fn what_is_read_again_after_a_dropped_tail_is_not_new_once_more() {
     let mut world = online();
     for (number, id, seq) in [("a", 11, 1), ("b", 12, 2), ("c", 13, 3), ("x", 22, 2)] {
