@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! asked for news ─► named, and not here ─► still not here after a while ─► read, as after a reconnect
-//!                                                                       └► and nothing was pushed since the question
-//!                                                                          before: deaf, another connection is made
+//!                                                                       └► and nothing was pushed for a minute, nor since
+//!                                                                          the question before: deaf, another is made
 //! ```
 //!
 //! A server that pushes nothing at all is no reason to call it each minute: without a push in between, the pauses double.
@@ -24,7 +24,7 @@ const ON_ITS_WAY: Millis = Millis::seconds(5);
 /// From one connection that was given up as deaf to the next.
 const FIRST_PAUSE: Millis = Millis::seconds(5 * 60);
 const LONGEST_PAUSE: Millis = Millis::seconds(60 * 60);
-/// A push that comes so long after the connection was made shows that it hears, and not only that it did at first.
+/// A push shows so long that the connection hears; and one that comes so long after it was made, that it did not only at first.
 const HEARS: Millis = Millis::seconds(60);
 /// Silence, where nobody can be asked.
 const SILENCE: Millis = Millis::seconds(10 * 60);
@@ -130,7 +130,8 @@ impl Hearing {
     pub fn missed(&mut self, now: Mono, finds: Vec<Find>) -> bool {
         let owed = finds.iter().any(|find| find.owed);
         self.read.extend(finds.into_iter().map(|find| (find.channel, find.seq)));
-        let silent = self.heard.is_none_or(|heard| heard < self.asked[1]);
+        // What was pushed lately was pushed to somebody who hears, and a single message went astray.
+        let silent = self.heard.is_none_or(|heard| heard < self.asked[1] && now.since(heard) >= HEARS);
         if !owed || !silent || now < self.not_before {
             return false;
         }

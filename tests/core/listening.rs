@@ -230,6 +230,22 @@ fn while_somebody_talks_unpushed_it_asks_more_often_and_no_longer_than_that() {
 }
 
 #[test]
+fn a_channel_that_is_not_pushed_ends_no_connection_that_brings_others() {
+    let (mut world, mut server) = listening();
+    for id in 2..=90 {
+        server.store(&world, "alice", id);
+        server.pass(&mut world, 9);
+        if id % 4 == 0 {
+            let mut recv = world.recv("carol", &format!("other{id}"), 1000 + id, id as u64 / 4, "{}");
+            recv.channel_id = "other".into();
+            world.seal(&mut recv);
+            world.say(Packet::Recv(recv));
+        }
+    }
+    assert_eq!(world.dialled.len(), 1);
+}
+
+#[test]
 fn a_connection_that_brings_nothing_although_there_is_something_is_exchanged() {
     let (mut world, mut server) = listening();
     server.pass(&mut world, 300);
