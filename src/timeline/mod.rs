@@ -18,7 +18,7 @@ pub mod ranges;
 mod show;
 mod view;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::channel::{Channel, ClientMsgNo, Uid};
 use crate::error::Error;
@@ -174,13 +174,13 @@ pub enum Step {
 pub struct Timeline {
     row: ChannelRow,
     ready: bool,
-    /// The application looked at it, or quotes what it says.
-    shown: bool,
+    /// Its marks are wanted though no work waits for them.
+    wants_marks: bool,
     /// It was shown with something missing, and word of the history must follow.
     promised: bool,
     loading: Loading,
     asked_rows: Vec<MessageSeq>,
-    seen: HashMap<u64, MessageSeq>,
+    seen: BTreeMap<u64, MessageSeq>,
     /// Makes of a hash in `seen` what names the act among those of all channels.
     salt: u64,
     /// The last place at which the server had what we have, in the piece of work that is being done.
@@ -213,11 +213,11 @@ impl Timeline {
         Self {
             row,
             ready: false,
-            shown: false,
+            wants_marks: false,
             promised: false,
             loading: Loading::No,
             asked_rows: Vec::new(),
-            seen: HashMap::new(),
+            seen: BTreeMap::new(),
             salt,
             agreed: None,
             dropped: Set::new(),
@@ -245,7 +245,7 @@ impl Timeline {
 
     /// Its marks are read, or will be now.
     pub fn read_marks(&mut self) -> bool {
-        self.shown = true;
+        self.wants_marks = true;
         self.ready
     }
 
@@ -314,9 +314,8 @@ impl Timeline {
             return Step::Idle;
         }
         let work = self.work.front();
-        // What is only read back is stored as it is to be seen. But who looks may soon say something and quote what was
-        // recalled, so the marks follow.
-        let reads_back = work.map_or(!self.shown, |work| matches!(work, Work::Show { .. } | Work::Digest));
+        // What is only read back is stored as it is to be seen.
+        let reads_back = work.map_or(!self.wants_marks, |work| matches!(work, Work::Show { .. } | Work::Digest));
         if !self.ready && !reads_back {
             return Step::Need(Query::Channel(self.row.channel.clone()));
         }
@@ -353,11 +352,14 @@ impl Timeline {
                     self.seen.insert(hash, placed_at);
                 }
                 // A copy that was taken back may still stand in its message's row: its place is another message's now.
-                let given: HashSet<MessageSeq> = match aliases[..] {
-                    [] => HashSet::new(),
+                let mut given: Vec<MessageSeq> = match aliases[..] {
+                    [] => Vec::new(),
                     _ => self.seen.values().copied().collect(),
                 };
-                for (copy, placed_at) in aliases.into_iter().filter(|(copy, _)| !given.contains(&copy.message_seq)) {
+                given.sort_unstable();
+                for (copy, placed_at) in
+                    aliases.into_iter().filter(|(copy, _)| given.binary_search(&copy.message_seq).is_err())
+                {
                     self.aliases.insert(copy.message_seq, (copy.message_id, placed_at));
                 }
                 self.marks = Marks::new(marks);
@@ -473,7 +475,6 @@ impl Timeline {
                 turn.settle(ticket, Ok(crate::turn::Reply::Done));
             }
             Work::Show { ticket, before, limit } => {
-                self.shown = true;
                 self.show(ticket, before, limit, have.page, context, turn);
             }
             Work::Act { ticket, act, target } => self.act(ticket, act, target, &have, context, turn),
@@ -530,13 +531,10 @@ impl Timeline {
         turn.change(Change::ForgetFrom(self.row.channel.clone(), from));
         let top = self.row.ranges.last().map_or(0, |range| range.last.0);
         let newest = from.max(MessageSeq(top.saturating_sub(TAIL)));
-        // In the order of their hashes, so that a run of the simulator replays.
-        let told: Set<u64> =
-            self.seen.iter().filter(|(_, placed_at)| **placed_at >= newest).map(|(hash, _)| *hash).collect();
-        for hash in &told {
+        for (hash, _) in self.seen.iter().filter(|(_, placed_at)| **placed_at >= newest) {
+            self.dropped.insert(*hash);
             turn.change(Change::Command(self.act_id(*hash), turn.now.wall));
         }
-        self.dropped.extend(told);
         self.seen.retain(|_, placed_at| *placed_at < from);
         self.aliases.retain(|seq, (_, placed_at)| *seq < from && *placed_at < from);
         ranges::cut(&mut self.row.ranges, from);
