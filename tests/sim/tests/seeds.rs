@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jindou_gateway::Generation;
-use jindou_sim::{Defect, Failure, Outcome, Plan, run};
+use jindou_sim::{Defect, Failure, Faults, Outcome, Plan, run};
 
 const SEEDS: u64 = 300;
 
@@ -178,7 +178,12 @@ fn staying_away_from_a_gateway_that_restarted_is_found() {
 
 #[test]
 fn clinging_to_an_old_token_is_found() {
-    is_found_in(Defect::TokenKept, "is not connected", |seed| Plan { bad_tokens: true, ..Plan::calm(seed) });
+    // Somebody must come back while it is old.
+    let plan = |seed| {
+        let faults = Faults { crash: 8, ..Faults::default() };
+        Plan { bad_tokens: true, faults, ..Plan::calm(seed) }
+    };
+    is_found_in(Defect::TokenKept, "10: ", plan);
 }
 
 #[test]
