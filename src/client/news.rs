@@ -16,7 +16,7 @@ const CLOCKS: i64 = 60;
 
 impl Client {
     pub(super) fn conversations_request(&self) -> request::Conversations {
-        request::Conversations { cursors: self.cursors(|_| true), recents: RECENTS, since: None }
+        request::Conversations { cursors: self.cursors(&|_| true), recents: RECENTS, since: None }
     }
 
     /// Cursors only for what the answer might name for nothing, so that a quiet one is empty and so is nearly the question.
@@ -29,10 +29,10 @@ impl Client {
             // Generation 3 gives no time to history.
             of == 0 || of >= since || self.open.contains(&row.channel)
         };
-        request::Conversations { cursors: self.cursors(fresh), recents: 1, since: Some(since) }
+        request::Conversations { cursors: self.cursors(&fresh), recents: 1, since: Some(since) }
     }
 
-    fn cursors(&self, which: impl Fn(&ChannelRow) -> bool) -> Vec<request::Cursor> {
+    fn cursors(&self, which: &dyn Fn(&ChannelRow) -> bool) -> Vec<request::Cursor> {
         let rows = self.timelines.values().map(crate::timeline::Timeline::row);
         let rows = rows.filter(|row| row.last_seq > MessageSeq(0) && which(row));
         let cursor = |row: &ChannelRow| {
@@ -47,7 +47,7 @@ impl Client {
     pub(super) fn news_came(&mut self, now: Now, conversations: Vec<Conversation>) {
         let mut finds = Vec::new();
         for conversation in conversations {
-            let Conversation { channel, timestamp, marks_version, mut recents, .. } = conversation;
+            let Conversation { channel, timestamp, marks_version, recents, .. } = conversation;
             if crate::config::name("channelId", &channel.id).is_err() {
                 continue;
             }
@@ -56,8 +56,8 @@ impl Client {
             if row.is_some_and(|row| marks_version > row.marks_version) {
                 self.sync.want_marks(now.mono, channel.clone());
             }
-            recents.sort_by_key(|message| message.message_seq);
-            let Some(newest) = recents.pop().filter(|newest| newest.message_seq > MessageSeq(0)) else { continue };
+            let newest = recents.into_iter().max_by_key(|message| message.message_seq);
+            let Some(newest) = newest.filter(|newest| newest.message_seq > MessageSeq(0)) else { continue };
             let (seq, id) = (newest.message_seq, newest.message_id);
             if row.is_some_and(|row| ranges::contains(&row.ranges, seq)) {
                 if row.is_none_or(|row| id_at(row, seq) != Some(id)) {
