@@ -283,6 +283,7 @@ impl Timeline {
         }
         let progressed = self.row.ranges != known;
         self.fetch.answered(&span, progressed);
+        self.fetch.disagrees(!self.dropped.is_empty());
         if context.history && self.fetch.wants(&self.row) {
             self.ask_history(false, turn);
         }

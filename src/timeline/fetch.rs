@@ -24,6 +24,8 @@ pub struct Fetch {
     /// Whether we have here what the server has is in doubt, and so is what lies below.
     check: Option<MessageSeq>,
     stalled: u8,
+    /// Pages in a row that had other messages than we.
+    disagreed: u8,
 }
 
 impl Fetch {
@@ -50,6 +52,15 @@ impl Fetch {
 
     fn doubt(&self, row: &ChannelRow) -> Option<MessageSeq> {
         self.check.filter(|seq| ranges::contains(&row.ranges, *seq))
+    }
+
+    /// The page that was answered last took the place of what was here, or did not. It may be an old answer, and what was
+    /// pushed meanwhile be the truth: the next one tells.
+    pub fn disagrees(&mut self, disagrees: bool) {
+        self.disagreed = if disagrees { self.disagreed.saturating_add(1) } else { 0 };
+        if disagrees && self.disagreed <= STALLS {
+            self.probe();
+        }
     }
 
     /// Something new suggests that a hole can be filled now.

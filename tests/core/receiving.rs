@@ -237,6 +237,27 @@ fn what_comes_again_after_a_dropped_tail_is_not_new_once_more_though_the_tab_was
 }
 
 #[test]
+fn an_old_answer_that_contradicts_a_push_is_asked_for_again() {
+    let mut world = online();
+    let first = world.recv("alice", "a", 11, 1, "{}");
+    world.say(Packet::Recv(first));
+    world.page(group());
+    // Read before the log lost its tail, and answered after a push told of the new one.
+    let old = vec![stored(11, 1, "a", "{}"), stored(22, 2, "x", "{}")];
+    let pushed = world.recv("alice", "y", 32, 2, "{}");
+    world.say(Packet::Recv(pushed));
+    let new = vec![stored(11, 1, "a", "{}"), stored(32, 2, "y", "{}"), stored(33, 3, "x", "{}")];
+    for messages in [old, new.clone(), new] {
+        let page = HistoryPage { messages, more: false, marks_version: 0 };
+        world.answer(|request| matches!(request, Request::History(_)), Ok(Response::History(page)));
+    }
+    assert!(!world.requests.iter().any(|(_, request)| matches!(request, Request::History(_))), "nothing is in doubt");
+    let ids: Vec<_> = world.page(group()).iter().map(|message| message.message_id.expect("an id").0).collect();
+    assert_eq!(ids, [11, 32, 33]);
+    assert_eq!(world.shown(), ["a", "y", "x"]);
+}
+
+#[test]
 fn what_was_taken_back_below_is_found_too() {
     let mut world = online();
     for (number, id, seq) in [("a", 11, 1), ("b", 12, 2), ("c", 13, 3), ("d", 14, 4), ("w", 24, 4)] {
