@@ -46,6 +46,8 @@ pub struct Hearing {
     heard: Option<Mono>,
     /// When news was asked for last, and the time before.
     asked: [Mono; 2],
+    /// When something had not come at all.
+    missed: Option<Mono>,
     finds: Vec<Find>,
     look_at: Option<Mono>,
     /// What was read once because of a find. If it is still named it cannot be had, and is no news.
@@ -63,6 +65,7 @@ impl Hearing {
             ready: Mono(0),
             heard: None,
             asked: [Mono(0); 2],
+            missed: None,
             finds: Vec::new(),
             look_at: None,
             read: Map::new(),
@@ -126,8 +129,14 @@ impl Hearing {
         core::mem::take(&mut self.finds)
     }
 
+    /// Something was missed a while ago, and may be again.
+    pub fn has_missed(&self, now: Mono) -> bool {
+        self.missed.is_some_and(|missed| now.since(missed) < HEARS)
+    }
+
     /// These never came. True if the connection is to be given up.
     pub fn missed(&mut self, now: Mono, finds: Vec<Find>) -> bool {
+        self.missed = Some(now);
         let owed = finds.iter().any(|find| find.owed);
         self.read.extend(finds.into_iter().map(|find| (find.channel, find.seq)));
         // What was pushed lately was pushed to somebody who hears, and a single message went astray.

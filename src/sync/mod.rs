@@ -193,7 +193,10 @@ impl Sync {
         self.policy.want(now);
         self.online.want(now + PRESENCE);
         self.offline_once = false;
-        self.news.want(now + self.hearing.pause(self.visible));
+        // The last round of catching up comes after a quarter of a minute.
+        let again = Millis(AGAIN[1].0 + NEWS_AGAIN.0);
+        let pause = if self.hearing.has_missed(now) { again } else { self.hearing.pause(self.visible) };
+        self.news.want(now + pause);
         self.round(now, known);
     }
 

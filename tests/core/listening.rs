@@ -270,6 +270,23 @@ fn a_server_that_never_pushes_is_not_called_each_minute() {
 }
 
 #[test]
+fn while_somebody_talks_unpushed_a_new_connection_is_not_trusted_for_a_minute() {
+    let (mut world, mut server) = listening();
+    for id in 2..=40 {
+        server.store(&world, "alice", id);
+        server.pass(&mut world, 9);
+        if world.dialled.len() == 2 {
+            break;
+        }
+    }
+    assert_eq!(world.dialled.len(), 2);
+    server.pass(&mut world, 16);
+    server.store(&world, "alice", 50);
+    server.pass(&mut world, 20);
+    assert!(world.shown().contains(&"n50".to_owned()), "{:?}", world.shown());
+}
+
+#[test]
 fn a_connection_that_went_deaf_again_after_it_heard_is_exchanged_again() {
     let (mut world, mut server) = listening();
     for round in 0..3 {
