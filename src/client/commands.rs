@@ -43,6 +43,9 @@ impl Client {
                 self.session.disconnect();
                 self.outbox.handle_lost(now);
                 self.sync.handle_lost();
+                for id in self.requests.forget_jobs() {
+                    self.outputs.push_back(Output::Cancel(id));
+                }
                 for waiting in core::mem::take(&mut self.connecting) {
                     self.settle(waiting, Err(Error::new(ErrorCode::Aborted, "disconnect() was called")));
                 }

@@ -506,6 +506,20 @@ fn a_recall_takes_the_quotes_the_digest_and_the_unread_figure_with_it() {
 }
 
 #[test]
+fn an_answer_from_before_a_disconnect_judges_no_command_that_came_after_its_question() {
+    let mut world = online();
+    let recv = world.recv("alice", "a1", 11, 1, "{\"type\":1,\"content\":\"secret\"}");
+    world.say(Packet::Recv(recv));
+    revoke(&mut world, "alice", 70, "a0", 1);
+    let asks = |request: &Request| matches!(request, Request::Marks(_));
+    assert!(world.requests.iter().any(|(_, request)| asks(request)));
+    revoke(&mut world, "alice", 71, "a1", 2);
+    // After the database had to be read anew, nobody would know which came first.
+    world.call(Command::Disconnect);
+    assert!(!world.requests.iter().any(|(_, request)| asks(request)), "nobody waits for it");
+}
+
+#[test]
 fn versions_decide_and_not_the_order_of_arrival() {
     let states = [(1, MarkState::Recalled), (2, MarkState::Restored), (3, MarkState::Recalled)];
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
