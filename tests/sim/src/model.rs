@@ -29,11 +29,22 @@ pub struct Fact {
     pub ordinal: Option<u64>,
     pub parked_once: bool,
     pub discarded: bool,
+    pub sent_once: bool,
 }
 
 impl Fact {
     pub fn new(device: usize, channel: Shared, token: String, no_persist: bool, quotes: bool) -> Self {
-        Self { device, channel, token, no_persist, quotes, ordinal: None, parked_once: false, discarded: false }
+        Self {
+            device,
+            channel,
+            token,
+            no_persist,
+            quotes,
+            ordinal: None,
+            parked_once: false,
+            discarded: false,
+            sent_once: false,
+        }
     }
 }
 
@@ -107,6 +118,8 @@ impl World {
                 && older.ordinal.is_some_and(|older| older < ordinal)
                 && !older.parked_once
                 && !older.discarded
+                // No log tells whether its SENDACK came, and its row waits for a slow disk.
+                && !(older.no_persist && older.sent_once)
                 && !self.model.taken_back.contains(*other)
                 && !sent.contains_key(*other)
                 && self.owed(device, other) == Some(OutboxState::Queued)

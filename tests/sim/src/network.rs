@@ -151,6 +151,9 @@ impl World {
                         self.fail(violation);
                     }
                     if let Some(link) = self.links.get_mut(&conn) {
+                        if let Some(fact) = self.model.facts.get_mut(&number) {
+                            fact.sent_once = true;
+                        }
                         link.sent.insert(number, self.now);
                     }
                 }
