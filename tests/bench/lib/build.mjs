@@ -40,9 +40,9 @@ async function buildWasm() {
   const folder = join(built, "wasm");
   const cargo = await compilers();
   await wasmTargetAdded();
-  const args = ["build", "--package", "jindou-bench", "--lib", "--profile", "wasm", "--target", wasmTarget];
+  const args = ["build", "--package", "jindou-bench", "--lib", "--profile", "wasm-bench", "--target", wasmTarget];
   await step("Compiling the bench to WebAssembly", "", () => run(cargo, args, { otherwise: "The bench does not compile to WebAssembly: see the lines above." }));
-  const compiled = join(target, wasmTarget, "wasm", "jindou_bench.wasm");
+  const compiled = join(target, wasmTarget, "wasm-bench", "jindou_bench.wasm");
   await whenChanged("bench-wasm", fingerprint([compiled]), [join(folder, "bench_bg.wasm")], async () => {
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
