@@ -351,16 +351,12 @@ impl Timeline {
                 for Seen { hash, placed_at } in seen {
                     self.seen.insert(hash, placed_at);
                 }
-                // A copy that was taken back may still stand in its message's row: its place is another message's now.
-                let mut given: Vec<MessageSeq> = match aliases[..] {
-                    [] => Vec::new(),
-                    _ => self.seen.values().copied().collect(),
-                };
-                given.sort_unstable();
-                for (copy, placed_at) in
-                    aliases.into_iter().filter(|(copy, _)| given.binary_search(&copy.message_seq).is_err())
-                {
+                for (copy, placed_at) in aliases {
                     self.aliases.insert(copy.message_seq, (copy.message_id, placed_at));
+                }
+                // A copy that was taken back may still stand in its message's row: its place is another message's now.
+                for given in self.seen.values() {
+                    self.aliases.remove(given);
                 }
                 self.marks = Marks::new(marks);
                 self.hints = self.marks.hints().map(|mark| (0, mark.clone())).collect();
