@@ -3,10 +3,11 @@
 //
 // pkg/ is cargo's wasm file, bound to JavaScript by wasm-bindgen and made small by wasm-opt, beside the hand-written JavaScript and types of
 // src/browser/. wasm-pack has no part in it: it writes a pkg/.gitignore that makes `npm pack` leave pkg/ out without a word.
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
 import { files, fingerprint, whenChanged } from "./lib/fingerprint.mjs";
+import { shortened } from "./lib/names.mjs";
 import { Problem, command, isProgram, root, run, say, step, together } from "./lib/shell.mjs";
 import { crateVersion } from "./lib/versions.mjs";
 import { bindgen, compilers, librarySources, npmPackages, packagePrograms, wasmTarget, wasmTargetAdded } from "./setup.mjs";
@@ -23,7 +24,7 @@ export async function buildPackage() {
 
   const compiled = join(target, wasmTarget, "wasm", "jindou.wasm");
   const script = files(join(root, "src", "browser")).filter((path) => /\.(js|d\.ts)$/.test(path));
-  const print = fingerprint([compiled, ...script, join(root, "scripts", "build.mjs")], crateVersion("wasm-bindgen"), packageVersion("binaryen"));
+  const print = fingerprint([compiled, ...script, join(root, "scripts", "build.mjs"), join(root, "scripts", "lib", "names.mjs")], crateVersion("wasm-bindgen"), packageVersion("binaryen"));
   await whenChanged("package", print, [join(pkg, "jindou_bg.wasm")], () =>
     step("Making the package of it", "", () => assemble(compiled, script, wasmBindgen)));
 }
@@ -50,6 +51,9 @@ const withLibrary = [
   "-Zbuild-std=std", "-Zbuild-std-features=optimize_for_size", "-Zpanic-immediate-abort", "--config", 'profile.wasm.panic="immediate-abort"',
 ];
 
+// Large functions with one caller stay functions: inlined, they compress worse. Nothing is ever stored in the first kilobyte, the stack's last.
+const smaller = ["-Os", "--one-caller-inline-max-function-size=40", "--low-memory-unused", "--minify-imports-and-exports-and-modules"];
+
 async function assemble(compiled, script, wasmBindgen) {
   // Built aside, so that a failure leaves the last good package as it is.
   const fresh = join(root, "target", "jindou", "pkg");
@@ -59,7 +63,11 @@ async function assemble(compiled, script, wasmBindgen) {
     otherwise: "wasm-bindgen could not bind the client to JavaScript: see the lines above.",
   });
   const wasm = join(fresh, "jindou_bg.wasm");
-  await run(packagePrograms().wasmOpt, ["-Os", wasm, "-o", wasm], { otherwise: "wasm-opt could not optimise the client: see the lines above." });
+  const { output } = await run(packagePrograms().wasmOpt, [...smaller, wasm, "-o", wasm], {
+    otherwise: "wasm-opt could not optimise the client: see the lines above.",
+  });
+  const bound = join(fresh, "jindou.js");
+  writeFileSync(bound, shortened(readFileSync(bound, "utf8"), output));
   for (const path of script) cpSync(path, join(fresh, basename(path)));
   rmSync(pkg, { recursive: true, force: true });
   renameSync(fresh, pkg);

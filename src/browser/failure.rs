@@ -1,7 +1,6 @@
 //! What IndexedDB says when it fails, in words that an application can act on.
 
-use core::error::Error;
-
+use idb::Error as Cause;
 use js_sys::Reflect;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -41,15 +40,48 @@ impl From<Failure> for StoreFailure {
 
 impl From<rexie::Error> for Failure {
     fn from(error: rexie::Error) -> Self {
-        // Its own text says nothing; what it wraps names the DOMException.
-        match error.source().map(ToString::to_string) {
+        let rexie::Error::IdbError(cause) = error else { return Failure::Aborted };
+        match exception(&cause) {
             // A request after an abort finds the transaction finished.
-            Some(text) if !text.contains("AbortError") && !text.contains("TransactionInactiveError") => {
-                Failure::Failed(text)
+            Some(text) if text.starts_with("AbortError") || text.starts_with("TransactionInactiveError") => {
+                Failure::Aborted
             }
-            _ => Failure::Aborted,
+            Some(text) => Failure::Failed(text),
+            None => Failure::Failed("the browser's database does not answer as one does".to_owned()),
         }
     }
+}
+
+/// What the browser threw, in its own words. The text of `idb` would add which call it was, at a hundredth of the package.
+fn exception(cause: &Cause) -> Option<String> {
+    let thrown: &JsValue = match cause {
+        Cause::DomException(exception) => exception.as_ref(),
+        Cause::IndexedDbOpenFailed(value)
+        | Cause::IndexedDbDeleteFailed(value)
+        | Cause::ObjectStoreCreateFailed(value)
+        | Cause::ObjectStoreNotFound(value)
+        | Cause::IndexCreateFailed(value)
+        | Cause::IndexNotFound(value)
+        | Cause::TransactionOpenFailed(value)
+        | Cause::TransactionAbortError(value)
+        | Cause::TransactionCommitError(value)
+        | Cause::KeyRangeCreateFailed(value)
+        | Cause::GetFailed(value)
+        | Cause::GetKeyFailed(value)
+        | Cause::GetAllFailed(value)
+        | Cause::GetAllKeysFailed(value)
+        | Cause::CountFailed(value)
+        | Cause::AddFailed(value)
+        | Cause::UpdateFailed(value)
+        | Cause::DeleteFailed(value)
+        | Cause::ClearFailed(value)
+        | Cause::OpenCursorFailed(value)
+        | Cause::CursorAdvanceFailed(value)
+        | Cause::CursorContinueFailed(value) => value,
+        _ => return None,
+    };
+    let something = !thrown.is_null() && !thrown.is_undefined();
+    something.then(|| thrown.unchecked_ref::<js_sys::Object>().to_string().into())
 }
 
 /// Whether the transaction was committed; all else is a failure.
