@@ -49,6 +49,8 @@ pub struct Batches {
     held: Map<Channel, usize>,
     under_way: Option<(BatchId, Vec<After>, usize)>,
     released: Vec<After>,
+    /// What only tidies up and is no reason for a batch of its own.
+    beside: Option<Change>,
     bytes: usize,
     last_meta: Meta,
     next: u64,
@@ -67,12 +69,20 @@ impl Batches {
         if changes.is_empty() && after.is_empty() {
             return;
         }
+        if !changes.is_empty() {
+            changes.extend(self.beside.take());
+        }
         for channel in changes.iter().filter_map(channel_of) {
             *self.held.entry(channel.clone()).or_default() += 1;
         }
         let bytes = changes.iter().map(size).sum();
         self.bytes += bytes;
         self.pieces.push_back(Piece { changes, after, bytes });
+    }
+
+    /// Goes with the next batch that something else makes: where nothing can be stored, a database is still read.
+    pub fn beside(&mut self, change: Change) {
+        self.beside = Some(change);
     }
 
     /// The store has not been given everything that concerns this channel.

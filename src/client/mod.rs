@@ -535,14 +535,14 @@ impl Client {
         }
         self.stirred.extend(self.timelines.keys().cloned());
         self.seen = commands.into_iter().collect();
-        let mut turn = self.turn(now);
+        let keep_from = crate::time::Wall(now.wall.0 - COMMANDS_KEPT);
+        self.batches.beside(crate::rows::Change::CommandsBefore(keep_from));
         if self.meta.device_id.is_empty() {
             self.meta.device_id = self.dice.uuid();
+            let mut turn = self.turn(now);
+            turn.change(crate::rows::Change::Meta(self.meta.clone()));
+            self.absorb(turn);
         }
-        let keep_from = crate::time::Wall(now.wall.0 - COMMANDS_KEPT);
-        turn.change(crate::rows::Change::CommandsBefore(keep_from));
-        turn.change(crate::rows::Change::Meta(self.meta.clone()));
-        self.absorb(turn);
         self.session.identify(Identity {
             uid: self.config.uid.0.clone(),
             device_flag: self.config.device_flag,

@@ -600,3 +600,20 @@ fn a_page_that_was_not_whole_is_followed_by_word_of_the_history_also_when_pushes
     assert!(!world.requests.iter().any(|(_, request)| matches!(request, Request::History(_))));
     assert!(world.events.iter().any(|event| matches!(event, Event::History { complete: true, .. })));
 }
+
+#[test]
+fn what_is_here_is_read_while_nothing_can_be_stored() {
+    let mut world = online();
+    let recv = world.recv("alice", "a", 11, 1, "{}");
+    world.say(Packet::Recv(recv));
+    world.fail_stores = true;
+    let sending = world.send(group(), "n1", "{}");
+    for _ in 0..5 {
+        world.pass(Millis::seconds(2));
+        assert_eq!(seqs(&world.page(group())), [1]);
+    }
+    assert!(matches!(world.outcome(sending), Some(Err(error)) if error.code == ErrorCode::Storage));
+    world.fail_stores = false;
+    world.send(group(), "n2", "{}");
+    assert_eq!(world.disk.outbox().count(), 1);
+}
