@@ -18,6 +18,7 @@
 
 mod backoff;
 mod link;
+mod server_clock;
 
 use std::collections::VecDeque;
 
@@ -32,6 +33,7 @@ use crate::wire::{Connack, Connect, Deframer, Flags, Packet, ProtocolVersion, Re
 
 use backoff::Backoff;
 pub use link::{Incoming, Link};
+use server_clock::ServerClock;
 
 /// Until the socket is open. A browser gives up only after minutes.
 const OPENING: Millis = Millis::seconds(10);
@@ -94,8 +96,7 @@ pub struct Session {
     /// The node that accepted us last, and whether there are others.
     node: Option<u64>,
     cluster: bool,
-    /// Server's clock minus ours.
-    clock_offset: Option<i64>,
+    server_clock: Option<ServerClock>,
     connections: u64,
     trace: bool,
     effects: VecDeque<Effect>,
@@ -118,7 +119,7 @@ impl Session {
             held: false,
             node: None,
             cluster: false,
-            clock_offset: None,
+            server_clock: None,
             connections: 0,
             trace,
             effects: VecDeque::new(),
@@ -178,13 +179,15 @@ impl Session {
         }
     }
 
-    /// The time on the server's clock, as far as a CONNACK told.
+    /// The time on the server's clock, as far as a CONNACK or the business server told, and our own was not put right since.
     pub fn server_time(&self, now: Now) -> Option<Wall> {
-        self.clock_offset.map(|offset| Wall(now.wall.0.saturating_add(offset)))
+        self.server_clock.as_ref()?.time(now)
     }
 
     pub fn set_server_time(&mut self, now: Now, server: Wall) {
-        self.clock_offset.get_or_insert(server.0.saturating_sub(now.wall.0));
+        if self.server_time(now).is_none() {
+            self.server_clock = Some(ServerClock::new(now, server.0.saturating_sub(now.wall.0)));
+        }
     }
 
     pub fn poll_effect(&mut self) -> Option<Effect> {
@@ -470,7 +473,7 @@ impl Session {
         let State::Greeting { id, keys, deframer, .. } = core::mem::replace(&mut self.state, State::Idle) else {
             return;
         };
-        self.clock_offset = Some(connack.time_diff);
+        self.server_clock = Some(ServerClock::new(now, connack.time_diff));
         if let Some(node) = connack.node_id {
             self.cluster |= self.node.is_some_and(|known| known != node);
             self.node = Some(node);

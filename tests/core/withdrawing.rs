@@ -1,11 +1,14 @@
 //! What a recall takes with it, wherever its words were copied to.
 
-use jindou::client::{Event, MessageView, Reply};
-use jindou::id::{ClientSeq, MessageId};
-use jindou::rows::{Mark, MarkState, MessageState};
+use jindou::client::{Command, Event, MessageView, Reply};
+use jindou::error::DenyReason;
+use jindou::id::{ClientSeq, MessageId, MessageSeq};
+use jindou::request::{ChannelRole, Policy, Request, Response, Target};
+use jindou::rows::{Mark, MarkState, MessageState, Role};
+use jindou::time::Millis;
 use jindou::wire::{Flags, Packet};
 
-use crate::receiving::{feed, group, mark, online, revoke};
+use crate::receiving::{catch_up, feed, group, mark, online, revoke};
 use crate::world::World;
 
 const SECRET: &str = "{\"type\":1,\"content\":\"secret\"}";
@@ -138,5 +141,36 @@ fn a_recall_reaches_a_quotation_within_a_quotation_and_what_is_forwarded_togethe
         for content in contents {
             assert!(!holds_secret(Some(content)) && String::from_utf8_lossy(content).contains("yes"));
         }
+    }
+}
+
+#[test]
+fn a_clock_that_was_put_right_denies_nobody_a_recall_and_the_server_decides() {
+    let policy = || Policy {
+        recall_window: Some(120_000),
+        roles: vec![ChannelRole { channel: group(), role: Role::Member }],
+        ..Policy::default()
+    };
+    let is_policy = |request: &Request| matches!(request, Request::Policy);
+    let asked = |world: &World| world.requests.iter().any(|(_, request)| matches!(request, Request::Recall(_)));
+    let recall = |world: &mut World| {
+        let target =
+            Target { message_id: Some(MessageId(11)), message_seq: Some(MessageSeq(1)), client_msg_no: "b1".into() };
+        world.call(Command::Recall { channel: group(), target })
+    };
+    for (passed, jump) in [(Millis::seconds(10), 0), (Millis::seconds(10), 3_600_000), (Millis::seconds(300), 0)] {
+        let mut world = World::with(|config| config.business = true);
+        world.connect();
+        world.answer(is_policy, Ok(Response::Policy(policy())));
+        catch_up(&mut world);
+        let recv = world.recv("bob", "b1", 11, 1, "{}");
+        world.say(Packet::Recv(recv));
+        world.pass(passed);
+        world.now.wall.0 += jump;
+        let ticket = recall(&mut world);
+        let late = passed > Millis::seconds(120);
+        assert_eq!(asked(&world), !late, "after {passed:?} and a jump of {jump}");
+        let denied = matches!(world.outcome(ticket), Some(Err(error)) if error.reason == Some(DenyReason::Window));
+        assert_eq!(denied, late);
     }
 }
