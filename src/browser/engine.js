@@ -11,9 +11,11 @@ export function serve(port) {
   let questions = 0;
   let engine;
   let gone = false;
+  // Nobody listens before `open` is answered.
+  let early = [];
 
   const host = {
-    events: (events) => port.postMessage({ events }),
+    events: (events) => (early ? early.push(events) : port.postMessage({ events })),
     ask: (name, body) =>
       new Promise((resolve, reject) => {
         questions += 1;
@@ -61,12 +63,17 @@ export function serve(port) {
   }
 
   port.onmessage = ({ data }) => {
-    if ("open" in data) settle(data.ticket, open(data.open), () => "null");
+    if ("open" in data) settle(data.ticket, open(data.open), () => "null").then(tellEarly);
     else if ("call" in data) call(data);
     else if ("page" in data) engine?.page(data.page);
     else if ("answered" in data) answer(data);
     else if ("free" in data) end();
   };
+
+  function tellEarly() {
+    for (const events of early) port.postMessage({ events });
+    early = undefined;
+  }
 
   function call({ ticket, call: name, args, content }) {
     try {

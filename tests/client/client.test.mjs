@@ -272,6 +272,21 @@ test("several clients live in one page, and one that is wiped leaves no database
   assert.deepEqual(outcome, { text: "next door", alice: false, bob: true });
 });
 
+test("without Web Locks whoever opened the client hears so, and the tab that comes later takes over", { timeout: 60_000 }, async () => {
+  const alice = await person("alice");
+  await alice.context.addInitScript(() => Object.defineProperty(navigator, "locks", { value: undefined }));
+  const [first, second] = [await tab(alice, { worker: false }), await tab(alice, { worker: false })];
+  const told = (tab, code) => tab.page.waitForFunction((code) => globalThis.heard.some(({ type, error }) => type === "problem" && error.code === code), code, { timeout: 15_000 });
+  await first.open();
+  await told(first, "not-supported");
+  await second.open();
+  const keep = (tab) => tab.run(() => globalThis.im.send({ channelId: "somebody", channelType: 1 }, { type: 1, content: "x" }, { deadline: 0 }).then(({ type }) => type, ({ code }) => code));
+  assert.match(await keep(first), /^(closed|in-use)$/);
+  await told(first, "in-use");
+  assert.equal(await keep(second), "pending");
+  await alice.context.close();
+});
+
 test("an application's own functions stand in for the business server", { timeout: 60_000 }, async () => {
   const [alice, bob] = [await person("alice"), await person("bob")];
   const [a, b] = [await tab(alice), await tab(bob)];
