@@ -47,6 +47,14 @@ test("one account in two windows of a browser: the second says so, and takes ove
   await new Person(other).connected();
 });
 
+test("where the browser has no Web Locks, a person is told what that means", async (context) => {
+  const page = await town.window(context);
+  await page.addInitScript(() => Object.defineProperty(navigator, "locks", { value: undefined }));
+  await page.goto(new URL("/?worker=false", town.url).href);
+  await new Person(page).logIn("carol");
+  await page.getByText("a second window with this account is not noticed").waitFor();
+});
+
 test("one account in two browsers: both see everything", async (context) => {
   const desk = await town.person(context, "carol");
   const sofa = await town.person(context, "carol");

@@ -224,7 +224,10 @@ export class Chat {
       void this.#readOutbox();
     });
     client.on("history", ({ channel }) => void this.#timelineOf(channel)?.refresh());
-    client.on("problem", ({ error }) => this.#complain(error));
+    client.on("problem", ({ error }) => {
+      if (error.code === "not-supported" && !navigator.locks) this.notices.add("info", (said) => said.noLocks);
+      else this.#complain(error);
+    });
     client.on("trace", ({ line }) => this.inspector.add(line));
   }
 

@@ -19,6 +19,7 @@ export const en = {
   forgetAccount: (name: string) => `Forget ${name} on this browser`,
   sessionOver: "The session has ended. Please log in again; your messages are still here.",
   opening: (name: string) => `Opening ${name}’s messages…`,
+  noLocks: "This page did not come over https, so a second window with this account is not noticed at once.",
 
   // Opening failed
   inUseTitle: "Open in another window",

@@ -17,6 +17,7 @@ export const zh: Words = {
   forgetAccount: (name) => `在此浏览器中移除 ${name}`,
   sessionOver: "登录已失效，请重新登录。消息仍保存在本机。",
   opening: (name) => `正在打开 ${name} 的消息…`,
+  noLocks: "此页面不是通过 https 打开的，无法立即发现同一账号的其他窗口。",
 
   inUseTitle: "已在其他窗口打开",
   inUse: (name) => `${name} 的消息已在本浏览器的其他窗口或分栏中打开。请先关闭那里，或在此使用其他账号。`,
