@@ -80,3 +80,19 @@ test("what comes is said to a screen reader, once", async (context) => {
   await alice.network(false);
   await alice.pane.getByRole("status").filter({ hasText: "The network is cut" }).first().waitFor({ state: "attached" });
 });
+
+test("what is recalled is neither left for a screen reader nor in the answer that is being written", async (context) => {
+  const [alice, bob] = await town.pair(context, "alice", "bob");
+  await alice.begin("Bob");
+  await bob.begin("Alice");
+  await bob.say("spoken too soon");
+  const spoken = alice.pane.getByRole("log");
+  await spoken.filter({ hasText: "Bob: spoken too soon" }).waitFor({ state: "attached" });
+  await alice.act("spoken too soon", "Reply");
+  await alice.pane.locator(".composer-reply", { hasText: "spoken too soon" }).waitFor();
+  await bob.act("spoken too soon", "Recall");
+  await alice.seesLine("Bob recalled a message");
+  await spoken.filter({ hasText: /^$/ }).waitFor({ state: "attached" });
+  await alice.pane.locator(".composer-reply").waitFor({ state: "detached" });
+  assert.ok(!(await alice.pane.innerHTML()).includes("spoken too soon"));
+});

@@ -28,6 +28,8 @@ export class Chat {
   readonly outbox = signal<readonly Message[]>([]);
   /** Newest message for the ears: who reads the page with a screen reader hears it. */
   readonly heard = signal<Message | undefined>(undefined);
+  /** The newest recall: whoever keeps words of that message lets go of them. */
+  readonly withdrawn = signal<Message | undefined>(undefined);
   /** The session is over, by the business server's own word: the pane asks for a log-in. */
   readonly ended = signal(false);
   readonly inspector = new Inspector();
@@ -217,6 +219,7 @@ export class Chat {
     client.on("message", ({ message, live }) => this.#messageCame(message, live));
     client.on("message-changed", ({ message }) => {
       this.#timelineOf(message)?.put(message);
+      if (message.state !== "normal") this.#withdraw(message);
       if (message.own) void this.#readOutbox();
     });
     client.on("message-removed", ({ channel, key }) => {
@@ -273,6 +276,14 @@ export class Chat {
     if (!live) return;
     this.heard.value = message;
     this.#meet(message);
+  }
+
+  #withdraw(message: Message): void {
+    const is = (other: Message | undefined) => other?.messageId !== undefined && other.messageId === message.messageId;
+    if (is(this.heard.peek())) this.heard.value = undefined;
+    const reply = this.#drafts.get(keyOf(message))?.reply;
+    if (is(reply?.peek())) reply!.value = undefined;
+    this.withdrawn.value = message;
   }
 
   #isUnread(message: Message): boolean {

@@ -13,16 +13,23 @@ export function Hearing() {
   const sentence = useSignal("");
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let spoken: string | undefined;
     const stop = chat.heard.subscribe((message) => {
       if (!message || timer) return;
       timer = setTimeout(() => {
         timer = undefined;
         const newest = chat.heard.peek();
-        if (newest) sentence.value = words.peek().heard(chat.directory.personName(newest.from), digest(newest, chat));
+        if (!newest) return;
+        spoken = newest.messageId;
+        sentence.value = words.peek().heard(chat.directory.personName(newest.from), digest(newest, chat));
       }, pause);
+    });
+    const forget = chat.withdrawn.subscribe((message) => {
+      if (message && message.messageId === spoken) sentence.value = "";
     });
     return () => {
       stop();
+      forget();
       clearTimeout(timer);
     };
   }, [chat]);
