@@ -289,6 +289,7 @@ impl IndexedStore {
         let mut answers = together(requests).await?.into_iter();
         let mut next = || answers.next().unwrap_or_default();
         let (runs, copied, marks) = (next(), next(), next());
+        let aliases = self.aliases(&tx, &name, self.read(copied)).await?;
         let mut seen = seen::from_values(&runs);
         let in_journal: Vec<Seen> = journal.seen(channel).collect();
         self.journal.set(Some((epoch, journal)));
@@ -298,9 +299,23 @@ impl IndexedStore {
             let _ = self.merge(tx, &name, &seen).await;
         }
         seen.extend(in_journal);
-        let copied: Vec<MessageRow> = self.read(copied);
-        let aliases = copied.iter().flat_map(|row| row.copies.iter().map(|copy| (*copy, row.message_seq))).collect();
         Ok(Answer::Channel { seen, aliases, marks: self.read(marks) })
+    }
+
+    /// The copies beyond the first of these rows, as far as no other message has their places.
+    async fn aliases(
+        &self,
+        tx: &Transaction,
+        channel: &JsValue,
+        copied: Vec<MessageRow>,
+    ) -> Result<Vec<(Copy, MessageSeq)>, Failure> {
+        let of = |row: MessageRow| row.copies.into_iter().map(move |copy| (copy, row.message_seq));
+        let mut aliases: Vec<(Copy, MessageSeq)> = copied.into_iter().flat_map(of).collect();
+        let places = aliases.iter().map(|(copy, _)| place(tx, channel, copy.message_seq));
+        let requests: Result<Vec<Request>, Failure> = places.collect();
+        let mut found = together(requests?).await?.into_iter();
+        aliases.retain(|_| found.next().is_none_or(|row| row.is_empty()));
+        Ok(aliases)
     }
 
     /// Writes a channel's runs as one. Nothing comes between the reading and this: calls follow each other.
@@ -357,8 +372,7 @@ impl IndexedStore {
         let seqs: Set<MessageSeq> = seqs.iter().copied().collect();
         let name = JsValue::from_str(&keys::channel(channel));
         let tx = self.begin(&[schema::MESSAGES], TransactionMode::ReadOnly).await?;
-        let place = |seq| read(&tx, schema::MESSAGES, Some(only(&keys::pair(&name, &keys::seq(seq)))?));
-        let requests: Result<Vec<Request>, Failure> = seqs.into_iter().map(place).collect();
+        let requests: Result<Vec<Request>, Failure> = seqs.into_iter().map(|seq| place(&tx, &name, seq)).collect();
         let found = together(requests?).await?;
         Ok(Answer::Messages(self.read(found.into_iter().flatten().collect())))
     }
@@ -452,6 +466,11 @@ async fn stored_epoch(tx: &Transaction) -> Result<Epoch, Failure> {
 
 async fn one(request: Request) -> Result<Vec<JsValue>, Failure> {
     Ok(together(vec![request]).await?.pop().unwrap_or_default())
+}
+
+/// The message placed at this seq.
+fn place(tx: &Transaction, channel: &JsValue, seq: MessageSeq) -> Result<Request, Failure> {
+    read(tx, schema::MESSAGES, Some(only(&keys::pair(channel, &keys::seq(seq)))?))
 }
 
 fn remember(epoch: Epoch) -> Writes {

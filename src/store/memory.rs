@@ -194,6 +194,7 @@ impl MemoryStore {
             let placed_at = kept.row.message_seq;
             kept.row.copies.iter().map(move |copy| (*copy, placed_at))
         });
+        let aliases = aliases.filter(|(copy, _)| !timeline.rows.contains_key(&copy.message_seq));
         Answer::Channel { seen, aliases: aliases.collect(), marks: timeline.marks.clone() }
     }
 }

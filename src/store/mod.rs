@@ -7,8 +7,8 @@
 //! * A batch whose epoch is below the newest epoch seen in the database changes nothing: `StoreFailure::Fenced`. A higher one is remembered.
 //! * `Change::Message` puts the row at (channel, message_seq). Together with the row the store keeps its dedup information, so that
 //!   `Query::Channel` can answer without reading the rows: one `Seen { seen_hash(from, client_msg_no), placed_at }`, since all copies share
-//!   it (none for an empty clientMsgNo), and for each copy beyond the first an alias. `seen` is a hint: where another message has
-//!   taken a row's place, the old one's may still be there.
+//!   it (none for an empty clientMsgNo), and for each copy beyond the first an alias, unless another message has taken that place.
+//!   `seen` is a hint: where another message has taken a row's place, the old one's may still be there.
 //! * `Change::Forget` and `Change::ForgetFrom` take rows, their dedup information, aliases and quotes away, at, or at and above,
 //!   the seq. What a row was *aliased* by goes with its row.
 //! * `Query::Quoting` finds rows whose content is JSON with `reply.message_id` (string or number) naming one of the copies' ids.

@@ -201,6 +201,15 @@ pub fn cases() -> Vec<Case> {
             t.apply(vec![Change::Message(message(2))]);
             t.ask(Query::Channel(group()), channel_answer(&[&message(2), &message(4)], &aliases[2..], &[]));
         }),
+        case("a copy whose place another message has taken is no alias", |t| {
+            let twice = MessageRow { copies: vec![copy(2001, 3), copy(2002, 4), copy(2003, 5)], ..message(2) };
+            let nameless = MessageRow { client_msg_no: ClientMsgNo::default(), ..message(4) };
+            t.apply(vec![Change::Message(twice.clone()), Change::Message(message(3)), Change::Message(nameless)]);
+            let aliases = [(copy(2003, 5), 2)];
+            t.ask(Query::Channel(group()), channel_answer(&[&twice, &message(3)], &aliases, &[]));
+            t.reopen();
+            t.ask(Query::Channel(group()), channel_answer(&[&twice, &message(3)], &aliases, &[]));
+        }),
         case("a row moves to an earlier copy and leaves nothing behind", |t| {
             t.apply((5..=9).map(|seq| Change::Message(message(seq))).collect());
             let moved = MessageRow {

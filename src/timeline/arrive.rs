@@ -195,6 +195,8 @@ impl Timeline {
             self.seen.insert(hash, seq);
             told = self.dropped.contains(&hash) || (context.told)(self.act_id(hash));
         }
+        // A copy that was taken back may have had this place, and may still stand in its message's row.
+        self.aliases.remove(&seq);
         ranges::cover(&mut self.row.ranges, seq, seq);
         self.row.last_seq = self.row.last_seq.max(seq);
         let message = view::message(context.own, &row);

@@ -354,10 +354,6 @@ impl Timeline {
                 for (copy, placed_at) in aliases {
                     self.aliases.insert(copy.message_seq, (copy.message_id, placed_at));
                 }
-                // A copy that was taken back may still stand in its message's row: its place is another message's now.
-                for given in self.seen.values() {
-                    self.aliases.remove(given);
-                }
                 self.marks = Marks::new(marks);
                 self.hints = self.marks.hints().map(|mark| (0, mark.clone())).collect();
             }

@@ -4,7 +4,7 @@ use jindou::channel::Channel;
 use jindou::client::{Command, Event, MessageView, Reply};
 use jindou::error::ErrorCode;
 use jindou::id::{MessageId, MessageSeq};
-use jindou::request::{ChannelMarks, FedMark, HistoryPage, Message, Pull, Request, Response};
+use jindou::request::{ChannelMarks, FedMark, HistoryPage, Message, Pull, Request, Response, Target};
 use jindou::rows::{Answer, Change, Copy, Mark, MarkState, MessageState, Query, Role};
 use jindou::time::{Millis, Wall};
 use jindou::wire::{Flags, Packet};
@@ -341,6 +341,38 @@ fn a_copy_that_was_taken_back_leads_nobody_astray_after_a_reload() {
     world.say(Packet::Recv(again));
     assert!(world.shown().is_empty(), "it is a duplicate");
     assert_eq!(seqs(&world.page(group())), [1, 2]);
+}
+
+#[test]
+fn a_message_without_a_number_in_the_place_of_a_copy_is_the_one_that_is_meant() {
+    // The copy was taken back before the reload, and its place was given away before it, or after it.
+    for before in [true, false] {
+        let mut world = online();
+        let say = |world: &mut World, (number, id, seq)| {
+            let recv = world.recv("bob", number, id, seq, "{}");
+            world.say(Packet::Recv(recv));
+        };
+        for message in [("a1", 11, 1), ("a1", 13, 3), ("x", 12, 2), ("y", 22, 2)] {
+            say(&mut world, message);
+        }
+        if before {
+            say(&mut world, ("", 23, 3));
+        }
+        world.reload();
+        world.connect();
+        catch_up(&mut world);
+        if !before {
+            say(&mut world, ("", 23, 3));
+        }
+        world.events.clear();
+        say(&mut world, ("", 23, 3));
+        let told: Vec<_> = world.events.iter().filter(|event| !matches!(event, Event::Sync { .. })).collect();
+        assert!(told.is_empty(), "it is a duplicate: {told:?}");
+        let target = Target { message_id: Some(MessageId(23)), message_seq: Some(MessageSeq(3)), ..Target::default() };
+        world.call(Command::Recall { channel: group(), target: target.clone() });
+        let Some((_, Request::Recall(act))) = world.requests.last() else { panic!("no recall") };
+        assert_eq!(act.target, target);
+    }
 }
 
 #[test]
