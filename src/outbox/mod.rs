@@ -42,6 +42,8 @@ const FIRST_PAUSE: Millis = Millis(500);
 const LONGEST_PAUSE: Millis = Millis::seconds(30);
 /// Failed look-ups after which a message is sent again all the same.
 const LOOKUPS: u32 = 3;
+/// What was found and cannot be placed would wait for ever. Longer than any answer takes.
+const LANDING: Millis = Millis::seconds(90);
 /// Most names in one look-up.
 const ASKED_AT_ONCE: usize = 100;
 const LOOKS: [Millis; 3] = [Millis::seconds(60), Millis::seconds(5 * 60), Millis::seconds(15 * 60)];
@@ -61,7 +63,10 @@ enum Progress {
         client_seq: ClientSeq,
         sent_at: Mono,
     },
-    Asking,
+    /// Looked up; what is found lands by way of the timeline.
+    Asking {
+        until: Mono,
+    },
     /// The server has it; the timeline will say so.
     Acked,
     Parked,
@@ -87,6 +92,15 @@ struct Entry {
     altered: bool,
     /// The channel's log has gone on to here for certain: what is found before it is no longer in doubt.
     witness: Option<MessageSeq>,
+}
+
+impl Entry {
+    /// After some, or where there is nobody to ask, it is sent again: duplicates are merged, losses are not.
+    fn looked_in_vain(&mut self, now: Now, pause: Millis, retryable: bool) {
+        self.lookups += 1;
+        self.doubt = retryable && self.lookups < LOOKUPS;
+        self.progress = Progress::Idle { not_before: now.mono + pause };
+    }
 }
 
 /// What the client must do after a SENDACK.
@@ -142,7 +156,7 @@ impl Outbox {
     }
 
     /// What the database holds. All of it may have been sent before the reload.
-    /// Returns the tickets whose row did not reach the database.
+    /// Returns the tickets of what did not reach the database.
     pub fn hydrate(&mut self, now: Now, rows: Vec<OutboxRow>) -> Vec<Ticket> {
         let mut waiting: Map<ClientMsgNo, Vec<Waiter>> = Map::new();
         for (_, entry) in core::mem::take(&mut self.entries) {
@@ -158,7 +172,9 @@ impl Outbox {
                 OutboxState::Parked { .. } => Progress::Parked,
                 OutboxState::Unconfirmed { .. } => Progress::Unconfirmed { look_at: now.mono, asked: false },
             };
-            let waiters = waiting.remove(&row.client_msg_no).unwrap_or_default();
+            // Who waits for a parked one called `retry`, and that was not kept.
+            let retried = matches!(progress, Progress::Parked);
+            let waiters = if retried { None } else { waiting.remove(&row.client_msg_no) }.unwrap_or_default();
             self.ordinals.insert(row.client_msg_no.clone(), row.ordinal);
             self.entries.insert(
                 row.ordinal,
@@ -371,7 +387,7 @@ impl Outbox {
                     }
                     sends.push(packet(&entry.row, client_seq));
                 }
-                Progress::Storing | Progress::Asking => {
+                Progress::Storing | Progress::Asking { .. } => {
                     blocked.insert(entry.row.channel.clone());
                 }
                 Progress::InFlight { .. } | Progress::Acked | Progress::Parked | Progress::Unconfirmed { .. } => {}
@@ -398,7 +414,7 @@ impl Outbox {
             if entry.row.channel == channel && due(entry) && asked.len() < ASKED_AT_ONCE {
                 entry.progress = match entry.progress {
                     Progress::Unconfirmed { look_at, .. } => Progress::Unconfirmed { look_at, asked: true },
-                    _ => Progress::Asking,
+                    _ => Progress::Asking { until: now.mono + LANDING },
                 };
                 asked.push(entry.row.client_msg_no.clone());
             }
@@ -413,7 +429,7 @@ impl Outbox {
         for client_msg_no in asked {
             let Some(entry) = self.entry(client_msg_no) else { continue };
             match (&entry.progress, entry.row.state) {
-                (Progress::Asking, _) => {
+                (Progress::Asking { .. }, _) => {
                     entry.doubt = false;
                     entry.suspect = false;
                     entry.progress = Progress::Idle { not_before: turn.now.mono };
@@ -433,17 +449,13 @@ impl Outbox {
         taken_back
     }
 
-    /// No answer to the look-up. After some, or where there is nobody to ask, it is sent again: duplicates are merged, losses are not.
+    /// No answer to the look-up.
     pub fn lookup_failed(&mut self, now: Now, asked: &[ClientMsgNo], retryable: bool, dice: &mut Dice) {
         for client_msg_no in asked {
             let pause = dice.up_to(Millis::seconds(3));
             let Some(entry) = self.entry(client_msg_no) else { continue };
             match entry.progress {
-                Progress::Asking => {
-                    entry.lookups += 1;
-                    entry.doubt = retryable && entry.lookups < LOOKUPS;
-                    entry.progress = Progress::Idle { not_before: now.mono + pause };
-                }
+                Progress::Asking { .. } => entry.looked_in_vain(now, pause, retryable),
                 Progress::Unconfirmed { .. } => {
                     entry.progress = Progress::Unconfirmed { look_at: now.mono + LOOKS[0], asked: false };
                 }
@@ -462,7 +474,8 @@ impl Outbox {
         let now = turn.now;
         let own = self.own.clone();
         let awaits = |entry: &&mut Entry| {
-            let open = matches!(entry.progress, Progress::Idle { .. } | Progress::InFlight { .. } | Progress::Asking);
+            let open =
+                matches!(entry.progress, Progress::Idle { .. } | Progress::InFlight { .. } | Progress::Asking { .. });
             open && entry.sent_as.iter().any(|(client_seq, _)| *client_seq == ack.client_seq)
         };
         let Some(entry) = self.entries.values_mut().find(awaits) else { return self.dropped_after_all(ack) };
@@ -555,7 +568,7 @@ impl Outbox {
             }
             OutboxState::Unconfirmed { .. } if settles => None,
             OutboxState::Unconfirmed { since, .. } => Some(since),
-            _ if entry.suspect || (doubtful && matches!(entry.progress, Progress::Asking)) => Some(now.wall),
+            _ if entry.suspect || (doubtful && matches!(entry.progress, Progress::Asking { .. })) => Some(now.wall),
             // The answer to the SEND or the look-up will tell more.
             _ if doubtful => return,
             _ => None,
@@ -640,6 +653,7 @@ impl Outbox {
         let entries = self.entries.values().filter_map(|entry| match entry.progress {
             Progress::Idle { not_before } if ready && not_before > self.looked => Some(not_before),
             Progress::InFlight { sent_at, .. } => Some(sent_at + ANSWER),
+            Progress::Asking { until } => Some(until),
             Progress::Unconfirmed { look_at, asked: false } if ready && look_at > self.looked => Some(look_at),
             _ => None,
         });
@@ -650,12 +664,14 @@ impl Outbox {
     pub fn handle_timeout(&mut self, turn: &mut Turn, dice: &mut Dice) {
         let now = turn.now;
         for entry in self.entries.values_mut() {
-            if let Progress::InFlight { sent_at, .. } = entry.progress
-                && sent_at + ANSWER <= now.mono
-            {
-                entry.doubt = true;
-                entry.lookups = 0;
-                entry.progress = Progress::Idle { not_before: now.mono + pause(entry.attempts, dice) };
+            match entry.progress {
+                Progress::InFlight { sent_at, .. } if sent_at + ANSWER <= now.mono => {
+                    entry.doubt = true;
+                    entry.lookups = 0;
+                    entry.progress = Progress::Idle { not_before: now.mono + pause(entry.attempts, dice) };
+                }
+                Progress::Asking { until } if until <= now.mono => entry.looked_in_vain(now, Millis(0), true),
+                _ => {}
             }
             let client_msg_no = entry.row.client_msg_no.clone();
             entry.waiters.retain(|waiter| {

@@ -3,7 +3,7 @@
 use jindou::channel::Channel;
 use jindou::client::{Command, Delivery, Event, Reply, SendOptions};
 use jindou::error::ErrorCode;
-use jindou::request::{HistoryPage, Lookup, Request, Response};
+use jindou::request::{HistoryPage, Lookup, Message, Request, Response};
 use jindou::time::Millis;
 use jindou::wire::{Packet, ProtocolVersion};
 
@@ -14,7 +14,7 @@ fn group() -> Channel {
 }
 
 /// What a look-up answers for a message of ours.
-fn found(number: &str, id: i64, seq: u64) -> jindou::request::Message {
+fn found(number: &str, id: i64, seq: u64) -> Message {
     let json = format!(
         "{{\"found\":[{{\"messageId\":\"{id}\",\"messageSeq\":{seq},\"clientMsgNo\":\"{number}\",\"fromUid\":\"bob\",\"timestamp\":1700000000,\"payload\":\"e30=\"}}]}}"
     );
@@ -403,6 +403,42 @@ fn a_failed_commit_settles_what_was_not_kept_and_the_client_lives_on() {
     let client_seq = world.sends().last().expect("sent").client_seq;
     world.ack(client_seq, 3, 1, 1);
     assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { .. }))));
+}
+
+#[test]
+fn a_retry_that_was_not_kept_is_told_so() {
+    let mut world = World::new();
+    world.connect();
+    world.send(group(), "n1", "{}");
+    world.ack(world.sends()[0].client_seq, 0, 0, 3);
+    world.fail_stores = true;
+    let retrying = world.call(Command::Retry("n1".into()));
+    world.fail_stores = false;
+    world.pass(Millis::seconds(10));
+    let error = world.outcome(retrying).expect("settled").as_ref().expect_err("not kept");
+    assert_eq!(error.code, ErrorCode::Storage);
+    world.call(Command::Retry("n1".into()));
+    assert_eq!(world.sends().len(), 2);
+}
+
+#[test]
+fn what_is_found_and_cannot_be_placed_is_sent_again() {
+    let nowhere = found("n1", 5, 0);
+    let withheld = Message { payload: None, ..found("n1", 5, 9) };
+    for found in [nowhere, withheld] {
+        let mut world = World::with(|config| config.business = true);
+        world.connect();
+        let sending = world.send(group(), "n1", "{}");
+        world.close_socket();
+        world.pass(Millis::seconds(1));
+        for _ in 0..3 {
+            assert_eq!(world.sends().len(), 1, "it is looked for again");
+            world.answer(is_lookup, Ok(Response::Found(vec![found.clone()])));
+            world.pass(Millis::seconds(91));
+        }
+        world.ack(world.sends()[1].client_seq, 6, 10, 1);
+        assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { unconfirmed: false, .. }))));
+    }
 }
 
 #[test]
