@@ -321,22 +321,23 @@ impl Client {
         let ended = match outcome {
             Err(failure) => self.judge(failure),
             Ok(Response::Marks(answers)) => {
+                // One that brings nothing on and has more, always, must not be asked for ever.
+                let goes_on = answers.iter().any(|answer| {
+                    let known = self.timelines.get(&answer.channel).map_or(0, |timeline| timeline.row().marks_version);
+                    !answer.more || read_to(answer) > known
+                });
                 for answer in answers {
                     let Some((_, hints_until)) = channels.iter().find(|(channel, _)| *channel == answer.channel) else {
                         continue;
                     };
                     // A page that has more says nothing of the hints yet.
                     let hints_until = (!answer.more).then_some(*hints_until);
-                    let version = if answer.more {
-                        answer.marks.iter().map(|fed| fed.mark.version).max().unwrap_or(answer.version)
-                    } else {
-                        answer.version
-                    };
+                    let version = read_to(&answer);
                     let work = Work::Marks {
                         marks: answer.marks,
                         version,
                         single: false,
-                        more: answer.more,
+                        more: answer.more && goes_on,
                         hints_until,
                         ticket: None,
                         by: "feed",
@@ -457,6 +458,12 @@ impl Client {
     pub(super) fn settle(&mut self, ticket: Ticket, outcome: Result<Reply, Error>) {
         self.outputs.push_back(Output::Settle(ticket, outcome));
     }
+}
+
+/// The version up to which nothing is missing behind this answer.
+fn read_to(answer: &request::ChannelMarks) -> u64 {
+    let newest = answer.marks.iter().map(|fed| fed.mark.version).max();
+    newest.filter(|_| answer.more).unwrap_or(answer.version)
 }
 
 fn expect<T>(

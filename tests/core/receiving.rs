@@ -568,6 +568,30 @@ fn versions_decide_and_not_the_order_of_arrival() {
 }
 
 #[test]
+fn a_feed_is_read_to_its_end_and_no_further_than_it_goes() {
+    let mut world = online();
+    revoke(&mut world, "alice", 70, "a1", 2);
+    let page = |version, more, marks: Vec<Mark>| {
+        let marks = marks.into_iter().map(|mark| FedMark { mark, payload: None }).collect();
+        Ok(Response::Marks(vec![ChannelMarks { channel: group(), version, more, marks }]))
+    };
+    let asks = |request: &Request| matches!(request, Request::Marks(_));
+    let since = |request| match request {
+        Request::Marks(asked) => asked.channels[0].since,
+        _ => panic!("another question"),
+    };
+    let first = mark(1, MarkState::Recalled, "a0", 10, 1);
+    assert_eq!(since(world.answer(asks, page(1, true, vec![first.clone()]))), 0);
+    assert_eq!(since(world.answer(asks, page(2, false, vec![mark(2, MarkState::Recalled, "a1", 11, 2)]))), 1);
+    // One that always has more and gives nothing, or the same.
+    for marks in [Vec::new(), vec![first]] {
+        revoke(&mut world, "alice", 71 + marks.len() as i64, "a2", 3);
+        assert_eq!(since(world.answer(asks, page(2, true, marks))), 2);
+        assert!(!world.requests.iter().any(|(_, request)| asks(request)), "not at once");
+    }
+}
+
+#[test]
 fn no_more_than_a_slice_of_packets_is_decoded_in_one_go() {
     let mut world = World::new();
     world.connect();
