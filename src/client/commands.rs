@@ -97,7 +97,8 @@ impl Client {
                 let rows: Vec<_> = rows.collect();
                 let newest = |row: &ChannelRow| row.last.as_ref().map_or(0, |last| last.timestamp);
                 // Places are sorted in place of rows: sorting is compiled for each type.
-                let mut order: Vec<_> = rows.iter().enumerate().map(|(at, row)| (-newest(row), at as i64)).collect();
+                let mut order: Vec<_> =
+                    rows.iter().enumerate().map(|(at, row)| (newest(row).saturating_neg(), at as i64)).collect();
                 order.sort_unstable();
                 let view = |(_, at): (i64, i64)| conversation_view(&self.config.uid, rows[at as usize]);
                 let conversations = order.into_iter().map(view).collect();

@@ -187,7 +187,7 @@ impl Timeline {
         let gone = matches!(row.state, MessageState::Recalled | MessageState::Deleted);
         row.counted = !own && !gone && seq > self.row.read_to && (!live || red_dot);
         if row.counted && beyond && self.counted.insert(seq) {
-            self.row.unread += 1;
+            self.row.unread = self.row.unread.saturating_add(1);
         }
         let mut told = false;
         if !row.client_msg_no.is_empty() {
@@ -275,7 +275,7 @@ impl Timeline {
         self.cover(&span, &shown, more, whole);
         if context.cluster
             && let (Some(top), Some(first)) = (known.last(), shown.iter().min())
-            && first.0 == top.last.0 + 1
+            && first.0 - 1 == top.last.0
         {
             // It joins what we have without a message in common that could show a log that was taken back meanwhile.
             self.fetch.check(Some(top.last));
@@ -344,7 +344,7 @@ impl Timeline {
         } else {
             figure.unread
         };
-        self.row.unread = by_server + self.counted.len() as u64;
+        self.row.unread = by_server.saturating_add(self.counted.len() as u64);
     }
 }
 

@@ -219,7 +219,7 @@ impl Timeline {
                 if !may_all && !unknown && row.timestamp > 0 && row.state == MessageState::Normal {
                     let deadline = deadline(context.policy.recall_window, row.timestamp.saturating_mul(1000));
                     // A second of grace: the row's time is in whole seconds, and the push may be later than the message.
-                    if let Some(deadline) = passed(deadline.map(|deadline| deadline + 1000)) {
+                    if let Some(deadline) = passed(deadline.map(|deadline| deadline.saturating_add(1000))) {
                         return Err(Error::denied(DenyReason::Window, Some(Wall(deadline.0 - 1000))));
                     }
                 }

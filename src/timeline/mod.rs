@@ -514,7 +514,7 @@ impl Timeline {
         } else {
             0
         };
-        self.row.unread = by_server + by_us;
+        self.row.unread = by_server.saturating_add(by_us);
         turn.asks.push(Ask::Read(self.row.channel.clone(), seq));
     }
 

@@ -9,7 +9,7 @@ use jindou::rows::{Answer, Change, Copy, Mark, MarkState, MessageState, Query, R
 use jindou::time::{Millis, Wall};
 use jindou::wire::{Flags, Packet};
 
-use crate::world::World;
+use crate::world::{START, World};
 
 pub fn group() -> Channel {
     Channel::group("g")
@@ -589,6 +589,52 @@ fn a_feed_is_read_to_its_end_and_no_further_than_it_goes() {
         assert_eq!(since(world.answer(asks, page(2, true, marks))), 2);
         assert!(!world.requests.iter().any(|(_, request)| asks(request)), "not at once");
     }
+}
+
+#[test]
+fn numbers_at_their_limits_are_numbers() {
+    let mut world = World::with(|config| config.business = true);
+    world.addresses.push("ws://two".to_owned());
+    world.connect();
+    let policy = format!("{{\"recallWindow\":{},\"restoreWindow\":{}}}", i64::MAX, i64::MIN);
+    world.answer(|request| matches!(request, Request::Policy), Request::Policy.read(policy.as_bytes()));
+    let figures = |id: &str, kind: u8, seq: u64, at: i64| {
+        let recents = format!(
+            "{{\"messageId\":\"{}\",\"messageSeq\":{seq},\"clientMsgNo\":\"c{seq}\",\"fromUid\":\"bob\",\"timestamp\":{at},\"payload\":\"e30=\"}}",
+            i64::MAX
+        );
+        format!(
+            "{{\"channelId\":\"{id}\",\"channelType\":{kind},\"unread\":{0},\"readTo\":0,\"lastMessageSeq\":{seq},\"timestamp\":{at},\"marksVersion\":{0},\"recents\":[{recents}]}}",
+            u64::MAX
+        )
+    };
+    let json = format!(
+        "{{\"conversations\":[{},{}]}}",
+        figures("g", 2, u64::MAX, i64::MIN),
+        figures("alice", 1, 7, START / 1000)
+    );
+    let asked =
+        Request::Conversations(jindou::request::Conversations { cursors: Vec::new(), recents: 20, since: None });
+    let answer = asked.read(json.as_bytes());
+    while !world.requests.iter().any(|(_, request)| matches!(request, Request::Conversations(_))) {
+        let response = match &world.requests.first().expect("it asks").1 {
+            Request::Commands(_) => Response::Commands(Vec::new()),
+            _ => Response::Done,
+        };
+        world.answer(|_| true, Ok(response));
+    }
+    world.answer(|request| matches!(request, Request::Conversations(_)), answer);
+    let recv = world.recv("alice", "a1", 11, 1, "{}");
+    world.say(Packet::Recv(recv));
+    world.call(Command::MarkRead { channel: group(), message_seq: MessageSeq(u64::MAX) });
+    catch_up(&mut world);
+    let listing = world.call(Command::Conversations);
+    let Some(Ok(Reply::Conversations { conversations })) = world.outcome(listing) else { panic!("no list") };
+    assert_eq!(conversations.iter().map(|one| one.last_seq.0).collect::<Vec<_>>(), [7, u64::MAX]);
+    assert_eq!(conversations[0].unread, u64::MAX);
+    let target = Target { message_seq: Some(MessageSeq(7)), ..Target::default() };
+    let recalling = world.call(Command::Recall { channel: Channel::person("alice"), target });
+    assert!(world.outcome(recalling).is_none(), "a window without an end has not passed");
 }
 
 #[test]
