@@ -252,9 +252,9 @@ pub struct AuditRow {
     pub operator: Uid,
     pub client_msg_no: ClientMsgNo,
     pub copies: Vec<Copy>,
-    /// "recalled", "restored", "deleted", "hidden", "forged", "requested", "denied".
+    /// "recalled", "restored", "deleted", "hidden", "forged", or what `Act::told` says.
     pub what: String,
-    /// "command", "feed", "history", "application".
+    /// "command", "feed", "history", "application", "business".
     pub by: String,
 }
 

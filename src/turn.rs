@@ -116,6 +116,20 @@ pub enum Act {
     Reedit,
 }
 
+impl Act {
+    /// What the audit says of it, `allowed` as far as whoever judged it can tell.
+    pub fn told(self, allowed: bool) -> &'static str {
+        match (self, allowed) {
+            (Act::Recall, true) => "requested",
+            (Act::Recall, false) => "denied",
+            (Act::Restore, true) => "restore-requested",
+            (Act::Restore, false) => "restore-denied",
+            (Act::Reedit, true) => "reedit-requested",
+            (Act::Reedit, false) => "reedit-denied",
+        }
+    }
+}
+
 /// One's own message was found stored: whatever the outbox holds of it is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Landed {

@@ -362,7 +362,7 @@ export interface MessagesPage {
   complete: boolean;
 }
 
-/** A line of the audit that this database keeps of recalls. */
+/** A line of the audit that this database keeps of recalls, restores and re-edits. */
 export interface AuditLine {
   /** Its order. */
   ordinal: number;
@@ -371,10 +371,15 @@ export interface AuditLine {
   operator: string;
   clientMsgNo: string;
   copies: { messageId: string; messageSeq: MessageSeq }[];
-  /** A command alone is `hidden`, one that the business server does not confirm `forged`, and the application's own calls are `requested` or `denied`. */
-  what: "recalled" | "restored" | "deleted" | "hidden" | "forged" | "requested" | "denied";
-  /** How it became known. */
-  by: "command" | "feed" | "history" | "application";
+  /**
+   * A command alone is `hidden`, and `forged` where the business server does not confirm it. The application's own recalls are `requested` or `denied`,
+   * and so, by their names, are its restores and re-edits.
+   */
+  what:
+    | "recalled" | "restored" | "deleted" | "hidden" | "forged" | "requested" | "denied"
+    | "restore-requested" | "restore-denied" | "reedit-requested" | "reedit-denied";
+  /** How it became known. What is denied `by` the `application` never left this device; the `business` server refused the rest. */
+  by: "command" | "feed" | "history" | "application" | "business";
 }
 
 /** Aborting ends the waiting (`aborted`); what has reached a server may still happen. */

@@ -7,14 +7,14 @@ use crate::outbox::Answered;
 use crate::quotes;
 use crate::recall;
 use crate::request;
-use crate::rows::{Change, Copy, Mark, MarkState, MessageRow, QuarantineRow, Role};
+use crate::rows::{Change, Mark, MarkState, MessageRow, QuarantineRow, Role};
 use crate::session::Incoming;
 use crate::time::{Now, Wall};
 use crate::timeline::{Arrival, SYSTEM, Work};
 use crate::turn::{After, ConnectionId};
 use crate::wire::{Recv, Recvack, Sendack};
 
-use super::{Client, Delivery, MessageView, UNCOMMITTED};
+use super::{Client, Delivery, MessageView, Target, UNCOMMITTED};
 
 /// The suffix of a command log, which version 3 leaves on the channelId.
 const COMMAND_SUFFIX: &str = "____cmd";
@@ -295,12 +295,8 @@ impl Client {
         if crate::config::name("channelId", &channel.id).is_err() {
             return;
         }
-        let copies = match (hint.message_id, hint.message_seq) {
-            (None, None) => Vec::new(),
-            (id, seq) => {
-                vec![Copy { message_id: id.unwrap_or(MessageId(0)), message_seq: seq.unwrap_or(MessageSeq(0)) }]
-            }
-        };
+        let (message_id, message_seq) = (hint.message_id, hint.message_seq);
+        let copies = Target { message_id, message_seq, ..Target::default() }.copies();
         let mark = Mark {
             version: hint.version,
             state: hint.state,

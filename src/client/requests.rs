@@ -5,6 +5,7 @@ use crate::error::{Error, ErrorCode};
 use crate::event::{Event, Trace};
 use crate::id::MessageSeq;
 use crate::request::{self, FetchFailure, Request, Response, Target};
+use crate::rows::{AuditRow, Change};
 use crate::sorted::{Map, Set};
 use crate::sync::{Ended, Job};
 use crate::time::{Millis, Mono, Now};
@@ -27,7 +28,7 @@ pub enum Task {
     Marks { channels: Vec<(Channel, u64)> },
     History { channel: Channel, span: Span },
     Lookup { channel: Channel, asked: Vec<ClientMsgNo> },
-    Act { ticket: Ticket, act: Act, channel: Channel },
+    Act { ticket: Ticket, act: Act, channel: Channel, target: Target },
 }
 
 #[derive(Default)]
@@ -118,13 +119,13 @@ impl Client {
     }
 
     pub(super) fn ask_act(&mut self, now: Now, ticket: Ticket, act: Act, channel: Channel, target: Target) {
-        let body = request::Act::new(channel.clone(), target);
+        let body = request::Act::new(channel.clone(), target.clone());
         let request = match act {
             Act::Recall => Request::Recall(body),
             Act::Restore => Request::Restore(body),
             Act::Reedit => Request::Reedit(body),
         };
-        self.ask(now, request, Task::Act { ticket, act, channel });
+        self.ask(now, request, Task::Act { ticket, act, channel, target });
     }
 
     pub(super) fn ask_lookup(&mut self, now: Now, channel: Channel, asked: Vec<ClientMsgNo>) {
@@ -227,7 +228,12 @@ impl Client {
             (Task::Marks { channels }, outcome) => self.marks_answered(now, channels, outcome),
             (Task::History { channel, span }, outcome) => self.history_answered(now, channel, span, outcome),
             (Task::Lookup { channel, asked }, outcome) => self.lookup_answered(now, &channel, asked, outcome),
-            (Task::Act { ticket, act, channel }, outcome) => self.act_answered(now, ticket, act, &channel, outcome),
+            (Task::Act { ticket, act, channel, target }, Err(failure)) => {
+                self.act_failed(now, ticket, act, channel, target, failure);
+            }
+            (Task::Act { ticket, act, channel, .. }, Ok(response)) => {
+                self.act_answered(now, ticket, act, &channel, response);
+            }
         }
     }
 
@@ -413,20 +419,39 @@ impl Client {
         }
     }
 
-    fn act_answered(
+    /// What the business server refuses is told by the audit; what it does not answer is not decided.
+    fn act_failed(
         &mut self,
         now: Now,
         ticket: Ticket,
         act: Act,
-        channel: &Channel,
-        outcome: Result<Response, FetchFailure>,
+        channel: Channel,
+        target: Target,
+        failure: FetchFailure,
     ) {
-        match (act, outcome) {
-            (_, Err(failure)) => self.outputs.push_back(Output::Settle(ticket, Err(error_of(failure)))),
-            (Act::Reedit, Ok(Response::Content(content))) => {
+        let mut turn = self.turn(now);
+        if matches!(failure.code.as_str(), "recall-denied" | "forbidden") {
+            turn.change(Change::Audit(AuditRow {
+                ordinal: 0,
+                at: now.wall,
+                channel,
+                operator: self.config.uid.clone(),
+                copies: target.copies(),
+                client_msg_no: target.client_msg_no,
+                what: act.told(false).to_owned(),
+                by: "business".to_owned(),
+            }));
+        }
+        turn.settle(ticket, Err(error_of(failure)));
+        self.absorb(turn);
+    }
+
+    fn act_answered(&mut self, now: Now, ticket: Ticket, act: Act, channel: &Channel, response: Response) {
+        match (act, response) {
+            (Act::Reedit, Response::Content(content)) => {
                 self.outputs.push_back(Output::Settle(ticket, Ok(Reply::Content { content })));
             }
-            (_, Ok(Response::Mark(fed))) => {
+            (_, Response::Mark(fed)) => {
                 let work = Work::Marks {
                     marks: vec![fed],
                     version: 0,
@@ -439,7 +464,7 @@ impl Client {
                 self.push_work(channel, work);
                 self.sync.want_marks(now.mono, channel.clone());
             }
-            (_, Ok(_)) => {
+            _ => {
                 let error = Error::new(ErrorCode::BadResponse, "the business server answered something else");
                 self.outputs.push_back(Output::Settle(ticket, Err(error)));
             }

@@ -345,6 +345,18 @@ impl Act {
     }
 }
 
+impl Target {
+    /// The copy that it names, as far as it does.
+    pub fn copies(&self) -> Vec<Copy> {
+        match (self.message_id, self.message_seq) {
+            (None, None) => Vec::new(),
+            (id, seq) => {
+                vec![Copy { message_id: id.unwrap_or_default(), message_seq: seq.unwrap_or_default() }]
+            }
+        }
+    }
+}
+
 impl From<Copy> for Target {
     fn from(copy: Copy) -> Self {
         Target { message_id: Some(copy.message_id), message_seq: Some(copy.message_seq), ..Target::default() }

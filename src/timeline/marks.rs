@@ -70,7 +70,7 @@ impl Timeline {
                 MarkState::Restored => "restored",
                 MarkState::Deleted => "deleted",
             };
-            self.audit(turn, &fed.mark, what, by);
+            self.audit_mark(turn, &fed.mark, what, by);
             let mut is_here = false;
             for place in places {
                 if let Some(Some(row)) = have.rows.get(&place)
@@ -120,7 +120,7 @@ impl Timeline {
             let places = self.places_of(&hint);
             self.marks.remove(&hint);
             turn.change(Change::MarkGone(self.row.channel.clone(), hint.clone()));
-            self.audit(turn, &hint, "forged", "command");
+            self.audit_mark(turn, &hint, "forged", "command");
             for place in places {
                 if let Some(Some(row)) = have.rows.get(&place)
                     && is_of(&hint, row)
@@ -148,7 +148,7 @@ impl Timeline {
         self.hints.push((self.hint_count, mark.clone()));
         self.marks.insert(mark.clone());
         turn.change(Change::Mark(self.row.channel.clone(), mark.clone()));
-        self.audit(turn, &mark, "hidden", "command");
+        self.audit_mark(turn, &mark, "hidden", "command");
         for place in self.places_of(&mark) {
             if let Some(Some(row)) = have.rows.get(&place)
                 && is_of(&mark, row)
@@ -173,10 +173,14 @@ impl Timeline {
     ) {
         let row = self.place_of_target(&target).and_then(|place| have.rows.get(&place)).and_then(Option::as_ref);
         let judged = row.map_or(Ok(()), |row| self.judge(act, row, context));
-        if let Some(row) = row.filter(|_| act == Act::Recall) {
-            let mark = Mark { operator: context.own.clone(), ..mark_of(row) };
-            self.audit(turn, &mark, if judged.is_ok() { "requested" } else { "denied" }, "application");
+        if target == Target::default() {
+            return turn.settle(ticket, Err(Error::invalid("the message has no clientMsgNo, messageId or messageSeq")));
         }
+        let (client_msg_no, copies) = row.map_or_else(
+            || (target.client_msg_no.clone(), target.copies()),
+            |row| (row.client_msg_no.clone(), row.all_copies().collect()),
+        );
+        self.audit(turn, context.own, client_msg_no, copies, act.told(judged.is_ok()), "application");
         if let Err(error) = judged {
             return turn.settle(ticket, Err(error));
         }
@@ -186,10 +190,6 @@ impl Timeline {
                 message_id: Some(row.message_id),
                 message_seq: Some(row.message_seq),
             },
-            None if target == Target::default() => {
-                return turn
-                    .settle(ticket, Err(Error::invalid("the message has no clientMsgNo, messageId or messageSeq")));
-            }
             None => target,
         };
         turn.asks.push(Ask::Act(ticket, act, self.row.channel.clone(), target));
@@ -273,21 +273,6 @@ impl Timeline {
             self.land(&row, true, context, turn);
         }
         self.put(row, have, turn);
-    }
-}
-
-fn mark_of(row: &MessageRow) -> Mark {
-    Mark {
-        version: 0,
-        state: MarkState::Recalled,
-        client_msg_no: row.client_msg_no.clone(),
-        copies: row.all_copies().collect(),
-        author: row.from.clone(),
-        operator: Default::default(),
-        role: Role::Other,
-        at: Wall(0),
-        deadline: None,
-        hint: false,
     }
 }
 

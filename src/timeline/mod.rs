@@ -564,17 +564,22 @@ impl Timeline {
         turn.asks.push(Ask::History { channel: self.row.channel.clone(), hold });
     }
 
-    fn audit(&self, turn: &mut Turn, mark: &Mark, what: &str, by: &str) {
-        turn.change(Change::Audit(AuditRow {
-            ordinal: 0,
-            at: turn.now.wall,
-            channel: self.row.channel.clone(),
-            operator: mark.operator.clone(),
-            client_msg_no: mark.client_msg_no.clone(),
-            copies: mark.copies.clone(),
-            what: what.to_owned(),
-            by: by.to_owned(),
-        }));
+    fn audit_mark(&self, turn: &mut Turn, mark: &Mark, what: &str, by: &str) {
+        self.audit(turn, &mark.operator, mark.client_msg_no.clone(), mark.copies.clone(), what, by);
+    }
+
+    fn audit(
+        &self,
+        turn: &mut Turn,
+        operator: &Uid,
+        client_msg_no: ClientMsgNo,
+        copies: Vec<Copy>,
+        what: &str,
+        by: &str,
+    ) {
+        let (channel, operator, at) = (self.row.channel.clone(), operator.clone(), turn.now.wall);
+        let (what, by) = (what.to_owned(), by.to_owned());
+        turn.change(Change::Audit(AuditRow { ordinal: 0, at, channel, operator, client_msg_no, copies, what, by }));
     }
 }
 

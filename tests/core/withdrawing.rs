@@ -1,10 +1,10 @@
 //! What a recall takes with it, wherever its words were copied to.
 
 use jindou::client::{Command, Event, MessageView, Reply};
-use jindou::error::DenyReason;
+use jindou::error::{DenyReason, ErrorCode};
 use jindou::id::{ClientSeq, MessageId, MessageSeq};
-use jindou::request::{ChannelRole, Policy, Request, Response, Target};
-use jindou::rows::{Mark, MarkState, MessageState, Role};
+use jindou::request::{ChannelRole, Policy, Request, Response, Target, failure};
+use jindou::rows::{Answer, Mark, MarkState, MessageState, Query, Role};
 use jindou::time::Millis;
 use jindou::wire::{Flags, Packet};
 
@@ -104,6 +104,42 @@ fn what_another_device_recalled_is_owed_no_more_and_counts_as_sent() {
     world.ack(ClientSeq(1), 12, 2, 1);
     let page = world.page(group());
     assert_eq!((page.len(), page[0].state.clone(), page[0].content.clone()), (1, MessageState::Recalled, None));
+}
+
+#[test]
+fn the_audit_tells_what_was_asked_and_who_refused_it() {
+    let mut world = told();
+    let act = |client_msg_no: &str, seq: u64| Target {
+        client_msg_no: client_msg_no.into(),
+        message_seq: Some(MessageSeq(seq)),
+        ..Target::default()
+    };
+    let audited = |world: &World| {
+        let Answer::Audit(lines) = world.disk.answer(&Query::Audit { limit: 10 }) else { panic!("no audit") };
+        lines.into_iter().map(|line| (line.what, line.by, line.client_msg_no.0)).collect::<Vec<_>>()
+    };
+    let line = |what: &str, by: &str, number: &str| (what.to_owned(), by.to_owned(), number.to_owned());
+    world.call(Command::Restore { channel: group(), target: act("a1", 1) });
+    let recalling = world.call(Command::Recall { channel: group(), target: act("a1", 1) });
+    let refused = failure(403, br#"{"code":"recall-denied","message":"","reason":"not-author"}"#);
+    world.hold_stores = true;
+    world.answer(|request| matches!(request, Request::Recall(_)), Err(refused));
+    assert!(world.outcome(recalling).is_none(), "not before it is on record");
+    world.let_stores_go();
+    let error = world.outcome(recalling).expect("settled").as_ref().expect_err("refused");
+    assert_eq!((error.code, error.reason), (ErrorCode::RecallDenied, Some(DenyReason::NotAuthor)));
+    assert_eq!(
+        audited(&world),
+        [
+            line("denied", "business", "a1"),
+            line("requested", "application", "a1"),
+            line("restore-denied", "application", "a1")
+        ]
+    );
+    // One that is not here is asked for all the same; and no answer is no refusal.
+    world.call(Command::Restore { channel: group(), target: act("far", 900) });
+    world.answer(|request| matches!(request, Request::Restore(_)), Err(failure(503, b"")));
+    assert_eq!(audited(&world)[0], line("restore-requested", "application", "far"));
 }
 
 #[test]

@@ -227,20 +227,20 @@ test("a recall reads as each of those concerned would say it", async (context) =
 test("the audit tells in both languages what came while it is open, by whom and by which road", async (context) => {
   const lines = [
     ["recalled", "feed", "bob"], ["restored", "history", "bob"], ["deleted", "feed", ""], ["hidden", "command", "bob"],
-    ["forged", "command", "bob"], ["requested", "application", "alice"], ["denied", "application", "alice"], ["sealed", "letter", "bob"],
+    ["forged", "command", "bob"], ["requested", "application", "alice"], ["denied", "application", "alice"], ["restore-denied", "business", "alice"], ["sealed", "letter", "bob"],
   ];
   const expected = {
     en: {
       inspector: "Inspector", tab: "Audit",
-      what: ["Recalled", "Restored", "Deleted", "Hidden, to be checked", "Forged recall, shown again", "Recall requested", "Recall denied", "sealed"],
+      what: ["Recalled", "Restored", "Deleted", "Hidden, to be checked", "Forged recall, shown again", "Recall requested", "Recall denied", "Restore denied", "sealed"],
       roads: ["by Bob Okafor, through the server’s record", "by Bob Okafor, through the history", "by System, through the server’s record", "by Bob Okafor, through a command",
-        "by Bob Okafor, through a command", "by Alice Chen, through this page", "by Alice Chen, through this page", "by Bob Okafor, through letter"],
+        "by Bob Okafor, through a command", "by Alice Chen, through this page", "by Alice Chen, through this page", "by Alice Chen, through the server’s answer", "by Bob Okafor, through letter"],
     },
     "zh-CN": {
       inspector: "观察器", tab: "审计",
-      what: ["已撤回", "已恢复", "已删除", "已隐藏，待核实", "伪造的撤回，已重新显示", "已请求撤回", "撤回被拒绝", "sealed"],
+      what: ["已撤回", "已恢复", "已删除", "已隐藏，待核实", "伪造的撤回，已重新显示", "已请求撤回", "撤回被拒绝", "恢复被拒绝", "sealed"],
       roads: ["操作人 Bob Okafor，来自服务器记录", "操作人 Bob Okafor，来自历史消息", "操作人 系统，来自服务器记录", "操作人 Bob Okafor，来自指令消息",
-        "操作人 Bob Okafor，来自指令消息", "操作人 Alice Chen，来自本页操作", "操作人 Alice Chen，来自本页操作", "操作人 Bob Okafor，来自letter"],
+        "操作人 Bob Okafor，来自指令消息", "操作人 Alice Chen，来自本页操作", "操作人 Alice Chen，来自本页操作", "操作人 Alice Chen，来自服务器答复", "操作人 Bob Okafor，来自letter"],
     },
   };
   for (const [locale, { inspector, tab, what, roads }] of Object.entries(expected)) {

@@ -66,7 +66,8 @@ impl World {
         for line in lines {
             let is_odd = match (line.what.as_str(), line.by.as_str()) {
                 ("forged", "command") => !self.plan.forged,
-                ("requested" | "denied", "application") => line.operator.0 != it.person,
+                (what, "application") if what.ends_with("requested") => line.operator.0 != it.person,
+                (what, "application" | "business") if what.ends_with("denied") => line.operator.0 != it.person,
                 ("recalled" | "restored" | "deleted", "feed" | "history" | "application") => false,
                 ("hidden", "command") => false,
                 _ => true,

@@ -187,8 +187,12 @@ export const en = {
     forged: "Forged recall, shown again",
     requested: "Recall requested",
     denied: "Recall denied",
+    "restore-requested": "Restore requested",
+    "restore-denied": "Restore denied",
+    "reedit-requested": "Content requested again",
+    "reedit-denied": "Content denied",
   },
-  auditRoads: { command: "a command", feed: "the server’s record", history: "the history", application: "this page" },
+  auditRoads: { command: "a command", feed: "the server’s record", history: "the history", application: "this page", business: "the server’s answer" },
 
   // What goes wrong. The text of an error is for developers; a person gets one of these.
   errors: {

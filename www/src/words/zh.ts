@@ -176,8 +176,12 @@ export const zh: Words = {
     forged: "伪造的撤回，已重新显示",
     requested: "已请求撤回",
     denied: "撤回被拒绝",
+    "restore-requested": "已请求恢复",
+    "restore-denied": "恢复被拒绝",
+    "reedit-requested": "已请求重新编辑",
+    "reedit-denied": "重新编辑被拒绝",
   },
-  auditRoads: { command: "指令消息", feed: "服务器记录", history: "历史消息", application: "本页操作" },
+  auditRoads: { command: "指令消息", feed: "服务器记录", history: "历史消息", application: "本页操作", business: "服务器答复" },
 
   errors: {
     "too-large": "消息太长。",
