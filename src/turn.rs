@@ -54,8 +54,8 @@ pub enum Reply {
     Pending {
         client_msg_no: ClientMsgNo,
     },
-    /// Ascending, what is not acknowledged yet at the end of the newest page. `complete`: no hole in it and nothing newer at the server;
-    /// else a `history` event follows.
+    /// Ascending, what is not acknowledged yet at the end of the newest page. `complete`: no hole in it and nothing newer at the server,
+    /// as far as somebody can be asked; else a `history` event follows once what is missing has come.
     Messages {
         messages: Vec<MessageView>,
         reached_start: bool,

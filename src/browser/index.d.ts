@@ -356,9 +356,12 @@ export type SendResult =
 export interface MessagesPage {
   /** Ascending; after the newest page's come those that are not acknowledged yet. */
   messages: Message[];
-  /** Nothing lies before it. */
+  /** Nothing lies before it; where nobody answers `history`, nothing that can be had. */
   reachedStart: boolean;
-  /** No hole in it, and nothing newer at the server. If not, a `history` event follows. */
+  /**
+   * No hole in it, and nothing newer at the server. If not, a `history` event follows. Where nobody answers `history` only a hole is known, and the event
+   * comes if it is closed by what is pushed.
+   */
   complete: boolean;
 }
 

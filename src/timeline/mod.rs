@@ -440,9 +440,12 @@ impl Timeline {
             Work::Arrived(arrival) => {
                 let hole = self.fetch.hole(&self.row);
                 self.arrive(*arrival, &mut have, context, turn);
-                if context.history && self.fetch.hole(&self.row) != hole {
+                let left = self.fetch.hole(&self.row);
+                if context.history && left != hole {
                     self.fetch.nudge();
                     self.ask_history(true, turn);
+                } else if !context.history && left.is_none() && self.promised {
+                    self.tell_history(context, turn);
                 }
             }
             Work::Page { arrivals, span, more, figure } => {
@@ -556,7 +559,7 @@ impl Timeline {
 
     fn tell_history(&mut self, context: &Context<'_>, turn: &mut Turn) {
         self.promised = false;
-        let (reached_start, complete) = (self.reached_start(), self.is_complete(context));
+        let (reached_start, complete) = (self.reached_start(context), self.is_complete(context));
         turn.event(Event::History { channel: self.row.channel.clone(), reached_start, complete });
     }
 

@@ -34,9 +34,9 @@ impl Timeline {
         let whole =
             self.row.ranges.iter().any(|range| range.first <= bottom && top <= range.last) || top == MessageSeq(0);
         let newest_known = before.is_some() || context.caught_up;
-        let complete = !context.history || (whole && newest_known && (reached_start || !short));
-        if !complete {
-            self.promised = true;
+        let complete = whole && (!context.history || (newest_known && (reached_start || !short)));
+        self.promised |= !complete;
+        if !complete && context.history {
             if short && !fetch::at_start(&self.row) {
                 self.fetch.older();
             }
@@ -56,8 +56,8 @@ impl Timeline {
         turn.settle(ticket, Ok(Reply::Messages { messages, reached_start, complete }));
     }
 
-    pub(super) fn reached_start(&self) -> bool {
-        fetch::at_start(&self.row)
+    pub(super) fn reached_start(&self, context: &Context<'_>) -> bool {
+        !context.history || fetch::at_start(&self.row)
     }
 
     pub(super) fn is_complete(&self, context: &Context<'_>) -> bool {

@@ -393,6 +393,37 @@ fn a_hole_is_held_for_a_second_and_then_asked_for() {
 }
 
 #[test]
+fn where_nobody_can_be_asked_a_hole_is_not_called_complete_and_pushes_may_close_it() {
+    let mut world = World::new();
+    world.connect();
+    let say = |world: &mut World, number: &str, id: i64, seq: u64| {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    };
+    let look = |world: &mut World, limit: usize| {
+        let reading = world.call(Command::Messages { channel: group(), before: None, limit });
+        match world.outcome(reading) {
+            Some(Ok(Reply::Messages { reached_start, complete, .. })) => (*reached_start, *complete),
+            other => panic!("no page: {other:?}"),
+        }
+    };
+    say(&mut world, "a", 11, 5);
+    assert_eq!(look(&mut world, 50), (true, true), "what lies before it cannot be had");
+    say(&mut world, "c", 13, 7);
+    assert_eq!(look(&mut world, 50), (true, false));
+    assert_eq!(look(&mut world, 1), (false, true), "this page has no hole");
+    world.events.clear();
+    say(&mut world, "d", 14, 8);
+    say(&mut world, "b", 12, 6);
+    let history = |event: &Event| match event {
+        Event::History { reached_start, complete, .. } => Some((*reached_start, *complete)),
+        _ => None,
+    };
+    assert_eq!(world.events.iter().filter_map(history).collect::<Vec<_>>(), [(true, true)]);
+    assert_eq!(look(&mut world, 50), (true, true));
+}
+
+#[test]
 fn a_swapped_neighbour_closes_the_hole_by_itself() {
     let mut world = online();
     for (number, id, seq) in [("a", 11, 1), ("c", 13, 3), ("b", 12, 2)] {
