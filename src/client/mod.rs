@@ -8,6 +8,7 @@ mod commands;
 mod interface;
 mod news;
 mod receive;
+mod recent;
 mod requests;
 
 use std::collections::VecDeque;
@@ -31,6 +32,7 @@ pub use crate::request::{self, FetchFailure, Target};
 pub use interface::*;
 
 use batches::{Batches, Dropped};
+use recent::Recent;
 use requests::Requests;
 
 /// Packets decoded in one `handle`; the rest waits for a timer that is due at once, so that the event loop breathes.
@@ -83,7 +85,7 @@ pub struct Client {
     policy: Policy,
     meta: Meta,
     /// Commands and messages without a seq that were seen.
-    seen: Set<MessageId>,
+    seen: Recent,
     hydration: Hydration,
     hydrate_failures: u32,
     /// Until the database is read, or the marks of what is quoted.
@@ -121,7 +123,7 @@ impl Client {
             sync,
             policy: Policy::default(),
             meta: Meta::default(),
-            seen: Set::new(),
+            seen: Recent::new(Vec::new()),
             hydration: Hydration::Failed { retry_at: Mono(0) },
             hydrate_failures: 0,
             waiting: VecDeque::new(),
@@ -342,7 +344,7 @@ impl Client {
             let owed = |client_msg_no: &ClientMsgNo| outbox.holds(client_msg_no);
             let waiting = |channel: &Channel| outbox.views(Some(channel));
             let seen = &self.seen;
-            let told = |act: MessageId| seen.contains(&act);
+            let told = |act: MessageId| seen.contains(act);
             let context = Context {
                 own: &self.config.uid,
                 owed: &owed,
@@ -534,7 +536,7 @@ impl Client {
             self.timelines.insert(channel, timeline);
         }
         self.stirred.extend(self.timelines.keys().cloned());
-        self.seen = commands.into_iter().collect();
+        self.seen = Recent::new(commands);
         let keep_from = crate::time::Wall(now.wall.0 - COMMANDS_KEPT);
         self.batches.beside(crate::rows::Change::CommandsBefore(keep_from));
         if self.meta.device_id.is_empty() {

@@ -70,7 +70,7 @@ impl Client {
             let ours = newest.from_uid == self.config.uid && self.outbox.holds(&newest.client_msg_no);
             if !ours {
                 // Who has just come into a group was never sent what stands there; and a command counts in no timeline.
-                let owed = row.is_some_and(|row| !row.ranges.is_empty()) && !self.seen.contains(&id);
+                let owed = row.is_some_and(|row| !row.ranges.is_empty()) && !self.seen.contains(id);
                 finds.push(Find { channel, seq, owed });
             }
         }

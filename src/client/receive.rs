@@ -19,8 +19,6 @@ use super::{Client, Delivery, MessageView, Target, UNCOMMITTED};
 /// The suffix of a command log, which version 3 leaves on the channelId.
 const COMMAND_SUFFIX: &str = "____cmd";
 const ONLINE_COMMANDS: &str = "systemcmdonline";
-/// Commands and messages without a place that are remembered; the oldest go first.
-const SEEN: usize = 20_000;
 /// What is kept of a payload that cannot be read.
 const QUARANTINE: usize = 48 * 1024;
 
@@ -74,7 +72,7 @@ impl Client {
         if let Answered::Passed(row) = &answered {
             // Another connection of this device may bring it back.
             let act = act_id(&row.channel, &self.config.uid, &row.client_msg_no);
-            if let Some(act) = act.filter(|act| self.first_time(*act)) {
+            if let Some(act) = act.filter(|act| self.seen.insert(*act)) {
                 turn.change(Change::Command(act, now.wall));
             }
         }
@@ -197,7 +195,7 @@ impl Client {
     fn transient(&mut self, now: Now, row: MessageRow, connection: ConnectionId, ack: Recvack) {
         let mut turn = self.turn(now);
         turn.ack(connection, ack);
-        let new_copy = self.first_time(row.message_id);
+        let new_copy = self.seen.insert(row.message_id);
         if new_copy {
             turn.change(Change::Command(row.message_id, now.wall));
         }
@@ -205,7 +203,7 @@ impl Client {
         let act = act_id(&row.channel, &row.from, &row.client_msg_no);
         // What the outbox holds is shown already.
         let owed = row.from == self.config.uid && self.outbox.holds(&row.client_msg_no);
-        let new_act = !owed && act.is_none_or(|act| self.first_time(act));
+        let new_act = !owed && act.is_none_or(|act| self.seen.insert(act));
         if let Some(act) = act.filter(|_| new_act) {
             turn.change(Change::Command(act, now.wall));
         }
@@ -242,15 +240,6 @@ impl Client {
         self.absorb(turn);
     }
 
-    fn first_time(&mut self, id: MessageId) -> bool {
-        let first = self.seen.insert(id);
-        if self.seen.len() > SEEN {
-            // Ids grow with time, roughly; what goes here is still known to the database for a reload.
-            self.seen.pop_first();
-        }
-        first
-    }
-
     #[expect(clippy::too_many_arguments, reason = "the fields of one command")]
     fn command_came(
         &mut self,
@@ -266,7 +255,7 @@ impl Client {
         if let Some((connection, ack)) = ack {
             turn.ack(connection, ack);
         }
-        let first = self.first_time(id);
+        let first = self.seen.insert(id);
         if first {
             turn.change(Change::Command(id, now.wall));
         } else {
