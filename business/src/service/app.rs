@@ -10,7 +10,7 @@ use super::config::Config;
 use super::error::ApiError;
 use super::gateways::Gateways;
 use super::secrets::{self, Secrets};
-use super::wukongim::Wukongim;
+use super::wukongim::{Wukongim, WukongimError};
 use crate::rules::message::{self, SeenMessage, StoredMessage};
 use crate::rules::rate::{Limiter, Rate};
 use crate::rules::{Channel, ChannelRef, Span, Time, Uid, Version};
@@ -123,6 +123,15 @@ impl App {
     pub async fn register(&self, session: &SessionKey) -> Result<(), ApiError> {
         let token = self.secrets.token(session);
         Ok(self.wukongim.register_token(&session.uid, session.device_flag, token.reveal()).await?)
+    }
+
+    /// As `register`, once, where nobody waits for it and it is tried again. True if there is nothing more to try.
+    pub async fn try_to_register(&self, session: &SessionKey) -> bool {
+        let token = self.secrets.token(session);
+        match self.wukongim.try_to_register_token(&session.uid, session.device_flag, token.reveal()).await {
+            Ok(()) | Err(WukongimError::Refused { .. }) => true,
+            Err(WukongimError::Unavailable | WukongimError::Missing | WukongimError::Unreadable) => false,
+        }
     }
 
     /// The channel that somebody names, if they may read it. Everything that shows or changes a channel's messages begins here.

@@ -83,7 +83,10 @@ async fn finish(app: &App, due: DueErrand) -> Stored<()> {
         Ok(Next::Confirm { command, sent, after }) => {
             app.store.errand_followed(due.id, &Errand::Confirm { command, sent }, app.now().plus(after)).await
         }
-        Err(WukongimError::Unavailable) if due.attempts < ATTEMPTS => {
+        // Whatever answers in WuKongIM's place, it is not WuKongIM that has refused.
+        Err(WukongimError::Unavailable | WukongimError::Unreadable | WukongimError::Missing)
+            if due.attempts < ATTEMPTS =>
+        {
             let wait = LONGEST_WAIT.0.min(1000 << due.attempts.min(10));
             app.store.errand_failed(due.id, app.now().plus(Span(wait))).await
         }
@@ -202,7 +205,7 @@ pub async fn register_sessions(app: Arc<App>, mut stop: watch::Receiver<bool>) {
 async fn register_if_valid(app: &App, key: &SessionKey) -> bool {
     let _one_at_a_time = app.token_lock(&key.uid).lock().await;
     match app.store.session(app.secrets.hash_of(key), app.now()).await {
-        Ok(Some(_)) => app.register(key).await != Err(ApiError::Unavailable),
+        Ok(Some(_)) => app.try_to_register(key).await,
         Ok(None) => true,
         Err(_) => false,
     }

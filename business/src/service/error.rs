@@ -10,6 +10,9 @@ use crate::rules::recall::Denial;
 use crate::rules::{InvalidId, Span};
 use crate::storage::StorageError;
 
+/// A reason code of WuKongIM's, as the status inside an answer.
+const BANNED: u16 = 19;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ApiError {
     Invalid(String),
@@ -24,6 +27,8 @@ pub enum ApiError {
     RateLimited(Span),
     /// WuKongIM, or our own database, does not answer now.
     Unavailable,
+    /// What answers in WuKongIM's place is something else, or a version that we do not know.
+    Misunderstood,
     Internal,
 }
 
@@ -43,6 +48,7 @@ impl ApiError {
             ApiError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
             ApiError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::Misunderstood => StatusCode::BAD_GATEWAY,
             ApiError::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -58,13 +64,14 @@ impl ApiError {
             ApiError::Conflict(_) => "conflict",
             ApiError::TooLarge(_) => "too-large",
             ApiError::RateLimited(_) => "rate-limited",
-            ApiError::Unavailable => "unavailable",
+            ApiError::Unavailable | ApiError::Misunderstood => "unavailable",
             ApiError::Internal => "internal",
         }
     }
 
     fn retryable(&self) -> bool {
-        matches!(self, ApiError::RateLimited(_) | ApiError::Unavailable | ApiError::Internal)
+        use ApiError::{Internal, Misunderstood, RateLimited, Unavailable};
+        matches!(self, RateLimited(_) | Unavailable | Misunderstood | Internal)
     }
 
     fn message(&self) -> &str {
@@ -80,6 +87,9 @@ impl ApiError {
             ApiError::MethodNotAllowed => "this path does not take that method",
             ApiError::RateLimited(_) => "too many tries; wait a moment",
             ApiError::Unavailable => "the message server does not answer; try again",
+            ApiError::Misunderstood => {
+                "what answers in the message server's place is not understood; its operator must look"
+            }
             ApiError::Internal => "something went wrong here",
         }
     }
@@ -135,8 +145,15 @@ impl From<WukongimError> for ApiError {
     fn from(error: WukongimError) -> ApiError {
         match error {
             WukongimError::Unavailable => ApiError::Unavailable,
-            WukongimError::Refused { .. } | WukongimError::Missing | WukongimError::Unreadable => {
-                tracing::error!(?error, "WuKongIM answered what we did not expect");
+            WukongimError::Missing | WukongimError::Unreadable => {
+                tracing::error!(?error, "what answers is not the WuKongIM that we expect");
+                ApiError::Misunderstood
+            }
+            WukongimError::Refused { status: BANNED } => {
+                ApiError::Forbidden("the message server has banned this account")
+            }
+            WukongimError::Refused { .. } => {
+                tracing::error!(?error, "WuKongIM refused what we did not expect it to");
                 ApiError::Internal
             }
         }

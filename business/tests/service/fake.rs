@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Json;
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::{Query, Request, State};
 use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine;
@@ -29,6 +30,9 @@ pub struct Inner {
     pub old: bool,
     /// Answers as a node whose leader is away.
     pub down: bool,
+    /// Something else answers in its place, always this.
+    pub foreign: Option<(StatusCode, &'static str)>,
+    pub foreign_calls: u32,
     /// So many of the next messages are accepted and lost, as while a channel's leader is dead.
     pub lost: u32,
     /// Paths that are refused for ever.
@@ -130,6 +134,7 @@ impl Fake {
             .route("/{*path}", post(call))
             .route("/channel/messagesync", post(messages))
             .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found") })
+            .layer(from_fn_with_state(fake.clone(), or_another))
             .with_state(fake.clone());
         tokio::spawn(axum::serve(listener, routes).into_future());
         (fake, address)
@@ -162,6 +167,13 @@ impl Fake {
 fn away() -> Response {
     let text = r#"{"msg":"Post \"http://10.1.2.3:5001/x\": dial tcp 10.1.2.3:5001: connect: connection refused","status":400}"#;
     (StatusCode::BAD_REQUEST, text).into_response()
+}
+
+async fn or_another(State(fake): State<Fake>, request: Request, next: Next) -> Response {
+    let foreign = fake.lock().foreign;
+    let Some(answer) = foreign else { return next.run(request).await };
+    fake.lock().foreign_calls += 1;
+    answer.into_response()
 }
 
 async fn route(State(fake): State<Fake>) -> Response {

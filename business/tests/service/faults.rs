@@ -1,5 +1,8 @@
 //! WuKongIM is away, refuses, or forgets; and the process ends at a bad moment.
 
+use std::time::Duration;
+
+use axum::http::StatusCode;
 use serde_json::json;
 
 use crate::world::{World, person, text, with};
@@ -101,6 +104,55 @@ async fn an_errand_that_is_refused_for_ever_does_not_hold_up_the_next() {
     world.fake.lock().refused.clear();
     world.post(&format!("/v1/groups/{id}/members"), &alice, json!({ "uids": ["bob"] })).await.done();
     assert!(world.fake.lock().subscribers[&id].contains("bob"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_another_program_answers_in_wukongims_place_loses_nothing() {
+    let page = "<html>It works!</html>";
+    let others = [
+        (StatusCode::OK, page),
+        (StatusCode::FOUND, ""),
+        (StatusCode::UNAUTHORIZED, ""),
+        (StatusCode::FORBIDDEN, page),
+        (StatusCode::NOT_FOUND, page),
+        (StatusCode::OK, "null"),
+    ];
+    let world = World::new(&[]).await;
+    let (alice, _) = (world.sign_up("alice").await, world.sign_up("bob").await);
+    let id = world.group(&alice, &["bob"]).await;
+    world.settle().await;
+    world.fake.lock().foreign = Some(others[0]);
+    world.call("DELETE", &format!("/v1/groups/{id}/members/bob"), Some(&alice), None).await.done();
+    for other in others {
+        world.fake.lock().foreign = Some(other);
+        let login = json!({ "uid": "alice", "password": "correct horse" });
+        let history = with(&person("bob"), json!({ "limit": 5, "pull": "older" }));
+        for (path, body) in [("/v1/login", login), ("/v1/history", history)] {
+            let answer = world.post(path, &alice, body).await;
+            assert_eq!(answer.refused(), (502, "unavailable"), "{path} {other:?}");
+            assert!(answer.text.contains("message server") && !answer.text.contains("html"), "{}", answer.text);
+        }
+        // Until it has been tried.
+        let attempts = world.fake.lock().foreign_calls;
+        while world.fake.lock().foreign_calls == attempts {
+            world.pass(61);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    world.fake.lock().foreign = None;
+    world.settle().await;
+    assert!(!world.fake.lock().subscribers[&id].contains("bob"), "he would still be told everything");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn whom_the_message_server_has_banned_is_told_so() {
+    let world = World::new(&[]).await;
+    world.sign_up("alice").await;
+    world.fake.lock().foreign = Some((StatusCode::OK, r#"{"status":19}"#));
+    let login = json!({ "uid": "alice", "password": "correct horse" });
+    assert_eq!(world.post("/v1/login", "", login).await.refused(), (403, "forbidden"));
     world.end().await;
 }
 

@@ -111,7 +111,7 @@ async fn what_is_done_and_what_is_refused() {
     assert_eq!(token("2.2.5-user-token-master").await, Ok(()));
     assert_eq!(token("2.2.5-user-token-banned").await, Err(WukongimError::Refused { status: 19 }), "inside of 200");
     assert_eq!(token("2.2.5-user-token-special-uid").await, Err(WukongimError::Refused { status: 400 }));
-    assert_eq!(token("2.2.5-manager-token-missing").await, Err(WukongimError::Refused { status: 401 }));
+    assert_eq!(token("2.2.5-manager-token-missing").await, Err(WukongimError::Unreadable));
     let to = ChannelRef { channel_id: "rvB".to_owned(), channel_type: 1 };
     assert_eq!(
         recorded("2.2.5-message-send-cmd-person").await.send_command(&uid("rvA"), &to, "e30=", "cmd-1").await,

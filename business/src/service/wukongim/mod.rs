@@ -65,13 +65,23 @@ impl Wukongim {
     }
 
     pub async fn register_token(&self, uid: &Uid, device_flag: DeviceFlag, token: &str) -> Result<(), WukongimError> {
-        let body =
-            json!({ "uid": uid.as_str(), "token": token, "device_flag": device_flag.number(), "device_level": SLAVE });
-        self.command("/user/token", &body).await
+        self.command("/user/token", &registration(uid, device_flag, token)).await
     }
 
+    /// As `register_token`, each node once: for who tries again, and whom others wait for.
+    pub async fn try_to_register_token(
+        &self,
+        uid: &Uid,
+        device_flag: DeviceFlag,
+        token: &str,
+    ) -> Result<(), WukongimError> {
+        accepted(self.transport.post_once("/user/token", &registration(uid, device_flag, token)).await?)
+    }
+
+    /// Each node once: it is an errand, and a log-in waits for it.
     pub async fn quit_device(&self, uid: &Uid, device_flag: u8) -> Result<(), WukongimError> {
-        self.command("/user/device_quit", &json!({ "uid": uid.as_str(), "device_flag": device_flag })).await
+        let body = json!({ "uid": uid.as_str(), "device_flag": device_flag });
+        accepted(self.transport.post_once("/user/device_quit", &body).await?)
     }
 
     /// One try: an answer that comes late says nothing about now.
@@ -243,9 +253,16 @@ impl Wukongim {
 
     /// A call that is done or not. "Not" may come with HTTP 200.
     async fn command(&self, path: &str, body: &impl Serialize) -> Result<(), WukongimError> {
-        let accepted: Accepted = self.transport.post(path, body).await?;
-        if accepted.status == 200 { Ok(()) } else { Err(WukongimError::Refused { status: accepted.status }) }
+        accepted(self.transport.post(path, body).await?)
     }
+}
+
+fn accepted(answer: Accepted) -> Result<(), WukongimError> {
+    if answer.status == 200 { Ok(()) } else { Err(WukongimError::Refused { status: answer.status }) }
+}
+
+fn registration(uid: &Uid, device_flag: DeviceFlag, token: &str) -> Value {
+    json!({ "uid": uid.as_str(), "token": token, "device_flag": device_flag.number(), "device_level": SLAVE })
 }
 
 /// The id under which a channel is stored, or both that it may have.

@@ -65,11 +65,12 @@ impl Default for Patience {
 pub enum WukongimError {
     /// No node answered in time, or none could just now.
     Unavailable,
-    /// It was understood and refused; trying again does not help.
+    /// It was understood and refused, by a status inside the answer or by 400; trying again does not help.
     Refused { status: u16 },
     /// This version has no such call.
     Missing,
-    /// An answer that is not what the call answers.
+    /// Not what the call answers: another program's page, a redirect, the wish for another manager token. Somebody must look, and
+    /// then it may be well again.
     Unreadable,
 }
 
@@ -221,7 +222,7 @@ fn judge(status: StatusCode, body: Bytes) -> Attempt {
         }
         StatusCode::UNAUTHORIZED => {
             tracing::error!("WuKongIM wants another manager token");
-            Attempt::Failed(WukongimError::Refused { status: status.as_u16() })
+            Attempt::Failed(WukongimError::Unreadable)
         }
         status
             if status.is_server_error()
@@ -230,7 +231,7 @@ fn judge(status: StatusCode, body: Bytes) -> Attempt {
         {
             Attempt::Temporary
         }
-        status => Attempt::Failed(WukongimError::Refused { status: status.as_u16() }),
+        _ => Attempt::Failed(WukongimError::Unreadable),
     }
 }
 
@@ -284,5 +285,9 @@ mod tests {
             );
         }
         assert!(!temporary(StatusCode::NOT_FOUND, "404 page not found"));
+        for foreign in [StatusCode::FOUND, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN] {
+            let judged = judge(foreign, Bytes::new());
+            assert!(matches!(judged, Attempt::Failed(WukongimError::Unreadable)), "{foreign}");
+        }
     }
 }
