@@ -64,11 +64,11 @@ pub struct Config {
     pub restore_moderated: bool,
 
     /// How long a log-in lasts. Each log-in of the same kind of device prolongs it.
-    #[arg(long, env = "JINDOU_SESSION_LIFETIME", default_value = "30d", value_parser = parse_span)]
+    #[arg(long, env = "JINDOU_SESSION_LIFETIME", default_value = "30d", value_parser = parse_lifetime)]
     pub session_lifetime: Span,
 
     /// The longest content of a message in bytes, as the policy tells clients. A cluster of 2.2 loses larger ones in silence.
-    #[arg(long, env = "JINDOU_MAX_MESSAGE_BODY", default_value_t = 24_559)]
+    #[arg(long, env = "JINDOU_MAX_MESSAGE_BODY", default_value_t = 24_559, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     pub max_message_body: u32,
 
     /// Log-ins and sign-ups that one address may try at once; it gets half of them back each minute.
@@ -130,6 +130,14 @@ fn parse_span(text: &str) -> Result<Span, String> {
     Ok(Span::seconds(i64::from(number) * seconds))
 }
 
+/// One that is over before it begins would let nobody in.
+fn parse_lifetime(text: &str) -> Result<Span, String> {
+    match parse_span(text)? {
+        lifetime if lifetime < Span::seconds(60) => Err("a log-in lasts for a minute or more".to_owned()),
+        lifetime => Ok(lifetime),
+    }
+}
+
 fn parse_gateway(text: &str) -> Result<String, String> {
     if super::wukongim::is_socket_address(text) {
         Ok(text.to_owned())
@@ -182,5 +190,7 @@ mod tests {
         for wrong in ["", "m", "2", "-2m", "2w", "2 m", "１m", "九"] {
             assert!(parse_window(wrong).is_err(), "{wrong}");
         }
+        assert_eq!(parse_lifetime("1m"), Ok(Span::seconds(60)));
+        assert!(parse_lifetime("0s").is_err() && parse_lifetime("none").is_err());
     }
 }

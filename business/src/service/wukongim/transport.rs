@@ -33,7 +33,10 @@ impl NodeAddress {
         let uri: Uri =
             base.parse().map_err(|_| "an address of WuKongIM's API looks like http://127.0.0.1:5001".to_owned())?;
         match (uri.scheme_str(), uri.host(), uri.query()) {
-            (Some("http"), Some(host), None) => Ok(NodeAddress { base: base.to_owned(), host: host.to_owned() }),
+            (Some("http"), Some(host), None) if is_port(uri.authority().map_or("", |all| all.as_str()), host) => {
+                Ok(NodeAddress { base: base.to_owned(), host: host.to_owned() })
+            }
+            (Some("http"), Some(_), None) => Err("behind the host stands nothing or a port from 1 to 65535".to_owned()),
             _ => Err("an address of WuKongIM's API begins with http:// and names a host".to_owned()),
         }
     }
@@ -41,6 +44,15 @@ impl NodeAddress {
     /// A host for a socket address that is not known yet.
     pub fn host(&self) -> &str {
         &self.host
+    }
+}
+
+/// The parser takes any digits for a port, and a name before the host.
+fn is_port(authority: &str, host: &str) -> bool {
+    match authority.strip_prefix(host) {
+        Some("") => true,
+        Some(port) => port.strip_prefix(':').and_then(|port| port.parse().ok()).is_some_and(|port: u16| port > 0),
+        None => false,
     }
 }
 
@@ -254,7 +266,17 @@ mod tests {
             NodeAddress::parse("http://127.0.0.1:5001/").map(|node| (node.base, node.host)),
             Ok(("http://127.0.0.1:5001".into(), "127.0.0.1".into()))
         );
-        for wrong in ["", "127.0.0.1:5001", "https://x", "ftp://x", "http://", "http://x/?a=1"] {
+        for wrong in [
+            "",
+            "127.0.0.1:5001",
+            "https://x",
+            "ftp://x",
+            "http://",
+            "http://x/?a=1",
+            "http://x:0",
+            "http://x:65536",
+            "http://x:",
+        ] {
             assert!(NodeAddress::parse(wrong).is_err(), "{wrong}");
         }
     }
