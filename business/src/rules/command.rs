@@ -17,12 +17,11 @@ pub struct Command {
     pub client_msg_no: String,
 }
 
-/// None for a state that no command tells of, and for an operator who is no part of the channel.
+/// None for an operator who is no part of the channel.
 pub fn for_mark(mark: &Mark) -> Option<Command> {
     let name = match mark.state {
         MarkState::Recalled => "messageRevoke",
         MarkState::Restored => "messageRestore",
-        MarkState::Deleted => return None,
     };
     let to = mark.channel.seen_by(&mark.operator);
     if to.channel_id.is_empty() {

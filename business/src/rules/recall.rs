@@ -2,7 +2,6 @@
 //!
 //! ```text
 //! normal ── recall ──► recalled ── restore ──► restored (= normal, and may be recalled again)
-//!    └──────────────────────┴──── delete ────► deleted
 //! ```
 //!
 //! Nothing is deleted by a recall: state and time are marked, and the content is kept sealed until the deadline. Every change
@@ -22,7 +21,6 @@ use super::time::{Span, Time};
 pub enum MarkState {
     Recalled,
     Restored,
-    Deleted,
 }
 
 impl MarkState {
@@ -35,12 +33,11 @@ impl MarkState {
         match self {
             MarkState::Recalled => "recalled",
             MarkState::Restored => "restored",
-            MarkState::Deleted => "deleted",
         }
     }
 
     pub fn named(name: &str) -> Option<MarkState> {
-        [MarkState::Recalled, MarkState::Restored, MarkState::Deleted].into_iter().find(|state| state.name() == name)
+        [MarkState::Recalled, MarkState::Restored].into_iter().find(|state| state.name() == name)
     }
 }
 
@@ -51,7 +48,6 @@ pub enum Capacity {
     Author,
     Admin,
     Owner,
-    System,
 }
 
 impl Capacity {
@@ -60,12 +56,11 @@ impl Capacity {
             Capacity::Author => "author",
             Capacity::Admin => "admin",
             Capacity::Owner => "owner",
-            Capacity::System => "system",
         }
     }
 
     pub fn named(name: &str) -> Option<Capacity> {
-        [Capacity::Author, Capacity::Admin, Capacity::Owner, Capacity::System].into_iter().find(|it| it.name() == name)
+        [Capacity::Author, Capacity::Admin, Capacity::Owner].into_iter().find(|it| it.name() == name)
     }
 }
 
@@ -177,9 +172,7 @@ pub enum DenyReason {
     NotAuthor,
     NotMember,
     UnknownMessage,
-    Deleted,
     NotRecalled,
-    NotSupported,
 }
 
 impl DenyReason {
@@ -189,9 +182,7 @@ impl DenyReason {
             DenyReason::NotAuthor => "not-author",
             DenyReason::NotMember => "not-member",
             DenyReason::UnknownMessage => "unknown-message",
-            DenyReason::Deleted => "deleted",
             DenyReason::NotRecalled => "not-recalled",
-            DenyReason::NotSupported => "not-supported",
         }
     }
 }
@@ -321,7 +312,6 @@ fn decide_recall(
     if let Some(mark) = facts.existing {
         match mark.state {
             MarkState::Recalled => return Ok(Decision::Already(mark.clone())),
-            MarkState::Deleted => return Err(DenyReason::Deleted.into()),
             MarkState::Restored => {}
         }
     }
@@ -408,7 +398,7 @@ fn own_mark<'a>(caller: &Uid, facts: &Facts<'a>) -> Result<&'a Mark, Denial> {
     if !mark.key.author.is(caller) {
         return Err(DenyReason::NotAuthor.into());
     }
-    if mark.state == MarkState::Deleted { Err(DenyReason::Deleted.into()) } else { Ok(mark) }
+    Ok(mark)
 }
 
 fn within_deadline(mark: &Mark, now: Time) -> Result<(), Denial> {

@@ -50,7 +50,6 @@ impl World {
                 let what = match mark.state {
                     MarkState::Recalled => "recalled",
                     MarkState::Restored => "restored",
-                    MarkState::Deleted => "deleted",
                 };
                 let tells = |line: &&&AuditRow| {
                     line.channel == channel
@@ -68,7 +67,7 @@ impl World {
                 ("forged", "command") => !self.plan.forged,
                 (what, "application") if what.ends_with("requested") => line.operator.0 != it.person,
                 (what, "application" | "business") if what.ends_with("denied") => line.operator.0 != it.person,
-                ("recalled" | "restored" | "deleted", "feed" | "history" | "application") => false,
+                ("recalled" | "restored", "feed" | "history" | "application") => false,
                 ("hidden", "command") => false,
                 _ => true,
             };
