@@ -15,7 +15,7 @@ use super::error::ApiError;
 use super::find;
 use super::input::{Caller, Input};
 use crate::rules::identity::TargetName;
-use crate::rules::recall::{self, Decision, DenyReason, Facts, Mark, MarkState, Target};
+use crate::rules::recall::{self, Decision, Denial, DenyReason, Facts, Mark, MarkState, Target};
 use crate::rules::{Author, Channel, ChannelRef, ClientMsgNo, MessageId, MessageSeq, StoredMessage, TargetKey, Uid};
 use crate::storage::{Action, Asked, Decided, Known};
 
@@ -67,47 +67,64 @@ pub async fn recall(
 ) -> Result<Json<Value>, ApiError> {
     app.limits.change(caller.uid(), app.now())?;
     let wanted = Wanted::read(asked, caller.uid())?;
-    let (key, copies) = if app.is_member(caller.uid(), &wanted.target.channel).await? {
-        identify(&app, caller.uid(), &wanted).await?
-    } else {
-        (None, Vec::new())
+    if !app.is_member(caller.uid(), &wanted.target.channel).await? {
+        let decided = decide_recall(&app, &caller, &wanted, None, &[]).await?;
+        return answer(&app, decided, caller.uid()).await;
+    }
+    let decided = match recalled(&app, caller.uid(), &wanted).await? {
+        Some(key) => {
+            let decided = decide_recall(&app, &caller, &wanted, Some(&key), &[]).await?;
+            if !matches!(decided.decision, Decision::Denied(Denial { reason: DenyReason::UnknownMessage, .. })) {
+                return answer(&app, decided, caller.uid()).await;
+            }
+            // Restored in between: so it is to be recalled anew, and for that it must be found.
+            found_and_decided(&app, &caller, &wanted).await?
+        }
+        None => found_and_decided(&app, &caller, &wanted).await?,
     };
+    answer(&app, decided, caller.uid()).await
+}
+
+async fn found_and_decided(app: &App, caller: &Caller, wanted: &Wanted) -> Result<Decided, ApiError> {
+    let mut copies = find::copies(app, caller.uid(), &wanted.target).await?;
+    let key = recall::identify(&wanted.target, caller.uid(), &copies);
+    copies.retain(|message| Some(message.target()) == key);
+    decide_recall(app, caller, wanted, key.as_ref(), &copies).await
+}
+
+async fn decide_recall(
+    app: &App,
+    caller: &Caller,
+    wanted: &Wanted,
+    key: Option<&TargetKey>,
+    copies: &[StoredMessage],
+) -> Result<Decided, ApiError> {
     let (now, policy, channel) = (app.now(), app.config.policy(), &wanted.target.channel);
     let rule = |known: &Known| {
         let facts = Facts {
             caller: known.caller,
             author: known.author,
             existing: known.existing.as_ref(),
-            copies: &copies,
+            copies,
             version: known.version,
         };
-        recall::recall(caller.uid(), channel, key.as_ref(), &facts, &policy, now)
+        recall::recall(caller.uid(), channel, key, &facts, &policy, now)
     };
-    let decided = decide(&app, Action::Recall, &caller, &wanted, key.as_ref(), rule).await?;
-    answer(&app, decided, caller.uid()).await
+    decide(app, Action::Recall, caller, wanted, key, rule).await
 }
 
-/// Which message is meant, and its copies. A repeated request needs no look at WuKongIM, so it is answered while that is away.
-async fn identify(
-    app: &App,
-    caller: &Uid,
-    wanted: &Wanted,
-) -> Result<(Option<TargetKey>, Vec<StoredMessage>), ApiError> {
+/// The message that is meant, if it is recalled already: a repeated request needs no look at WuKongIM, so it is answered while that
+/// is away.
+async fn recalled(app: &App, caller: &Uid, wanted: &Wanted) -> Result<Option<TargetKey>, ApiError> {
     let marks = app.store.marks_named(&wanted.target.channel, &wanted.name).await?;
-    let names_it = |mark: &&Mark| {
+    let names_it = |mark: &Mark| {
         mark.state != MarkState::Restored
             && wanted
                 .target
                 .message_id
                 .map_or(mark.key.author.is(caller), |id| mark.copies.iter().any(|copy| copy.message_id == id))
     };
-    if let Some(mark) = marks.iter().find(names_it) {
-        return Ok((Some(mark.key.clone()), Vec::new()));
-    }
-    let mut found = find::copies(app, caller, &wanted.target).await?;
-    let key = recall::identify(&wanted.target, caller, &found);
-    found.retain(|message| Some(message.target()) == key);
-    Ok((key, found))
+    Ok(marks.into_iter().find(names_it).map(|mark| mark.key))
 }
 
 pub async fn restore(
@@ -144,7 +161,7 @@ pub async fn reedit(
         Decision::Denied(denial) => return Err(denial.into()),
     };
     // Deleted between the decision and here: the deadline has passed.
-    let gone = recall::Denial { reason: DenyReason::Window, deadline: mark.deadline };
+    let gone = Denial { reason: DenyReason::Window, deadline: mark.deadline };
     let content = commands::content(&app, &mark).await?.ok_or(gone)?;
     Ok(Json(json!({ "payload": STANDARD.encode(content) })))
 }

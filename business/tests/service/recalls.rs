@@ -133,6 +133,25 @@ async fn two_recalls_at_once_make_one_mark() {
 }
 
 #[tokio::test]
+async fn a_recall_beside_a_restore_is_done_before_it_or_after_it() {
+    let (world, alice, bob) = two_people(&[]).await;
+    world.fake.write("alice", "bob", 1, "n1", &text("hello"));
+    let body = with(&person("bob"), named("n1"));
+    let act = |path: &'static str| world.post(path, &alice, body.clone());
+    act("/v1/recall").await.done();
+    for _ in 0..12 {
+        let (one, other, third, fourth) =
+            tokio::join!(act("/v1/restore"), act("/v1/recall"), act("/v1/restore"), act("/v1/recall"));
+        for answer in [one, other, third, fourth] {
+            answer.done();
+        }
+    }
+    let marks = world.post("/v1/marks", &bob, json!({ "channels": [person("alice")], "limit": 10 })).await.done();
+    assert_eq!(marks["channels"][0]["marks"].as_array().expect("marks").len(), 1);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn the_window_is_the_servers_and_an_owner_has_none() {
     let (world, alice, bob) = two_people(&["--recall-window", "90s"]).await;
     let id = world.group(&alice, &["bob"]).await;
