@@ -98,8 +98,16 @@ impl Client {
                 counted: false,
                 unconfirmed: false,
             };
-            let arrival =
-                Arrival { row, live: true, red_dot: false, ack: None, mark: None, withheld: false, confirms: false };
+            let arrival = Arrival {
+                row,
+                live: true,
+                red_dot: false,
+                ack: None,
+                mark: None,
+                withheld: false,
+                confirms: false,
+                command: false,
+            };
             self.push_work(&channel, Work::Arrived(Box::new(arrival)));
         }
     }
@@ -166,6 +174,7 @@ impl Client {
             mark: None,
             withheld: false,
             confirms: false,
+            command: false,
         };
         self.push_work(&channel, Work::Arrived(Box::new(arrival)));
     }

@@ -270,7 +270,10 @@ impl Timeline {
                 continue;
             }
             shown.push(arrival.row.message_seq);
-            self.arrive(arrival, have, context, turn);
+            // History does not flag the first of a page, so one that was pushed is known by its id.
+            if !arrival.command && !(context.told)(arrival.row.message_id) {
+                self.arrive(arrival, have, context, turn);
+            }
         }
         self.cover(&span, &shown, more, whole);
         if context.cluster

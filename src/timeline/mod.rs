@@ -52,7 +52,7 @@ pub struct Context<'a> {
     pub caught_up: bool,
     /// A page of history may show what is taken back later.
     pub cluster: bool,
-    /// Whether this act of sending was told to the application, though no row holds it any more.
+    /// Whether this act of sending, or this command, was told to the application, though no row holds it.
     pub told: &'a dyn Fn(MessageId) -> bool,
 }
 
@@ -70,6 +70,8 @@ pub struct Arrival {
     pub withheld: bool,
     /// It was looked at often enough: every node has it.
     pub confirms: bool,
+    /// A command that took a place of the channel's, as generation 2 stores those that clients send.
+    pub command: bool,
 }
 
 /// Which stretch a history page answers for.
@@ -614,6 +616,7 @@ pub fn arrival(channel: &Channel, message: request::Message) -> Arrival {
         mark: message.mark,
         withheld,
         confirms: false,
+        command: message.sync_once,
     }
 }
 

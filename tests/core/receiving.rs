@@ -393,6 +393,33 @@ fn a_hole_is_held_for_a_second_and_then_asked_for() {
 }
 
 #[test]
+fn a_command_that_took_a_place_of_the_channels_is_no_message_of_it() {
+    let mut world = online();
+    let first = world.recv("alice", "a", 11, 1, "{}");
+    world.say(Packet::Recv(first));
+    let mut command = world.recv("alice", "typing", 12, 2, "");
+    command.flags = Flags { sync_once: true, ..Flags::default() };
+    command.payload = b"{\"type\":99,\"cmd\":\"typing\"}".to_vec();
+    world.seal(&mut command);
+    world.say(Packet::Recv(command));
+    let last = world.recv("alice", "d", 14, 4, "{}");
+    world.say(Packet::Recv(last));
+    world.pass(Millis::seconds(1));
+    world.events.clear();
+    // The first of a page comes without its flags, and the other one was never pushed.
+    let pushed = stored(12, 2, "typing", "{\"type\":99}");
+    let other = Message { sync_once: true, ..stored(13, 3, "t2", "{\"type\":99}") };
+    let page = HistoryPage { messages: vec![pushed, other], more: false, marks_version: 0 };
+    world.answer(|request| matches!(request, Request::History(_)), Ok(Response::History(page)));
+    assert!(world.shown().is_empty(), "neither is shown");
+    let reading = world.call(Command::Messages { channel: group(), before: None, limit: 50 });
+    let Some(Ok(Reply::Messages { messages, complete: true, .. })) = world.outcome(reading) else {
+        panic!("their places are no holes")
+    };
+    assert_eq!(seqs(messages), [1, 4]);
+}
+
+#[test]
 fn where_nobody_can_be_asked_a_hole_is_not_called_complete_and_pushes_may_close_it() {
     let mut world = World::new();
     world.connect();
