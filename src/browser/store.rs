@@ -529,8 +529,10 @@ fn record(channel: &str, row: &MessageRow) -> JsValue {
 }
 
 fn mark_key(channel: &JsValue, mark: &Mark) -> JsValue {
+    let (author, number) = (mark.author.as_str(), mark.client_msg_no.as_str());
     let name = match mark.copies.iter().map(|copy| copy.message_id).min() {
-        _ if !mark.client_msg_no.is_empty() => format!("n:{}", mark.client_msg_no.as_str()),
+        // Two people may use the same number.
+        _ if !number.is_empty() => format!("n:{}:{author}{number}", author.len()),
         Some(id) => format!("i:{id}"),
         None => format!("v:{}", mark.version),
     };

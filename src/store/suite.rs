@@ -419,6 +419,20 @@ pub fn cases() -> Vec<Case> {
             t.apply(vec![Change::Mark(group(), joined.clone())]);
             t.ask(ask(), marks(&[&found, &joined]));
         }),
+        case("two people may give their messages the same number", |t| {
+            let one = mark(1, "n", &[(1001, 1)]);
+            let other = Mark { author: "other".into(), ..mark(2, "n", &[(1002, 2)]) };
+            let both = || vec![Change::Mark(group(), one.clone()), Change::Mark(group(), other.clone())];
+            t.apply(both());
+            t.reopen();
+            t.ask(Query::Channel(group()), channel_answer(&[], &[], &[&one, &other]));
+            t.apply(vec![Change::MarkGone(group(), other.clone())]);
+            t.ask(Query::Channel(group()), channel_answer(&[], &[], &[&one]));
+            // Nobody knows yet whose message a hint means.
+            let hint = Mark { author: Uid::default(), ..mark(3, "n", &[]) };
+            t.apply(vec![Change::Mark(group(), hint.clone())]);
+            t.ask(Query::Channel(group()), channel_answer(&[], &[], &[&hint]));
+        }),
         case("marks are kept though a tail is forgotten", |t| {
             t.apply(vec![Change::Message(message(1)), Change::Mark(group(), mark(1, "n-1", &[(1001, 1)]))]);
             t.apply(vec![Change::ForgetFrom(group(), MessageSeq(1))]);
