@@ -77,8 +77,12 @@ async fn round(app: &Arc<App>) -> Stored<usize> {
 }
 
 async fn finish(app: &App, due: DueErrand) -> Stored<()> {
-    let kind = due.errand.kind();
-    match perform(app, &due).await {
+    let Some(errand) = &due.errand else {
+        tracing::error!("an errand cannot be read; it is dropped");
+        return app.store.errand_done(due.id).await;
+    };
+    let kind = errand.kind();
+    match perform(app, due.id, errand).await {
         Ok(Next::Nothing) => app.store.errand_done(due.id).await,
         Ok(Next::Confirm { command, sent, after }) => {
             app.store.errand_followed(due.id, &Errand::Confirm { command, sent }, app.now().plus(after)).await
@@ -103,8 +107,8 @@ enum Next {
     Confirm { command: CommandErrand, sent: u8, after: Span },
 }
 
-async fn perform(app: &App, due: &DueErrand) -> Result<Next, WukongimError> {
-    match &due.errand {
+async fn perform(app: &App, id: ErrandId, errand: &Errand) -> Result<Next, WukongimError> {
+    match errand {
         Errand::Command(command) => {
             send(app, command).await?;
             return Ok(Next::Confirm { command: command.clone(), sent: 1, after: FIRST_LOOK });
@@ -116,7 +120,7 @@ async fn perform(app: &App, due: &DueErrand) -> Result<Next, WukongimError> {
         Errand::Quit { uid, device_flag } => {
             let _one_at_a_time = app.token_lock(uid).lock().await;
             // A log-in since then has taken this errand back.
-            let open = app.store.errand_is_open(due.id).await.map_err(|_| WukongimError::Unavailable)?;
+            let open = app.store.errand_is_open(id).await.map_err(|_| WukongimError::Unavailable)?;
             if open {
                 app.wukongim.quit_device(uid, *device_flag).await?;
             }

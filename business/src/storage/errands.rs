@@ -62,7 +62,8 @@ impl fmt::Debug for CommandErrand {
 pub struct DueErrand {
     pub id: ErrandId,
     pub attempts: u32,
-    pub errand: Errand,
+    /// None where the row cannot be read.
+    pub errand: Option<Errand>,
 }
 
 pub(super) fn session_lane(key: &SessionKey) -> String {
@@ -135,8 +136,7 @@ impl Store {
         .await?;
         let due = |row: &sqlx::sqlite::SqliteRow| {
             let body: String = row.try_get("body")?;
-            let errand =
-                serde_json::from_str(&body).map_err(|_| StorageError::Corrupt("an errand that cannot be read"))?;
+            let errand = serde_json::from_str(&body).ok();
             let attempts = u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX);
             Ok(DueErrand { id: ErrandId(row.try_get("id")?), attempts, errand })
         };

@@ -147,6 +147,21 @@ async fn what_another_program_answers_in_wukongims_place_loses_nothing() {
 }
 
 #[tokio::test]
+async fn an_errand_that_cannot_be_read_does_not_hold_up_the_others() {
+    let world = World::new(&[]).await;
+    let alice = world.sign_up("alice").await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(world.folder().join("business.sqlite"));
+    let pool = sqlx::SqlitePool::connect_with(options).await.expect("the database");
+    let damaged = "INSERT INTO errands (lane, body, attempts, next_at) VALUES ('x', '{\"kind\":\"nonsense\"}', 0, 0)";
+    sqlx::query(damaged).execute(&pool).await.expect("inserted");
+    pool.close().await;
+    let id = world.group(&alice, &[]).await;
+    world.settle().await;
+    assert!(world.fake.lock().subscribers.contains_key(&id));
+    world.end().await;
+}
+
+#[tokio::test]
 async fn whom_the_message_server_has_banned_is_told_so() {
     let world = World::new(&[]).await;
     world.sign_up("alice").await;
