@@ -7,7 +7,8 @@
 //!                                                                           was not pushed? (see `hearing`)
 //! ```
 //!
-//! It decides what is asked and when a failed question is asked again; what the answers mean is the timelines' business.
+//! It decides what is asked and when; a step that fails again and again is asked on, and no longer waited for. What the answers
+//! mean is the timelines' business.
 
 mod hearing;
 
@@ -34,6 +35,8 @@ const PRESENCE_AGAIN: Millis = Millis::seconds(5);
 /// A channel of a cluster whose messages are stored and pushed to nobody stays so for minutes, and somebody may be talking in it.
 const NEWS_AGAIN: Millis = Millis::seconds(15);
 const POLICY: Millis = Millis::seconds(30 * 60);
+/// Failures in a row after which the next step is not held up any longer: a quarter of a minute. The question itself goes on.
+const PATIENCE: u32 = 4;
 const FIRST_PAUSE: Millis = Millis::seconds(1);
 const LONGEST_PAUSE: Millis = Millis::seconds(30);
 
@@ -109,6 +112,11 @@ impl Wish {
 
     fn is_open(&self) -> bool {
         self.under_way || self.due.is_some()
+    }
+
+    /// It fails and fails.
+    fn is_hopeless(&self) -> bool {
+        self.failures >= PATIENCE
     }
 }
 
@@ -506,17 +514,21 @@ impl Sync {
     }
 
     fn advance(&mut self) {
-        if self.phase == Phase::Marks && self.marks.is_empty() {
+        if self.phase == Phase::Marks && self.marks.values().all(Wish::is_hopeless) {
             self.phase = Phase::Commands;
         }
         if self.phase == Phase::Commands && (!self.commands.is_open() || !self.supports(Kind::Commands)) {
             self.commands.due = None;
+            self.phase = Phase::Conversations;
+        } else if self.phase == Phase::Commands && self.commands.is_hopeless() {
             self.phase = Phase::Conversations;
         }
         if self.phase == Phase::Conversations && (!self.conversations.is_open() || !self.supports(Kind::Conversations))
         {
             self.conversations.due = None;
             self.caught_up = true;
+            self.phase = Phase::Steady;
+        } else if self.phase == Phase::Conversations && self.conversations.is_hopeless() {
             self.phase = Phase::Steady;
         }
         if !self.supports(Kind::History) {

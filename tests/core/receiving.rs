@@ -1,7 +1,7 @@
 //! What comes in: once, stored before it is acked, in the order of messageSeq; holes, commands, recalls, and what cannot be read.
 
 use jindou::channel::Channel;
-use jindou::client::{Command, Event, MessageView, Reply};
+use jindou::client::{Command, Event, FetchFailure, MessageView, Reply};
 use jindou::error::ErrorCode;
 use jindou::id::{MessageId, MessageSeq};
 use jindou::request::{ChannelMarks, FedMark, HistoryPage, Message, Pull, Request, Response, Target};
@@ -622,6 +622,50 @@ fn versions_decide_and_not_the_order_of_arrival() {
             feed(&mut world, version, vec![mark(version, state, "a1", 11, 1)]);
         }
         assert_eq!(world.page(group())[0].state, MessageState::Recalled, "{order:?}");
+    }
+}
+
+#[test]
+fn a_question_that_always_fails_does_not_hold_up_the_others() {
+    let names = ["marks", "commands", "conversations"];
+    for broken in names {
+        let mut world = World::with(|config| config.business = true);
+        world.connect();
+        let recv = world.recv("alice", "a1", 11, 1, "{}");
+        world.say(Packet::Recv(recv));
+        world.page(group());
+        world.close_socket();
+        let mut asked = Vec::new();
+        for _ in 0..60 {
+            world.pass(Millis::seconds(1));
+            while let Some((_, request)) = world.requests.first() {
+                let name = request.name();
+                asked.push(name);
+                if name == broken {
+                    world.answer(|_| true, Err(FetchFailure::new("unavailable", "always", true)));
+                    continue;
+                }
+                let response = match request {
+                    Request::Policy => Response::Policy(Default::default()),
+                    Request::Online => Response::Online(Some(true)),
+                    Request::Commands(_) => Response::Commands(Vec::new()),
+                    Request::Conversations(_) => Response::Conversations(Vec::new()),
+                    Request::Marks(_) => Response::Marks(Vec::new()),
+                    Request::History(_) => {
+                        Response::History(HistoryPage { messages: Vec::new(), more: false, marks_version: 0 })
+                    }
+                    _ => Response::Done,
+                };
+                world.answer(|_| true, Ok(response));
+            }
+        }
+        for name in names.iter().chain(&["history"]) {
+            assert!(asked.contains(name), "{broken} fails, and {name} is not asked: {asked:?}");
+        }
+        assert!(asked.iter().filter(|name| **name == broken).count() > 4, "it is asked on: {asked:?}");
+        let reading = world.call(Command::Messages { channel: group(), before: None, limit: 50 });
+        let Some(Ok(Reply::Messages { complete, .. })) = world.outcome(reading) else { panic!("no page") };
+        assert_eq!(*complete, broken != "conversations", "what is newer at the server is known, or not");
     }
 }
 
