@@ -409,7 +409,7 @@ impl Sync {
             Job::CommandsAck(_) => self.ack.end(now, ended),
             Job::Conversations => {
                 self.conversations.end(now, ended);
-                self.caught_up |= ended != Ended::Retry;
+                self.caught_up |= matches!(ended, Ended::Answered | Ended::Unsupported);
             }
             Job::News => {
                 // What could not be answered is asked the next time.
@@ -526,7 +526,7 @@ impl Sync {
         if self.phase == Phase::Conversations && (!self.conversations.is_open() || !self.supports(Kind::Conversations))
         {
             self.conversations.due = None;
-            self.caught_up = true;
+            self.caught_up |= !self.supports(Kind::Conversations);
             self.phase = Phase::Steady;
         } else if self.phase == Phase::Conversations && self.conversations.is_hopeless() {
             self.phase = Phase::Steady;
