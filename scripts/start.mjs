@@ -63,7 +63,7 @@ async function answers(nodes) {
   try {
     await Promise.any(nodes.map(answer));
   } catch ({ errors }) {
-    throw errors.find((error) => error instanceof Problem) ?? new Problem(`There is no answer from the WuKongIM at ${nodes.join(", ")} (${errors[0].cause?.code ?? errors[0].name}): is it running, and is this its HTTP API?`);
+    throw errors.find((error) => error instanceof Problem) ?? new Problem(`There is no answer from the WuKongIM at ${nodes.join(", ")} (${errors[0].cause?.code ?? errors[0].cause?.message ?? errors[0].name}): is it running, and is this its HTTP API?`);
   }
 }
 
