@@ -1,0 +1,257 @@
+//! What was missed: holes, what the business server answers, and what the application is told of it.
+
+use jindou::channel::Channel;
+use jindou::client::{Command, Event, FetchFailure, Reply};
+use jindou::error::ErrorCode;
+use jindou::id::MessageSeq;
+use jindou::request::{ChannelMarks, FedMark, HistoryPage, Message, Request, Response, Target};
+use jindou::rows::{Mark, MarkState};
+use jindou::time::Millis;
+use jindou::wire::{Flags, Packet};
+
+use crate::receiving::{catch_up, group, mark, online, revoke, seqs, stored};
+use crate::world::{START, World};
+
+#[test]
+fn a_hole_is_held_for_a_second_and_then_asked_for() {
+    let mut world = online();
+    for (number, id, seq) in [("a", 11, 1), ("c", 13, 3)] {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    let asks = |request: &Request| matches!(request, Request::History(_));
+    assert!(!world.requests.iter().any(|(_, request)| asks(request)), "neighbours may only be swapped");
+    world.pass(Millis::seconds(1));
+    let page = HistoryPage { messages: vec![stored(12, 2, "b", "{}")], more: false, marks_version: 0 };
+    let request = world.answer(asks, Ok(Response::History(page)));
+    let Request::History(asked) = request else { panic!("another question") };
+    assert_eq!((asked.start, asked.end), (MessageSeq(2), MessageSeq(0)), "and the one below it, to compare");
+    assert_eq!(seqs(&world.page(group())), [1, 2, 3]);
+}
+
+#[test]
+fn a_swapped_neighbour_closes_the_hole_by_itself() {
+    let mut world = online();
+    for (number, id, seq) in [("a", 11, 1), ("c", 13, 3), ("b", 12, 2)] {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    world.pass(Millis::seconds(3));
+    assert!(!world.requests.iter().any(|(_, request)| matches!(request, Request::History(_))));
+}
+
+#[test]
+fn where_nobody_can_be_asked_a_hole_is_not_called_complete_and_pushes_may_close_it() {
+    let mut world = World::new();
+    world.connect();
+    let say = |world: &mut World, number: &str, id: i64, seq: u64| {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    };
+    let look = |world: &mut World, limit: usize| {
+        let reading = world.call(Command::Messages { channel: group(), before: None, limit });
+        match world.outcome(reading) {
+            Some(Ok(Reply::Messages { reached_start, complete, .. })) => (*reached_start, *complete),
+            other => panic!("no page: {other:?}"),
+        }
+    };
+    say(&mut world, "a", 11, 5);
+    assert_eq!(look(&mut world, 50), (true, true), "what lies before it cannot be had");
+    say(&mut world, "c", 13, 7);
+    assert_eq!(look(&mut world, 50), (true, false));
+    assert_eq!(look(&mut world, 1), (false, true), "this page has no hole");
+    world.events.clear();
+    say(&mut world, "d", 14, 8);
+    say(&mut world, "b", 12, 6);
+    let history = |event: &Event| match event {
+        Event::History { reached_start, complete, .. } => Some((*reached_start, *complete)),
+        _ => None,
+    };
+    assert_eq!(world.events.iter().filter_map(history).collect::<Vec<_>>(), [(true, true)]);
+    assert_eq!(look(&mut world, 50), (true, true));
+}
+
+#[test]
+fn a_command_that_took_a_place_of_the_channels_is_no_message_of_it() {
+    let mut world = online();
+    let first = world.recv("alice", "a", 11, 1, "{}");
+    world.say(Packet::Recv(first));
+    let mut command = world.recv("alice", "typing", 12, 2, "");
+    command.flags = Flags { sync_once: true, ..Flags::default() };
+    command.payload = b"{\"type\":99,\"cmd\":\"typing\"}".to_vec();
+    world.seal(&mut command);
+    world.say(Packet::Recv(command));
+    let last = world.recv("alice", "d", 14, 4, "{}");
+    world.say(Packet::Recv(last));
+    world.pass(Millis::seconds(1));
+    world.events.clear();
+    // The first of a page comes without its flags, and the other one was never pushed.
+    let pushed = stored(12, 2, "typing", "{\"type\":99}");
+    let other = Message { sync_once: true, ..stored(13, 3, "t2", "{\"type\":99}") };
+    let page = HistoryPage { messages: vec![pushed, other], more: false, marks_version: 0 };
+    world.answer(|request| matches!(request, Request::History(_)), Ok(Response::History(page)));
+    assert!(world.shown().is_empty(), "neither is shown");
+    let reading = world.call(Command::Messages { channel: group(), before: None, limit: 50 });
+    let Some(Ok(Reply::Messages { messages, complete: true, .. })) = world.outcome(reading) else {
+        panic!("their places are no holes")
+    };
+    assert_eq!(seqs(messages), [1, 4]);
+}
+
+#[test]
+fn a_question_that_always_fails_does_not_hold_up_the_others() {
+    let names = ["marks", "commands", "conversations"];
+    for (broken, retryable) in names.into_iter().flat_map(|name| [(name, true), (name, false)]) {
+        let mut world = World::with(|config| config.business = true);
+        world.connect();
+        let recv = world.recv("alice", "a1", 11, 1, "{}");
+        world.say(Packet::Recv(recv));
+        world.page(group());
+        world.close_socket();
+        let mut asked = Vec::new();
+        for _ in 0..60 {
+            world.pass(Millis::seconds(1));
+            while let Some((_, request)) = world.requests.first() {
+                let name = request.name();
+                asked.push(name);
+                if name == broken {
+                    world.answer(|_| true, Err(FetchFailure::new("unavailable", "always", retryable)));
+                    continue;
+                }
+                let response = match request {
+                    Request::Policy => Response::Policy(Default::default()),
+                    Request::Online => Response::Online(Some(true)),
+                    Request::Commands(_) => Response::Commands(Vec::new()),
+                    Request::Conversations(_) => Response::Conversations(Vec::new()),
+                    Request::Marks(_) => Response::Marks(Vec::new()),
+                    Request::History(_) => {
+                        Response::History(HistoryPage { messages: Vec::new(), more: false, marks_version: 0 })
+                    }
+                    _ => Response::Done,
+                };
+                world.answer(|_| true, Ok(response));
+            }
+        }
+        for name in names.iter().chain(&["history"]) {
+            assert!(asked.contains(name), "{broken} fails, and {name} is not asked: {asked:?}");
+        }
+        let goes_on = asked.iter().filter(|name| **name == broken).count() > 4;
+        assert!(goes_on || !retryable, "it is asked on: {asked:?}");
+        let reading = world.call(Command::Messages { channel: group(), before: None, limit: 50 });
+        let Some(Ok(Reply::Messages { complete, .. })) = world.outcome(reading) else { panic!("no page") };
+        assert_eq!(*complete, broken != "conversations", "what is newer at the server is known, or not");
+    }
+}
+
+#[test]
+fn a_feed_is_read_to_its_end_and_no_further_than_it_goes() {
+    let mut world = online();
+    revoke(&mut world, "alice", 70, "a1", 2);
+    let page = |version, more, marks: Vec<Mark>| {
+        let marks = marks.into_iter().map(|mark| FedMark { mark, payload: None }).collect();
+        Ok(Response::Marks(vec![ChannelMarks { channel: group(), version, more, marks }]))
+    };
+    let asks = |request: &Request| matches!(request, Request::Marks(_));
+    let since = |request| match request {
+        Request::Marks(asked) => asked.channels[0].since,
+        _ => panic!("another question"),
+    };
+    let first = mark(1, MarkState::Recalled, "a0", 10, 1);
+    assert_eq!(since(world.answer(asks, page(1, true, vec![first.clone()]))), 0);
+    assert_eq!(since(world.answer(asks, page(2, false, vec![mark(2, MarkState::Recalled, "a1", 11, 2)]))), 1);
+    // One that always has more and gives nothing, or the same.
+    for marks in [Vec::new(), vec![first]] {
+        revoke(&mut world, "alice", 71 + marks.len() as i64, "a2", 3);
+        assert_eq!(since(world.answer(asks, page(2, true, marks))), 2);
+        assert!(!world.requests.iter().any(|(_, request)| asks(request)), "not at once");
+    }
+}
+
+#[test]
+fn numbers_at_their_limits_are_numbers() {
+    let mut world = World::with(|config| config.business = true);
+    world.addresses.push("ws://two".to_owned());
+    world.connect();
+    let policy = format!("{{\"recallWindow\":{},\"restoreWindow\":{}}}", i64::MAX, i64::MIN);
+    world.answer(|request| matches!(request, Request::Policy), Request::Policy.read(policy.as_bytes()));
+    let figures = |id: &str, kind: u8, seq: u64, at: i64| {
+        let recents = format!(
+            "{{\"messageId\":\"{}\",\"messageSeq\":{seq},\"clientMsgNo\":\"c{seq}\",\"fromUid\":\"bob\",\"timestamp\":{at},\"payload\":\"e30=\"}}",
+            i64::MAX
+        );
+        format!(
+            "{{\"channelId\":\"{id}\",\"channelType\":{kind},\"unread\":{0},\"readTo\":0,\"lastMessageSeq\":{seq},\"timestamp\":{at},\"marksVersion\":{0},\"recents\":[{recents}]}}",
+            u64::MAX
+        )
+    };
+    let json = format!(
+        "{{\"conversations\":[{},{}]}}",
+        figures("g", 2, u64::MAX, i64::MIN),
+        figures("alice", 1, 7, START / 1000)
+    );
+    let asked =
+        Request::Conversations(jindou::request::Conversations { cursors: Vec::new(), recents: 20, since: None });
+    let answer = asked.read(json.as_bytes());
+    while !world.requests.iter().any(|(_, request)| matches!(request, Request::Conversations(_))) {
+        let response = match &world.requests.first().expect("it asks").1 {
+            Request::Commands(_) => Response::Commands(Vec::new()),
+            _ => Response::Done,
+        };
+        world.answer(|_| true, Ok(response));
+    }
+    world.answer(|request| matches!(request, Request::Conversations(_)), answer);
+    let recv = world.recv("alice", "a1", 11, 1, "{}");
+    world.say(Packet::Recv(recv));
+    world.call(Command::MarkRead { channel: group(), message_seq: MessageSeq(u64::MAX) });
+    catch_up(&mut world);
+    let listing = world.call(Command::Conversations);
+    let Some(Ok(Reply::Conversations { conversations })) = world.outcome(listing) else { panic!("no list") };
+    assert_eq!(conversations.iter().map(|one| one.last_seq.0).collect::<Vec<_>>(), [7, u64::MAX]);
+    assert_eq!(conversations[0].unread, u64::MAX);
+    let target = Target { message_seq: Some(MessageSeq(7)), ..Target::default() };
+    let recalling = world.call(Command::Recall { channel: Channel::person("alice"), target });
+    assert!(world.outcome(recalling).is_none(), "a window without an end has not passed");
+}
+
+#[test]
+fn a_business_server_that_answers_nonsense_is_told_of_once_and_asked_again() {
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    let policy = |request: &Request| matches!(request, Request::Policy);
+    for _ in 0..3 {
+        let nonsense = Request::Policy.read(b"<html>");
+        world.answer(policy, nonsense);
+        world.pass(Millis::seconds(40));
+        assert!(world.requests.iter().any(|(_, request)| policy(request)), "it asks again");
+    }
+    let told = world
+        .events
+        .iter()
+        .filter(|event| matches!(event, Event::Problem { error } if error.code == ErrorCode::BadResponse));
+    assert_eq!(told.count(), 1);
+}
+
+#[test]
+fn a_page_that_was_not_whole_is_followed_by_word_of_the_history_also_when_pushes_close_the_hole() {
+    let mut world = online();
+    let say = |world: &mut World, seq: u64| {
+        let recv = world.recv("alice", &format!("a{seq}"), 10 + seq as i64, seq, "{}");
+        world.say(Packet::Recv(recv));
+    };
+    say(&mut world, 1);
+    world.page(group());
+    catch_up(&mut world);
+    world.hold_stores = true;
+    // The page is read behind what is gathered, and the missing one comes behind the page.
+    say(&mut world, 3);
+    say(&mut world, 4);
+    let reading = world.call(Command::Messages { channel: group(), before: None, limit: 50 });
+    say(&mut world, 2);
+    world.events.clear();
+    while !world.held.is_empty() {
+        world.let_stores_go();
+    }
+    let Some(Ok(Reply::Messages { complete: false, .. })) = world.outcome(reading) else { panic!("whole") };
+    assert!(!world.requests.iter().any(|(_, request)| matches!(request, Request::History(_))));
+    assert!(world.events.iter().any(|event| matches!(event, Event::History { complete: true, .. })));
+}
