@@ -33,7 +33,32 @@ pub trait FromJson: Sized {
 
 /// The JSON value in these bytes; nothing where they are none.
 pub fn parse(json: &[u8]) -> Option<Value> {
-    serde_json::from_slice(json).ok()
+    serde_json::from_slice(json).or_else(|_| serde_json::from_slice(&without_lone_surrogates(json))).ok()
+}
+
+/// With U+FFFD in place of each half of a surrogate pair that stands alone, as JavaScript writes a text that was cut within a
+/// character. Every browser reads such JSON; serde_json refuses it.
+fn without_lone_surrogates(json: &[u8]) -> Vec<u8> {
+    const UNIT: usize = 6;
+    let unit = |at: usize| {
+        let digits = json.get(at..at + UNIT)?.strip_prefix(b"\\u")?;
+        u16::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let is_low = |unit: u16| (0xdc00..0xe000).contains(&unit);
+    let mut mended = Vec::with_capacity(json.len());
+    let mut at = 0;
+    while let Some(&byte) = json.get(at) {
+        let (kept, length): (&[u8], usize) = match unit(at) {
+            Some(0xd800..0xdc00) if unit(at + UNIT).is_some_and(is_low) => (&json[at..at + 2 * UNIT], 2 * UNIT),
+            Some(0xd800..0xe000) => (b"\\ufffd", UNIT),
+            // Of an escape both bytes, so that what follows an escaped backslash is no escape.
+            _ if byte == b'\\' => (&json[at..json.len().min(at + 2)], 2),
+            _ => (&json[at..=at], 1),
+        };
+        mended.extend_from_slice(kept);
+        at += length;
+    }
+    mended
 }
 
 /// A field that must be there.
@@ -162,6 +187,18 @@ mod tests {
         assert_eq!(read("18446744073709551615"), Some(MessageSeq(u64::MAX)));
         assert_eq!(read("3.0"), Some(MessageSeq(3)));
         assert_eq!(read::<MessageSeq>("-1"), None);
+    }
+
+    #[test]
+    fn half_a_character_spoils_no_json() {
+        let text = |json: &str| parse(json.as_bytes())?.as_str().map(str::to_owned);
+        assert_eq!(text(r#""a\ud83d""#).as_deref(), Some("a\u{fffd}"));
+        assert_eq!(text(r#""\ude00\ud83d\ude00\uD83D\n""#).as_deref(), Some("\u{fffd}😀\u{fffd}\n"));
+        assert_eq!(text(r#""\ud83d\ud83d\ude00""#).as_deref(), Some("\u{fffd}😀"));
+        assert_eq!(text(r#""\\ud83d\ud83d""#).as_deref(), Some("\\ud83d\u{fffd}"));
+        for nonsense in [r#""\ud83"#, r#""\ud83d"#, r#""\u+83d""#, "\\", "\\u"] {
+            assert_eq!(parse(nonsense.as_bytes()), None, "{nonsense}");
+        }
     }
 
     #[test]

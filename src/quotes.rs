@@ -122,6 +122,13 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_was_cut_within_a_character_hides_no_quotation() {
+        let cut = r#"{"content":"\ud83d","reply":{"message_id":"7","payload":{"content":"secret"}}}"#;
+        assert_eq!(quoted(cut.as_bytes()), [MessageId(7)]);
+        assert!(!purged(cut, 7).unwrap().contains("secret"));
+    }
+
+    #[test]
     fn what_is_nested_beyond_reason_is_left_alone() {
         let deep = format!("{}1{}", "{\"reply\":{\"message_id\":7,\"payload\":".repeat(5_000), "}}".repeat(5_000));
         assert_eq!((quoted(deep.as_bytes()), purged(&deep, 7)), (Vec::new(), None));

@@ -35,7 +35,32 @@ fn parse(payload: &[u8]) -> Option<Value> {
     if !may_quote(b"message_id") && !may_quote(b"\\u") {
         return None;
     }
-    serde_json::from_slice(payload).ok()
+    serde_json::from_slice(payload).or_else(|_| serde_json::from_slice(&without_lone_surrogates(payload))).ok()
+}
+
+/// With U+FFFD in place of each half of a surrogate pair that stands alone, as JavaScript writes a text that was cut within a
+/// character. Every browser reads such JSON; serde_json refuses it.
+fn without_lone_surrogates(json: &[u8]) -> Vec<u8> {
+    const UNIT: usize = 6;
+    let unit = |at: usize| {
+        let digits = json.get(at..at + UNIT)?.strip_prefix(b"\\u")?;
+        u16::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let is_low = |unit: u16| (0xdc00..0xe000).contains(&unit);
+    let mut mended = Vec::with_capacity(json.len());
+    let mut at = 0;
+    while let Some(&byte) = json.get(at) {
+        let (kept, length): (&[u8], usize) = match unit(at) {
+            Some(0xd800..0xdc00) if unit(at + UNIT).is_some_and(is_low) => (&json[at..at + 2 * UNIT], 2 * UNIT),
+            Some(0xd800..0xe000) => (b"\\ufffd", UNIT),
+            // Of an escape both bytes, so that what follows an escaped backslash is no escape.
+            _ if byte == b'\\' => (&json[at..json.len().min(at + 2)], 2),
+            _ => (&json[at..=at], 1),
+        };
+        mended.extend_from_slice(kept);
+        at += length;
+    }
+    mended
 }
 
 /// serde_json has refused what is nested so deeply that the stack would end.
@@ -88,6 +113,14 @@ mod tests {
         assert_eq!(quoted(nested.as_bytes()), [MessageId(7), MessageId(8)]);
         let escaped = r#"{"repl\u0079":{"message_id":"7","payload":"secret"}}"#;
         assert_eq!(purge(escaped, 7).expect("purged")["reply"]["payload"], serde_json::json!({}));
+    }
+
+    #[test]
+    fn a_text_that_was_cut_within_a_character_hides_no_quote() {
+        let cut =
+            r#"{"content":"\ud83d","reply":{"message_id":"7","payload":{"content":"secret \\ud83d\ude00\ude00"}}}"#;
+        let purged = purge(cut, 7).expect("purged");
+        assert_eq!(purged, serde_json::json!({"content": "\u{fffd}", "reply": {"message_id": "7", "payload": {}}}));
     }
 
     #[test]
