@@ -41,6 +41,9 @@ const PACKETS: usize = 256;
 const UNCOMMITTED: usize = 16 * 1024 * 1024;
 const REHYDRATE: Millis = Millis::seconds(1);
 const LONGEST_REHYDRATE: Millis = Millis::seconds(30);
+/// A database that fails again so soon after a failure has not recovered: on a full disk each connection would bring the same messages
+/// to the same end.
+const FAILS_AGAIN: Millis = Millis::seconds(60);
 /// Commands are recognised for so long. Generation 2.1 brings old ones back, but those are hints about what is long known.
 const COMMANDS_KEPT: i64 = 30 * 24 * 3600 * 1000;
 
@@ -88,6 +91,11 @@ pub struct Client {
     seen: Recent,
     hydration: Hydration,
     hydrate_failures: u32,
+    /// How often the database failed in a row, and when last.
+    failures: u32,
+    failed_at: Option<Mono>,
+    /// No connection before this: what it brings could not be stored.
+    offline_until: Option<Mono>,
     /// Until the database is read, or the marks of what is quoted.
     waiting: VecDeque<(Ticket, Command)>,
     connecting: Vec<Ticket>,
@@ -126,6 +134,9 @@ impl Client {
             seen: Recent::new(Vec::new()),
             hydration: Hydration::Failed { retry_at: Mono(0) },
             hydrate_failures: 0,
+            failures: 0,
+            failed_at: None,
+            offline_until: None,
             waiting: VecDeque::new(),
             connecting: Vec::new(),
             batches: Batches::default(),
@@ -188,7 +199,9 @@ impl Client {
             Hydration::Failed { retry_at } => Some(retry_at),
             _ => None,
         };
+        let recovered = self.offline_until.filter(|_| self.is_hydrated());
         let timers = [
+            (recovered, Timer::Rehydrate),
             (self.more_packets.then_some(Mono(0)), Timer::Work),
             (rehydrate, Timer::Rehydrate),
             (self.session.poll_timeout(), Timer::Session),
@@ -205,6 +218,7 @@ impl Client {
         {
             self.hydrate();
         }
+        self.allow_connections(now);
         for (id, task) in self.requests.take_late(now.mono) {
             self.outputs.push_back(Output::Cancel(id));
             self.answered(now, task, Err(FetchFailure::new("timeout", "no answer in time", true)));
@@ -550,7 +564,7 @@ impl Client {
             device_flag: self.config.device_flag,
             device_id: self.meta.device_id.clone(),
         });
-        self.session.hold(false);
+        self.allow_connections(now);
         self.go_on(now);
     }
 
@@ -595,6 +609,14 @@ impl Client {
         }
         if self.throttled && self.batches.bytes() + self.queued == 0 {
             self.throttled = false;
+            self.allow_connections(now);
+        }
+    }
+
+    /// Once the database can take what they bring.
+    fn allow_connections(&mut self, now: Now) {
+        if self.is_hydrated() && !self.throttled && self.offline_until.is_none_or(|until| until <= now.mono) {
+            self.offline_until = None;
             self.session.hold(false);
         }
     }
@@ -640,9 +662,15 @@ impl Client {
         self.session.hold(true);
         self.session.reconnect(now, "the database failed");
         self.throttled = false;
-        let pause = REHYDRATE.0.saturating_mul(1 << self.hydrate_failures.min(10)).min(LONGEST_REHYDRATE.0);
+        let pause = |failures: u32| Millis(REHYDRATE.0.saturating_mul(1 << failures.min(10)).min(LONGEST_REHYDRATE.0));
+        // It is read soon, for whoever only looks, and what needs a connection waits for longer.
+        self.hydration = Hydration::Failed { retry_at: now.mono + pause(self.hydrate_failures) };
         self.hydrate_failures = self.hydrate_failures.saturating_add(1);
-        self.hydration = Hydration::Failed { retry_at: now.mono + Millis(pause) };
+        if self.failed_at.replace(now.mono).is_none_or(|last| now.mono.since(last) > FAILS_AGAIN) {
+            self.failures = 0;
+        }
+        self.offline_until = Some(now.mono + pause(self.failures));
+        self.failures = self.failures.saturating_add(1);
     }
 
     /// Ends everything; `Finished` follows once what is under way is stored.

@@ -1,7 +1,7 @@
 //! What comes in: once, stored before it is acked, in the order of messageSeq; commands, recalls, and what cannot be read.
 
 use jindou::channel::Channel;
-use jindou::client::{Command, Event, MessageView};
+use jindou::client::{Command, ConnectionView, Event, MessageView};
 use jindou::error::ErrorCode;
 use jindou::id::{MessageId, MessageSeq};
 use jindou::request::{ChannelMarks, FedMark, HistoryPage, Message, Pull, Request, Response, Target};
@@ -577,4 +577,25 @@ fn what_is_here_is_read_while_nothing_can_be_stored() {
     world.fail_stores = false;
     world.send(group(), "n2", "{}");
     assert_eq!(world.disk.outbox().count(), 1);
+}
+
+#[test]
+fn who_can_store_nothing_does_not_come_back_at_once_each_time() {
+    let mut world = online();
+    world.fail_stores = true;
+    let before = world.dialled.len();
+    for _ in 0..600 {
+        world.pass(Millis(500));
+        if world.last_state() == Some(&ConnectionView::Ready) {
+            let recv = world.recv("alice", "a", 11, 1, "{}");
+            world.say(Packet::Recv(recv));
+        }
+    }
+    let times = world.dialled.len() - before;
+    assert!((8..20).contains(&times), "in five minutes: {times}");
+    world.fail_stores = false;
+    world.pass(Millis::seconds(45));
+    let recv = world.recv("alice", "a", 11, 1, "{}");
+    world.say(Packet::Recv(recv));
+    assert_eq!((world.shown(), world.acks()), (vec!["a".to_owned()], vec![MessageId(11)]));
 }
