@@ -53,9 +53,10 @@ export function packagePrograms() {
   return { wasmOpt: program("wasm-opt"), webpack: program("webpack"), tsc: program("tsc") };
 }
 
-/** Where Chromium and its driver are, or undefined for what is missing. */
+/** Where Chromium and its driver are, and the driver of a Firefox if there are both; undefined for what is missing. */
 export function browser() {
   return {
+    geckodriver: find(["firefox", "firefox-esr"]) && find("geckodriver"),
     chromium: process.env.CHROMIUM || find(["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]),
     chromedriver: process.env.CHROMEDRIVER || find(["chromedriver", "chromium.chromedriver"]),
   };

@@ -23,7 +23,11 @@ const stages = {
   types: { count: ofCheck, commands: ({ tsc }) => ["tests/types", "www"].map((project) => [tsc, "--project", project]) },
   browser: {
     count: ofLibtest,
-    commands: ({ wasmPack }) => [[wasmPack, "test", "--headless", "--chrome", "--mode", "no-install", "--", "--test", "browser"]],
+    commands: ({ wasmPack, geckodriver }) => {
+      const inBrowser = (...browser) => [wasmPack, "test", "--headless", ...browser, "--mode", "no-install", "--", "--test", "browser"];
+      // In Firefox too, where there is one: nothing asks for it, since its driver is in no package of Debian's.
+      return [inBrowser("--chrome"), ...(geckodriver ? [inBrowser("--firefox", "--geckodriver", geckodriver)] : [])];
+    },
     environment: ({ wasmBindgen, wasmPack, chromedriver }) => ({
       PATH: [dirname(wasmBindgen), dirname(wasmPack), process.env.PATH].join(delimiter),
       CHROMEDRIVER: chromedriver,
