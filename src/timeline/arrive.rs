@@ -144,7 +144,7 @@ impl Timeline {
             known.copies.push(copy);
             self.aliases.insert(copy.message_seq, (copy.message_id, placed_at));
         }
-        ranges::cover(&mut self.row.ranges, copy.message_seq, copy.message_seq);
+        self.cover_range(copy.message_seq, copy.message_seq);
         self.row.last_seq = self.row.last_seq.max(copy.message_seq);
         if let Some(fed) = arrival.mark
             && self.marks.is_news(&fed.mark)
@@ -197,7 +197,7 @@ impl Timeline {
         }
         // A copy that was taken back may have had this place, and may still stand in its message's row.
         self.aliases.remove(&seq);
-        ranges::cover(&mut self.row.ranges, seq, seq);
+        self.cover_range(seq, seq);
         self.row.last_seq = self.row.last_seq.max(seq);
         let message = view::message(context.own, &row);
         if told || owed {
@@ -278,7 +278,7 @@ impl Timeline {
         self.cover(&span, &shown, more, whole);
         if context.cluster
             && let (Some(top), Some(first)) = (known.last(), shown.iter().min())
-            && first.0 - 1 == top.last.0
+            && top.last.0.checked_add(1) == Some(first.0)
         {
             // It joins what we have without a message in common that could show a log that was taken back meanwhile.
             self.fetch.check(Some(top.last));
@@ -312,30 +312,38 @@ impl Timeline {
         match *span {
             Span::Newest { limit } => {
                 if let (Some(first), Some(last)) = (first, last) {
-                    ranges::cover(&mut self.row.ranges, first, last);
+                    self.cover_range(first, last);
                 }
-                self.row.reached_start |= !more && shown.len() < limit;
+                // A page of nothing, where something is here, is an old answer.
+                let tells = first.is_some() || self.row.ranges.is_empty();
+                self.row.reached_start |= tells && !more && shown.len() < limit;
             }
             Span::Recents => {
                 if let (Some(first), Some(last)) = (first, last) {
-                    ranges::cover(&mut self.row.ranges, first, last);
+                    self.cover_range(first, last);
                 }
             }
             Span::Newer { start } => {
                 if let Some(last) = last {
-                    ranges::cover(&mut self.row.ranges, start, last);
+                    self.cover_range(start, last);
                 }
             }
             Span::Older { start, end, limit } => {
                 if !more && shown.len() < limit {
-                    ranges::cover(&mut self.row.ranges, MessageSeq(end.0 + 1), start);
+                    self.cover_range(MessageSeq(end.0.saturating_add(1)), start);
                     self.row.reached_start |= end == MessageSeq(0);
                 } else if let Some(first) = first {
-                    ranges::cover(&mut self.row.ranges, first, start);
+                    self.cover_range(first, start);
                 }
             }
             Span::Single => {}
         }
+    }
+
+    /// Nothing is missing before a channel's first message as long as it has none. Once it has one, it may be a later one that comes first.
+    fn cover_range(&mut self, first: MessageSeq, last: MessageSeq) {
+        self.row.reached_start &= !self.row.ranges.is_empty();
+        ranges::cover(&mut self.row.ranges, first, last);
     }
 
     fn take_figure(&mut self, figure: Figure, turn: &mut Turn) {

@@ -1,7 +1,7 @@
 //! What comes in: once, stored before it is acked, in the order of messageSeq; commands, recalls, and what cannot be read.
 
 use jindou::channel::Channel;
-use jindou::client::{Command, ConnectionView, Event, MessageView};
+use jindou::client::{Command, ConnectionView, Event, MessageView, Reply};
 use jindou::error::ErrorCode;
 use jindou::id::{MessageId, MessageSeq};
 use jindou::request::{ChannelMarks, FedMark, HistoryPage, Message, Pull, Request, Response, Target};
@@ -598,4 +598,44 @@ fn who_can_store_nothing_does_not_come_back_at_once_each_time() {
     let recv = world.recv("alice", "a", 11, 1, "{}");
     world.say(Packet::Recv(recv));
     assert_eq!((world.shown(), world.acks()), (vec!["a".to_owned()], vec![MessageId(11)]));
+}
+
+#[test]
+fn a_channel_that_was_empty_once_is_read_down_to_its_first_message() {
+    let nothing = || Ok(Response::History(HistoryPage { messages: Vec::new(), more: false, marks_version: 0 }));
+    let asks = |request: &Request| matches!(request, Request::History(_));
+    let older = |world: &mut World| {
+        let page = HistoryPage {
+            messages: vec![stored(11, 1, "a", "{}"), stored(12, 2, "b", "{}")],
+            more: false,
+            marks_version: 0,
+        };
+        let Request::History(asked) = world.answer(asks, Ok(Response::History(page))) else { panic!("no history") };
+        assert_eq!((asked.start, asked.end), (MessageSeq(2), MessageSeq(0)));
+        assert_eq!(seqs(&world.page(group())), [1, 2, 3]);
+    };
+
+    // It is read while it is empty, and of what comes later the newest is here first.
+    let mut world = online();
+    catch_up(&mut world);
+    world.page(group());
+    catch_up(&mut world);
+    let reading = world.call(Command::Messages { channel: group(), before: None, limit: 50 });
+    let Some(Ok(Reply::Messages { reached_start: true, complete: true, .. })) = world.outcome(reading) else {
+        panic!("empty")
+    };
+    let newest = world.recv("alice", "c", 13, 3, "{}");
+    world.say(Packet::Recv(newest));
+    assert_eq!(seqs(&world.page(group())), [3]);
+    older(&mut world);
+
+    // The same, and the answer from when it was empty comes last.
+    let mut world = online();
+    catch_up(&mut world);
+    world.page(group());
+    let newest = world.recv("alice", "c", 13, 3, "{}");
+    world.say(Packet::Recv(newest));
+    world.answer(asks, nothing());
+    assert_eq!(seqs(&world.page(group())), [3]);
+    older(&mut world);
 }
