@@ -75,10 +75,7 @@ impl Timeline {
         if changed {
             known.unconfirmed = false;
         }
-        let payload = arrival.mark.as_ref().and_then(|fed| fed.payload.clone()).or_else(|| {
-            // History of a restored message has the content itself.
-            (!arrival.row.content.is_empty()).then(|| arrival.row.content.clone())
-        });
+        let payload = restored_content(&arrival);
         if let Some(fed) = arrival.mark
             && self.marks.is_news(&fed.mark)
         {
@@ -146,6 +143,7 @@ impl Timeline {
         }
         self.cover_range(copy.message_seq, copy.message_seq);
         self.row.last_seq = self.row.last_seq.max(copy.message_seq);
+        let payload = restored_content(&arrival);
         if let Some(fed) = arrival.mark
             && self.marks.is_news(&fed.mark)
         {
@@ -153,7 +151,10 @@ impl Timeline {
         }
         // A command may have named only this copy.
         if let Some(mark) = self.marks.of_row(&known).cloned() {
-            changed |= recall::apply(&mut known, &mark, None);
+            changed |= recall::apply(&mut known, &mark, payload.as_deref());
+        }
+        if let Some(content) = self.without_quote(&known.content) {
+            known.content = content;
         }
         self.put(known.clone(), have, turn);
         if changed {
@@ -357,6 +358,12 @@ impl Timeline {
         };
         self.row.unread = by_server.saturating_add(self.counted.len() as u64);
     }
+}
+
+/// What a restore gives back: history of a restored message has the content itself.
+fn restored_content(arrival: &Arrival) -> Option<Vec<u8>> {
+    let payload = arrival.mark.as_ref().and_then(|fed| fed.payload.clone());
+    payload.or_else(|| (!arrival.row.content.is_empty()).then(|| arrival.row.content.clone()))
 }
 
 fn is_same(known: &MessageRow, row: &MessageRow, context: &Context<'_>) -> bool {

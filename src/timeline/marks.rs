@@ -3,6 +3,7 @@
 use crate::channel::Channel;
 use crate::error::{DenyReason, Error, ErrorCode};
 use crate::event::Event;
+use crate::id::MessageSeq;
 use crate::quotes;
 use crate::recall;
 use crate::request::{FedMark, Target};
@@ -60,10 +61,11 @@ impl Timeline {
     ) {
         have.keeps = true;
         for fed in marks {
+            let places = self.places_of(&fed.mark);
             if !self.marks.is_news(&fed.mark) {
+                self.give_back(&fed, &places, have, context, turn);
                 continue;
             }
-            let places = self.places_of(&fed.mark);
             self.remember(fed.mark.clone(), turn);
             let what = match fed.mark.state {
                 MarkState::Recalled => "recalled",
@@ -106,6 +108,33 @@ impl Timeline {
         }
         if let Some(until) = hints_until {
             self.judge_hints(until, have, context, turn);
+        }
+    }
+
+    /// A page tells that a message is restored before it brings the content; where the tab was closed between the two, the feed has it.
+    fn give_back(
+        &mut self,
+        fed: &FedMark,
+        places: &[MessageSeq],
+        have: &mut Have,
+        context: &Context<'_>,
+        turn: &mut Turn,
+    ) {
+        let Some(payload) = fed.payload.as_deref() else { return };
+        if self.marks.same(&fed.mark).is_none_or(|known| known.version != fed.mark.version) {
+            return;
+        }
+        for place in places {
+            let Some(Some(row)) = have.rows.get(place) else { continue };
+            if row.state != MessageState::Recalled || !is_of(&fed.mark, row) {
+                continue;
+            }
+            let mut row = row.clone();
+            recall::apply(&mut row, &fed.mark, Some(payload));
+            if let Some(content) = self.without_quote(&row.content) {
+                row.content = content;
+            }
+            self.rewrite(row, have, context, turn);
         }
     }
 

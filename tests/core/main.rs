@@ -6,6 +6,7 @@ mod connecting;
 mod listening;
 mod printing;
 mod receiving;
+mod restoring;
 mod sending;
 mod withdrawing;
 mod world;

@@ -11,19 +11,19 @@ use jindou::wire::{Flags, Packet};
 use crate::receiving::{catch_up, feed, group, mark, online, revoke};
 use crate::world::World;
 
-const SECRET: &str = "{\"type\":1,\"content\":\"secret\"}";
+pub const SECRET: &str = "{\"type\":1,\"content\":\"secret\"}";
 const QUOTE: &str =
     "{\"type\":1,\"content\":\"yes\",\"reply\":{\"message_id\":\"11\",\"payload\":{\"content\":\"secret\"}}}";
 
 /// Alice's message 11 is here.
-fn told() -> World {
+pub fn told() -> World {
     let mut world = online();
     let recv = world.recv("alice", "a1", 11, 1, SECRET);
     world.say(Packet::Recv(recv));
     world
 }
 
-fn recall(world: &mut World) {
+pub fn recall(world: &mut World) {
     revoke(world, "alice", 70, "a1", 1);
     feed(world, 1, vec![mark(1, MarkState::Recalled, "a1", 11, 1)]);
 }
