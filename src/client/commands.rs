@@ -63,7 +63,7 @@ impl Client {
                 }
                 let quotes_less = self.timelines.get(&channel).and_then(|timeline| timeline.without_quote(&content));
                 let content = quotes_less.unwrap_or(content);
-                self.meta.next_ordinal += 1;
+                self.meta.next_ordinal = self.meta.next_ordinal.saturating_add(1);
                 let flags = Flags { red_dot: options.red_dot, no_persist: options.no_persist, ..Flags::default() };
                 let row = OutboxRow {
                     client_msg_no,

@@ -430,7 +430,7 @@ impl Client {
         for change in &mut turn.changes {
             match change {
                 crate::rows::Change::Audit(line) => {
-                    self.meta.next_ordinal += 1;
+                    self.meta.next_ordinal = self.meta.next_ordinal.saturating_add(1);
                     line.ordinal = self.meta.next_ordinal;
                 }
                 crate::rows::Change::Command(id, _) => _ = self.seen.insert(*id),

@@ -206,7 +206,8 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    pub fn new(row: ChannelRow) -> Self {
+    pub fn new(mut row: ChannelRow) -> Self {
+        row.ranges = ranges::orderly(&row.ranges);
         let baseline = (row.last_seq > MessageSeq(0)).then_some(row.last_seq);
         // A message that moved, or was taken back, is followed by a look for the newest; a crash may have come between.
         let top = row.ranges.last().map(|range| range.last);

@@ -23,6 +23,15 @@ pub fn cover(ranges: &mut Vec<Range>, first: MessageSeq, last: MessageSeq) {
     ranges.splice(from..to.max(from), [joined]);
 }
 
+/// As they must be, whatever a damaged row says.
+pub fn orderly(told: &[Range]) -> Vec<Range> {
+    let mut ranges = Vec::with_capacity(told.len());
+    for range in told {
+        cover(&mut ranges, range.first, range.last);
+    }
+    ranges
+}
+
 /// Drops everything from `seq` on.
 pub fn cut(ranges: &mut Vec<Range>, seq: MessageSeq) {
     ranges.retain(|range| range.first < seq);

@@ -6,6 +6,8 @@ use jindou::request::Response;
 use jindou::rows::{Answer, Change, ChannelRow, Mark, OutboxRow, OutboxState, Query};
 use jindou::store::MemoryStore;
 
+use crate::damage::damage;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Defect {
     /// The core is told that a batch is stored as soon as it hands it out.
@@ -42,6 +44,8 @@ pub enum Defect {
     UnreadKept,
     /// What a recall did is not written down.
     AuditForgotten,
+    /// The disk gives back other rows than it was given: the one defect that is not the core's.
+    DamagedRows,
 }
 
 impl Defect {
@@ -51,6 +55,7 @@ impl Defect {
             (Defect::TokenKept, Input::Fetched(_, Ok(Response::Token(given)))) => {
                 given.clone_from(token.get_or_insert_with(|| given.clone()));
             }
+            (Defect::DamagedRows, Input::Loaded(_, Ok(answer))) => damage(answer),
             (Defect::OtherWordsOnRetry, Input::Loaded(_, Ok(Answer::Hydrated { outbox, .. }))) => {
                 outbox.iter_mut().for_each(|row| row.content.push(b' '));
             }

@@ -6,6 +6,7 @@
 
 mod app;
 mod business;
+mod damage;
 mod defect;
 mod device;
 mod dice;

@@ -96,6 +96,8 @@ pub struct Plan {
     pub bad_tokens: bool,
     /// Whether a channel is without its leader for a while.
     pub stranded: bool,
+    /// One device reads the conversations before anybody says something, and then is away for long.
+    pub sleeper: bool,
     /// Whether an inspector listens.
     pub traced: bool,
     pub defect: Option<Defect>,
@@ -137,6 +139,7 @@ impl Plan {
             kicks: if dice.chance(200) { dice.between(1, 3) } else { 0 },
             bad_tokens: dice.chance(100),
             stranded: dice.chance(150),
+            sleeper: false,
             defect: None,
         }
     }
@@ -145,6 +148,11 @@ impl Plan {
     pub fn calm(seed: u64) -> Plan {
         let of = Plan { faults: Faults::default(), forged: false, refusals: false, ..Plan::of(seed) };
         Plan { restarts: 0, kicks: 0, bad_tokens: false, stranded: false, ..of }
+    }
+
+    /// People who talk without pause, while somebody is away.
+    pub fn crowd(seed: u64) -> Plan {
+        Plan { pause: (10, 120), chaos: 15_000, sleeper: true, ..Plan::of(seed) }
     }
 
     /// The same, but with another server.

@@ -1,7 +1,8 @@
 //! Many seeds, and the proof that the oracle bites.
 //!
 //! `JINDOU_SEED=7 cargo test -p jindou-sim --test seeds -- --nocapture` plays one seed and tells its story;
-//! `JINDOU_SEEDS=5000` plays so many instead of 300, `JINDOU_FIRST=1000` from another one on.
+//! `JINDOU_SEEDS=5000` plays so many instead of 300, `JINDOU_FIRST=1000` from another one on. `JINDOU_CROWD` and `JINDOU_CROWDS` do the
+//! same for those who talk without pause.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -44,17 +45,21 @@ fn play(seeds: std::ops::Range<u64>, plan: impl Fn(u64) -> Plan + Sync) -> (Vec<
     (failures, outcomes)
 }
 
+/// Plays one plan and tells its story if it fails.
+fn tell(plan: Plan) {
+    let failure = match run(plan.clone(), true) {
+        Ok(outcome) => return println!("{plan:?}\n{outcome:?}"),
+        Err(failure) => failure,
+    };
+    println!("{plan:?}");
+    failure.story.iter().for_each(|line| println!("{line}"));
+    panic!("seed {}: {}", failure.seed, failure.what);
+}
+
 #[test]
 fn whatever_fails_nothing_is_lost_shown_twice_or_kept_after_a_recall() {
     if let Some(seed) = number("JINDOU_SEED") {
-        let outcome = run(Plan::of(seed), true);
-        let failure = match outcome {
-            Ok(outcome) => return println!("{:?}\n{outcome:?}", Plan::of(seed)),
-            Err(failure) => failure,
-        };
-        println!("{:?}", Plan::of(seed));
-        failure.story.iter().for_each(|line| println!("{line}"));
-        panic!("seed {seed}: {}", failure.what);
+        return tell(Plan::of(seed));
     }
     let first = number("JINDOU_FIRST").unwrap_or(0);
     let last = first + number("JINDOU_SEEDS").unwrap_or(SEEDS);
@@ -201,4 +206,26 @@ fn without_faults_every_message_is_stored_once() {
         let outcome = run(Plan::calm(seed), false).unwrap_or_else(|failure| panic!("seed {seed}: {}", failure.what));
         assert_eq!(outcome.copies, 0, "seed {seed}: second copies");
     }
+}
+
+/// Whatever the oracle says of the rest: from a disk that tells something else, no core can know what is true.
+#[test]
+fn rows_that_are_wrong_are_no_reason_to_panic() {
+    let (failures, _) = play(0..40, |seed| Plan::of(seed).with(Defect::DamagedRows));
+    let told: Vec<String> = failures.iter().map(|failure| format!("seed {}: {}", failure.seed, failure.what)).collect();
+    assert!(told.is_empty(), "{told:#?}");
+}
+
+/// Conversations of hundreds of messages, so that more is missing than a page of the history holds.
+#[test]
+fn people_who_talk_without_pause_lose_nothing() {
+    if let Some(seed) = number("JINDOU_CROWD") {
+        return tell(Plan::crowd(seed));
+    }
+    let first = number("JINDOU_FIRST").unwrap_or(0);
+    let seeds = first..first + number("JINDOU_CROWDS").unwrap_or(12);
+    let (failures, outcomes) = play(seeds, Plan::crowd);
+    println!("{} messages stored", outcomes.iter().map(|outcome| outcome.messages).sum::<usize>());
+    let told: Vec<String> = failures.iter().map(|failure| format!("seed {}: {}", failure.seed, failure.what)).collect();
+    assert!(told.is_empty(), "{told:#?}");
 }
