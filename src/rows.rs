@@ -207,6 +207,9 @@ pub struct ChannelRow {
     pub last: Option<Digest>,
     /// Nothing lies before the first range: the server was asked.
     pub reached_start: bool,
+    /// Seqs, ascending, where it is in doubt whether the server still has what we have, and so is what lies below. On disk, since
+    /// after a reload nothing else would lead there.
+    pub doubts: Vec<MessageSeq>,
 }
 
 impl ChannelRow {
@@ -220,6 +223,7 @@ impl ChannelRow {
             marks_version: 0,
             last: None,
             reached_start: false,
+            doubts: Vec::new(),
         }
     }
 }

@@ -290,6 +290,10 @@ impl Client {
                         self.timeline(&channel).refresh(true);
                         self.sync.want_history(now.mono, channel, false);
                     }
+                    let in_doubt = self.timelines.iter().filter(|(_, timeline)| !timeline.row().doubts.is_empty());
+                    for channel in in_doubt.map(|(channel, _)| channel.clone()).collect::<Vec<_>>() {
+                        self.sync.want_history(now.mono, channel, false);
+                    }
                     self.outputs.push_back(Output::Event(Event::Sync { done: false }));
                 }
                 Effect::Lost => {

@@ -241,7 +241,6 @@ fields!(MessageRow {
 });
 fields!(OutboxRow { client_msg_no, ordinal, channel, content, created_at, expire, flags, setting, topic, state });
 fields!(Digest { message_seq, message_id, client_msg_no, from, timestamp, content, state, mark });
-fields!(ChannelRow { channel, ranges, last_seq, read_to, unread, marks_version, last, reached_start });
 fields!(QuarantineRow { message_id, message_seq, at, why, raw });
 fields!(AuditRow { ordinal, at, channel, operator, client_msg_no, copies, what, by });
 
@@ -265,6 +264,36 @@ macro_rules! numbered {
 numbered!(MessageState { Normal = 0, Hidden = 1, Recalled = 2, Deleted = 3 });
 numbered!(MarkState { Recalled = 0, Restored = 1, Deleted = 2 });
 numbered!(Role { Author = 0, Member = 1, Admin = 2, Owner = 3, System = 4, Other = 5 });
+
+impl Field for ChannelRow {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.channel.write(out);
+        self.ranges.write(out);
+        self.last_seq.write(out);
+        self.read_to.write(out);
+        self.unread.write(out);
+        self.marks_version.write(out);
+        self.last.write(out);
+        self.reached_start.write(out);
+        // Only while there are some: otherwise the row is as it was before there were any.
+        if !self.doubts.is_empty() {
+            self.doubts.write(out);
+        }
+    }
+    fn read(input: &mut Reader<'_>) -> Option<Self> {
+        Some(ChannelRow {
+            channel: Field::read(input)?,
+            ranges: Field::read(input)?,
+            last_seq: Field::read(input)?,
+            read_to: Field::read(input)?,
+            unread: Field::read(input)?,
+            marks_version: Field::read(input)?,
+            last: Field::read(input)?,
+            reached_start: Field::read(input)?,
+            doubts: if input.bytes.is_empty() { Vec::new() } else { Field::read(input)? },
+        })
+    }
+}
 
 impl Field for OutboxState {
     fn write(&self, out: &mut Vec<u8>) {

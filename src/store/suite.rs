@@ -551,7 +551,7 @@ fn much(t: &mut Steps) {
 fn busy() -> ChannelRow {
     let full = full_channel();
     let last = full.last.map(|last| Digest { content: vec![b'x'; 20_000], ..last });
-    ChannelRow { channel: Channel::group("busy"), last, ..full }
+    ChannelRow { channel: Channel::group("busy"), last, doubts: vec![MessageSeq(6), MessageSeq(90)], ..full }
 }
 
 fn group() -> Channel {
@@ -670,6 +670,7 @@ fn full_channel() -> ChannelRow {
             mark: None,
         }),
         reached_start: true,
+        doubts: Vec::new(),
     }
 }
 

@@ -36,7 +36,7 @@ impl Timeline {
             match have.rows.get(&placed_at) {
                 Some(Some(known)) if copies_match(known, copy) => {
                     self.agreed = Some(copy.message_seq);
-                    self.fetch.agrees(copy.message_seq);
+                    self.row.doubts.retain(|seq| *seq != copy.message_seq);
                     let known = known.clone();
                     return self.duplicate(known, arrival, have, context, turn);
                 }
@@ -282,13 +282,20 @@ impl Timeline {
             && top.last.0.checked_add(1) == Some(first.0)
         {
             // It joins what we have without a message in common that could show a log that was taken back meanwhile.
-            self.fetch.check(Some(top.last));
+            self.row.doubts.retain(|seq| *seq < top.last);
+            self.row.doubts.push(top.last);
         }
         if let Some(figure) = figure {
             self.take_figure(figure, turn);
         }
         let progressed = self.row.ranges != known;
-        self.fetch.answered(&span, progressed);
+        match span {
+            // The server has nothing there, and nothing to compare.
+            Span::Older { start, .. } if self.row.doubts.contains(&start) => {
+                self.row.doubts.retain(|seq| *seq != start);
+            }
+            _ => self.fetch.answered(&span, progressed),
+        }
         self.fetch.disagrees(!self.dropped.is_empty());
         if context.history && self.fetch.wants(&self.row) {
             self.ask_history(false, turn);

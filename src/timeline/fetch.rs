@@ -21,8 +21,6 @@ pub struct Fetch {
     probe: bool,
     /// Messages before the first range are wanted.
     older: bool,
-    /// Whether we have here what the server has is in doubt, and so is what lies below.
-    check: Option<MessageSeq>,
     stalled: u8,
     /// Pages in a row that had other messages than we.
     disagreed: u8,
@@ -37,21 +35,6 @@ impl Fetch {
     pub fn older(&mut self) {
         self.older = true;
         self.stalled = 0;
-    }
-
-    pub fn check(&mut self, seq: Option<MessageSeq>) {
-        self.check = seq;
-    }
-
-    /// The server has the very message that we have at this place.
-    pub fn agrees(&mut self, seq: MessageSeq) {
-        if self.check == Some(seq) {
-            self.check = None;
-        }
-    }
-
-    fn doubt(&self, row: &ChannelRow) -> Option<MessageSeq> {
-        self.check.filter(|seq| ranges::contains(&row.ranges, *seq))
     }
 
     /// The page that was answered last took the place of what was here, or did not. It may be an old answer, and what was
@@ -78,16 +61,11 @@ impl Fetch {
 
     pub fn wants(&self, row: &ChannelRow) -> bool {
         self.stalled < STALLS
-            && (self.probe || self.doubt(row).is_some() || self.hole(row).is_some() || (self.older && !at_start(row)))
+            && (self.probe || doubt(row).is_some() || self.hole(row).is_some() || (self.older && !at_start(row)))
     }
 
     pub fn answered(&mut self, span: &Span, progressed: bool) {
         match span {
-            Span::Older { start, .. } if self.check == Some(*start) => {
-                // The server has nothing there, and nothing to compare.
-                self.check = None;
-                return;
-            }
             Span::Newest { .. } => self.probe = false,
             Span::Older { end: MessageSeq(0), .. } => self.older = false,
             Span::Recents | Span::Single => return,
@@ -95,6 +73,10 @@ impl Fetch {
         }
         self.stalled = if progressed { 0 } else { self.stalled.saturating_add(1) };
     }
+}
+
+fn doubt(row: &ChannelRow) -> Option<MessageSeq> {
+    row.doubts.iter().rev().copied().find(|seq| ranges::contains(&row.ranges, *seq))
 }
 
 pub fn at_start(row: &ChannelRow) -> bool {
@@ -131,7 +113,7 @@ impl Timeline {
         if self.fetch.probe || self.row.ranges.is_empty() {
             return newest(FIRST_PAGE);
         }
-        if let Some(seq) = self.fetch.doubt(&self.row) {
+        if let Some(seq) = doubt(&self.row) {
             let end = MessageSeq(seq.0.saturating_sub(CHECK as u64));
             let span = Span::Older { start: seq, end, limit: CHECK };
             return Some((ask(seq, end, CHECK, Pull::Older), span));

@@ -538,7 +538,10 @@ impl Timeline {
         ranges::cut(&mut self.row.ranges, from);
         // What was taken back may begin further below, where nothing was compared yet.
         let below = MessageSeq(from.0.saturating_sub(1));
-        self.fetch.check((self.agreed != Some(below)).then_some(below));
+        self.row.doubts.retain(|seq| *seq < below);
+        if self.agreed != Some(below) && below > MessageSeq(0) {
+            self.row.doubts.push(below);
+        }
         let counted = self.counted.len();
         self.counted.retain(|seq| *seq < from);
         self.row.unread = self.row.unread.saturating_sub((counted - self.counted.len()) as u64);
@@ -634,6 +637,7 @@ struct Glance {
     ranges: Vec<Range>,
     marks_version: u64,
     reached_start: bool,
+    doubts: Vec<MessageSeq>,
     /// Unread, read position, newest seq.
     figures: (u64, MessageSeq, MessageSeq),
     /// Which message stands last, in which state and how long.
@@ -648,6 +652,7 @@ impl Glance {
             ranges: row.ranges.clone(),
             marks_version: row.marks_version,
             reached_start: row.reached_start,
+            doubts: row.doubts.clone(),
             figures: (row.unread, row.read_to, row.last_seq),
             last,
         }

@@ -282,6 +282,38 @@ fn what_was_taken_back_below_is_found_too() {
 }
 
 #[test]
+fn what_may_be_taken_back_below_is_in_doubt_also_after_a_reload() {
+    let mut world = online();
+    for (number, id, seq) in [("a", 11, 1), ("b", 12, 2), ("c", 13, 3), ("d", 14, 4), ("w", 24, 4)] {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    let asks = |request: &Request| matches!(request, Request::History(_));
+    let newest = HistoryPage {
+        messages: vec![stored(24, 4, "w", "{}"), stored(25, 5, "z", "{}")],
+        more: true,
+        marks_version: 0,
+    };
+    world.answer(asks, Ok(Response::History(newest)));
+    assert_eq!(seqs(&world.page(group())), [1, 2, 3, 4, 5]);
+    world.reload();
+    world.connect();
+    while !world.requests.iter().any(|(_, request)| asks(request)) {
+        let response = match &world.requests.first().expect("it asks").1 {
+            Request::Marks(_) => Response::Marks(Vec::new()),
+            Request::Commands(_) => Response::Commands(Vec::new()),
+            Request::Conversations(_) => Response::Conversations(Vec::new()),
+            _ => Response::Policy(Default::default()),
+        };
+        world.answer(|_| true, Ok(response));
+    }
+    let below = vec![stored(11, 1, "a", "{}"), stored(22, 2, "x", "{}"), stored(23, 3, "y", "{}")];
+    let page = HistoryPage { messages: below, more: false, marks_version: 0 };
+    let Request::History(asked) = world.answer(asks, Ok(Response::History(page))) else { panic!("no history") };
+    assert_eq!((asked.start, asked.end), (MessageSeq(3), MessageSeq(0)));
+}
+
+#[test]
 fn a_page_that_only_joins_what_a_cluster_gave_before_is_compared() {
     let mut world = World::with(|config| config.business = true);
     world.addresses.push("ws://two".to_owned());

@@ -155,6 +155,7 @@ impl World {
         #[rustfmt::skip]
         let ChannelRow {
             last, channel: _, ranges: _, last_seq: _, read_to: _, unread: _, marks_version: _, reached_start: _,
+            doubts: _,
         } = row;
         #[rustfmt::skip]
         let Digest {
