@@ -8,7 +8,7 @@ use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 
-use crate::client::{Client, Command, Event, Input, Output, Page, Ticket};
+use crate::client::{Client, Command, Event, Input, Output, Page, StoreFailure, Ticket};
 use crate::error::{Error, ErrorCode};
 use crate::time::{Mono, Now};
 
@@ -84,7 +84,10 @@ async fn open(options: String, host: Rc<Host>) -> Result<Engine, Error> {
     let alone = lock.is_some();
     let opened = async {
         let store = IndexedStore::open(&database).await?;
-        let epoch = store.claim().await?;
+        let epoch = match store.claim().await {
+            Err(StoreFailure::Failed(_)) if alone => store.claim_later().await?,
+            claimed => claimed?,
+        };
         Ok((store, epoch))
     };
     let (store, epoch) = opened.await.map_err(|failure| convert::storage_error(&failure))?;

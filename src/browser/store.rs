@@ -78,6 +78,15 @@ impl IndexedStore {
         Ok(epoch)
     }
 
+    /// Where nothing can be written (a full disk): the tenure that the first batch will begin. Until then nobody is kept out, so only
+    /// for who is alone by other means.
+    pub async fn claim_later(&self) -> Result<Epoch, StoreFailure> {
+        let tx = self.begin(&[schema::META], TransactionMode::ReadOnly).await?;
+        let stored = stored_epoch(&tx).await?;
+        self.epoch.set(stored);
+        Ok(Epoch(stored.0 + 1))
+    }
+
     /// How many stored rows could not be read since the last call.
     pub fn unreadable(&self) -> u32 {
         self.unreadable.take()

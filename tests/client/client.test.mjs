@@ -423,6 +423,32 @@ test("a commit that fails is told as such, loses nothing that was there, and wor
   assert.deepEqual(await kept(), ["before", "after"]);
 });
 
+test("a full disk keeps nobody from what is stored, also after a reload", { timeout: 60_000 }, async () => {
+  const alice = await person("alice");
+  const a = await tab(alice, { worker: false });
+  await a.open();
+  const keep = (text) => a.run((text) => globalThis.im.send({ channelId: "somebody", channelType: 1 }, { type: 1, content: text }, { deadline: 0 }).then(({ type }) => type, ({ code }) => code), text);
+  assert.equal(await keep("before"), "pending");
+  await a.page.reload();
+  await a.page.waitForFunction(() => globalThis.jindou);
+  await a.run(() => {
+    const { put } = IDBObjectStore.prototype;
+    globalThis.mend = () => void (IDBObjectStore.prototype.put = put);
+    IDBObjectStore.prototype.put = () => { throw new DOMException("no room", "QuotaExceededError"); };
+  });
+  await a.open();
+  const kept = () => a.run(() => globalThis.im.outbox().then((outbox) => outbox.map(({ content }) => content.content)));
+  assert.deepEqual(await kept(), ["before"]);
+  assert.equal(await keep("no room"), "storage");
+  await a.run(() => globalThis.mend());
+  await a.page.waitForFunction(() => globalThis.im.outbox().then(() => true), null, { timeout: 30_000 });
+  assert.equal(await keep("after"), "pending");
+  assert.deepEqual(await kept(), ["before", "after"]);
+  await a.page.reload();
+  await a.open();
+  assert.deepEqual(await kept(), ["before", "after"]);
+});
+
 test("a token that ran out since the connection was made is asked for once more", { timeout: 60_000 }, async () => {
   const alice = await person("alice");
   const a = await tab(alice, { worker: false });
