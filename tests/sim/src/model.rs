@@ -112,14 +112,15 @@ impl World {
             return Some(format!("5: {name} sends {} before it is stored", number.0));
         };
         let sent = &self.links.get(&conn)?.sent;
+        let waits = self.devices[device].disk.stores_under_way() > 0;
         let earlier = self.model.facts.iter().find(|(other, older)| {
             older.device == device
                 && older.channel == fact.channel
                 && older.ordinal.is_some_and(|older| older < ordinal)
                 && !older.parked_once
                 && !older.discarded
-                // No log tells whether its SENDACK came, and its row waits for a slow disk.
-                && !(older.no_persist && older.sent_once)
+                // No log tells whether its SENDACK came, or refused it, and its row waits for a slow disk.
+                && !(older.sent_once && (older.no_persist || (self.plan.refusals && waits)))
                 && !self.model.taken_back.contains(*other)
                 && !sent.contains_key(*other)
                 && self.owed(device, other) == Some(OutboxState::Queued)
