@@ -92,8 +92,8 @@ fn the_same_seed_gives_the_same_story() {
     }
 }
 
-/// How many seeds a broken rule may survive. At generation 3 one in forty finds a recall that is dropped because it came early.
-const PATIENCE: u64 = 250;
+/// How many seeds a broken rule may survive.
+const PATIENCE: u64 = 60;
 
 /// A defect that the oracle does not see is a hole in the oracle.
 fn is_found(defect: Defect, by: &str) {
