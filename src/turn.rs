@@ -12,7 +12,7 @@ use crate::id::MessageSeq;
 use crate::redact::Redacted;
 use crate::request::Target;
 use crate::rows::{AuditRow, Change, Mark};
-use crate::time::Now;
+use crate::time::{Mono, Now};
 use crate::wire::Recvack;
 
 macro_rules! number {
@@ -139,6 +139,13 @@ pub struct Landed {
     pub certain: bool,
 }
 
+/// A call that waits for a message in the outbox, until its deadline where it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiter {
+    pub ticket: Ticket,
+    pub deadline: Option<Mono>,
+}
+
 /// What leaves once the turn's changes are stored, in this order.
 #[derive(Debug)]
 pub enum After {
@@ -146,7 +153,7 @@ pub enum After {
     Settle(Ticket, Result<Reply, Error>),
     /// As `Settle`, of a call that waits for a message in the outbox. If the batch fails, the message is still owed and the call
     /// waits on.
-    Answer(ClientMsgNo, Ticket, Result<Reply, Error>),
+    Answer(ClientMsgNo, Waiter, Result<Reply, Error>),
     Event(Event),
     /// The outbox row is stored and may be sent.
     Owed(ClientMsgNo),
@@ -192,8 +199,8 @@ impl Turn {
         self.after.push(After::Settle(ticket, outcome));
     }
 
-    pub fn answer(&mut self, client_msg_no: &ClientMsgNo, ticket: Ticket, outcome: Result<Reply, Error>) {
-        self.after.push(After::Answer(client_msg_no.clone(), ticket, outcome));
+    pub fn answer(&mut self, client_msg_no: &ClientMsgNo, waiter: Waiter, outcome: Result<Reply, Error>) {
+        self.after.push(After::Answer(client_msg_no.clone(), waiter, outcome));
     }
 
     pub fn ack(&mut self, connection: ConnectionId, ack: Recvack) {

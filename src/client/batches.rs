@@ -8,7 +8,7 @@ use crate::channel::{Channel, ClientMsgNo};
 use crate::event::{Event, MessageView, Trace};
 use crate::rows::{Batch, Change, Epoch, Meta};
 use crate::sorted::{Map, Set};
-use crate::turn::{After, BatchId, Reply, Ticket};
+use crate::turn::{After, BatchId, Reply, Ticket, Waiter};
 
 use super::Output;
 
@@ -27,7 +27,7 @@ struct Piece {
 pub struct Dropped {
     pub tickets: Vec<Ticket>,
     /// Calls that wait for a message in the outbox.
-    pub answers: Vec<(ClientMsgNo, Ticket)>,
+    pub answers: Vec<(ClientMsgNo, Waiter)>,
 }
 
 impl Dropped {
@@ -35,7 +35,7 @@ impl Dropped {
         for after in after {
             match after {
                 After::Settle(ticket, _) => self.tickets.push(ticket),
-                After::Answer(client_msg_no, ticket, _) => self.answers.push((client_msg_no, ticket)),
+                After::Answer(client_msg_no, waiter, _) => self.answers.push((client_msg_no, waiter)),
                 _ => {}
             }
         }

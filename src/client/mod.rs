@@ -600,7 +600,8 @@ impl Client {
                         self.session.send(crate::wire::Packet::Recvack(ack));
                     }
                 }
-                crate::turn::After::Settle(ticket, outcome) | crate::turn::After::Answer(_, ticket, outcome) => {
+                crate::turn::After::Settle(ticket, outcome)
+                | crate::turn::After::Answer(_, crate::turn::Waiter { ticket, .. }, outcome) => {
                     self.outputs.push_back(Output::Settle(ticket, outcome))
                 }
                 crate::turn::After::Event(event) => self.outputs.push_back(Output::Event(event)),

@@ -24,7 +24,7 @@ use crate::id::{ClientSeq, MessageId, MessageSeq};
 use crate::rows::{Change, Mark, MessageState, OutboxRow, OutboxState};
 use crate::sorted::{Map, Set};
 use crate::time::{Millis, Mono, Now, Wall};
-use crate::turn::{After, Landed, Reply, Ticket, Turn};
+use crate::turn::{After, Landed, Reply, Ticket, Turn, Waiter};
 use crate::wire::{ProtocolVersion, ReasonCode, Send, Sendack};
 
 use form::{packet, view_of};
@@ -47,11 +47,6 @@ const LANDING: Millis = Millis::seconds(90);
 /// Most names in one look-up.
 const ASKED_AT_ONCE: usize = 100;
 const LOOKS: [Millis; 3] = [Millis::seconds(60), Millis::seconds(5 * 60), Millis::seconds(15 * 60)];
-
-struct Waiter {
-    ticket: Ticket,
-    deadline: Option<Mono>,
-}
 
 enum Progress {
     /// Its row is not stored yet.
@@ -124,7 +119,7 @@ pub struct Outbox {
     /// On the wire when a person dropped them: what the server takes all the same is in the timeline.
     dropped: Vec<(ClientSeq, OutboxRow)>,
     /// Calls whose answer went down with a failed batch; they wait on once the database is read.
-    unanswered: Vec<(ClientMsgNo, Ticket)>,
+    unanswered: Vec<(ClientMsgNo, Waiter)>,
     next_client_seq: u32,
     /// One at a time, after an 18.
     careful: bool,
@@ -162,8 +157,8 @@ impl Outbox {
         for (_, entry) in core::mem::take(&mut self.entries) {
             waiting.insert(entry.row.client_msg_no, entry.waiters);
         }
-        for (client_msg_no, ticket) in core::mem::take(&mut self.unanswered) {
-            waiting.entry(client_msg_no).or_default().push(Waiter { ticket, deadline: None });
+        for (client_msg_no, waiter) in core::mem::take(&mut self.unanswered) {
+            waiting.entry(client_msg_no).or_default().push(waiter);
         }
         self.ordinals.clear();
         for row in rows {
@@ -198,11 +193,11 @@ impl Outbox {
     /// Every ticket that waits; at the end.
     pub fn take_tickets(&mut self) -> Vec<Ticket> {
         let waiting = self.entries.values_mut().flat_map(|entry| entry.waiters.drain(..)).map(|waiter| waiter.ticket);
-        waiting.chain(self.unanswered.drain(..).map(|(_, ticket)| ticket)).collect()
+        waiting.chain(self.unanswered.drain(..).map(|(_, waiter)| waiter.ticket)).collect()
     }
 
     /// The answers to these went down with a batch.
-    pub fn wait_on(&mut self, unanswered: Vec<(ClientMsgNo, Ticket)>) {
+    pub fn wait_on(&mut self, unanswered: Vec<(ClientMsgNo, Waiter)>) {
         self.unanswered.extend(unanswered);
     }
 
@@ -269,7 +264,7 @@ impl Outbox {
         turn.change(Change::OutboxDone(client_msg_no.clone()));
         for waiter in entry.waiters {
             let error = Error::new(ErrorCode::Aborted, "the message was dropped from the outbox");
-            turn.answer(client_msg_no, waiter.ticket, Err(error));
+            turn.answer(client_msg_no, waiter, Err(error));
         }
         if !matches!(entry.row.state, OutboxState::Unconfirmed { .. }) {
             let key = crate::event::key(&self.own, &entry.row.client_msg_no, MessageId(0));
@@ -307,7 +302,7 @@ impl Outbox {
         }
         for waiter in entry.waiters {
             let reply = Reply::Sent { message: message.clone(), unconfirmed: false };
-            turn.answer(&mark.client_msg_no, waiter.ticket, Ok(reply));
+            turn.answer(&mark.client_msg_no, waiter, Ok(reply));
         }
         for (client_seq, _) in entry.sent_as {
             self.dropped.push((client_seq, entry.row.clone()));
@@ -349,7 +344,7 @@ impl Outbox {
             found |= entry.waiters.len() < before;
         }
         let before = self.unanswered.len();
-        self.unanswered.retain(|(_, waiting)| *waiting != ticket);
+        self.unanswered.retain(|(_, waiter)| waiter.ticket != ticket);
         found || self.unanswered.len() < before
     }
 
@@ -583,7 +578,7 @@ impl Outbox {
                 turn.change(Change::Outbox(entry.row.clone()));
                 for waiter in core::mem::take(&mut entry.waiters) {
                     let reply = Reply::Sent { message: message.clone(), unconfirmed: true };
-                    turn.answer(client_msg_no, waiter.ticket, Ok(reply));
+                    turn.answer(client_msg_no, waiter, Ok(reply));
                 }
                 self.unconfirmed = true;
             }
@@ -592,7 +587,7 @@ impl Outbox {
                 if let Some(entry) = self.remove(client_msg_no) {
                     for waiter in entry.waiters {
                         let reply = Reply::Sent { message: message.clone(), unconfirmed: false };
-                        turn.answer(client_msg_no, waiter.ticket, Ok(reply));
+                        turn.answer(client_msg_no, waiter, Ok(reply));
                     }
                 }
             }
@@ -678,7 +673,7 @@ impl Outbox {
                 let over = waiter.deadline.is_some_and(|deadline| deadline <= now.mono);
                 if over {
                     let reply = Reply::Pending { client_msg_no: client_msg_no.clone() };
-                    turn.answer(&client_msg_no, waiter.ticket, Ok(reply));
+                    turn.answer(&client_msg_no, *waiter, Ok(reply));
                 }
                 !over
             });
@@ -718,7 +713,7 @@ impl Outbox {
         if let Some(entry) = self.remove(&row.client_msg_no) {
             for waiter in entry.waiters {
                 let reply = Reply::Sent { message: message.clone(), unconfirmed: false };
-                turn.answer(&row.client_msg_no, waiter.ticket, Ok(reply));
+                turn.answer(&row.client_msg_no, waiter, Ok(reply));
             }
         }
     }
@@ -748,7 +743,7 @@ fn park(own: &Uid, entry: &mut Entry, turn: &mut Turn, reason: ReasonCode) {
     );
     error.reason_code = Some(reason.0);
     for waiter in core::mem::take(&mut entry.waiters) {
-        turn.answer(&entry.row.client_msg_no, waiter.ticket, Err(error.clone()));
+        turn.answer(&entry.row.client_msg_no, waiter, Err(error.clone()));
     }
 }
 

@@ -450,3 +450,31 @@ fn an_abort_ends_the_waiting_and_not_the_message() {
     world.connect();
     assert_eq!(world.sends().len(), 1);
 }
+
+#[test]
+fn a_deadline_holds_also_where_the_answer_could_not_be_stored() {
+    for acked in [false, true] {
+        let mut world = World::new();
+        world.connect();
+        let options = SendOptions { deadline: Some(Millis::seconds(5)), ..SendOptions::default() };
+        let sending = world.call(Command::Send {
+            channel: group(),
+            client_msg_no: "n1".into(),
+            content: b"{}".to_vec(),
+            options,
+        });
+        world.hold_stores = !acked;
+        world.fail_stores = true;
+        if acked {
+            world.ack(world.sends()[0].client_seq, 3, 1, 1);
+        } else {
+            // The answer at the deadline waits behind another batch, and goes down with it.
+            world.send(group(), "n2", "{}");
+            world.pass(Millis::seconds(6));
+            world.let_stores_go();
+        }
+        assert!(world.outcome(sending).is_none());
+        world.pass(Millis::seconds(6));
+        assert!(matches!(world.outcome(sending), Some(Ok(Reply::Pending { .. }))), "acknowledged: {acked}");
+    }
+}
