@@ -1,7 +1,8 @@
 //! Rows as bytes, for stores that keep bytes: the fields in order, numbers as short as they are, a version in front.
 //!
 //! Not a protocol: what one version of this package wrote, the next reads. A field may be added at the end of a row only
-//! with a new `VERSION` and the old layout still read; the golden rows in the tests hold that.
+//! with a new `VERSION` and the old layout still read, or as one that is left out while it says nothing (`doubts`); the golden
+//! rows in the tests hold that.
 
 use crate::channel::{Channel, ClientMsgNo, Uid};
 use crate::id::{MessageId, MessageSeq};

@@ -9,7 +9,7 @@ use jindou::rows::{Mark, MarkState};
 use jindou::time::Millis;
 use jindou::wire::{Flags, Packet};
 
-use crate::receiving::{catch_up, group, mark, online, revoke, seqs, stored};
+use crate::receiving::{catch_up, group, mark, nothing, online, revoke, seqs, stored};
 use crate::world::{START, World};
 
 #[test]
@@ -118,17 +118,7 @@ fn a_question_that_always_fails_does_not_hold_up_the_others() {
                     world.answer(|_| true, Err(FetchFailure::new("unavailable", "always", retryable)));
                     continue;
                 }
-                let response = match request {
-                    Request::Policy => Response::Policy(Default::default()),
-                    Request::Online => Response::Online(Some(true)),
-                    Request::Commands(_) => Response::Commands(Vec::new()),
-                    Request::Conversations(_) => Response::Conversations(Vec::new()),
-                    Request::Marks(_) => Response::Marks(Vec::new()),
-                    Request::History(_) => {
-                        Response::History(HistoryPage { messages: Vec::new(), more: false, marks_version: 0 })
-                    }
-                    _ => Response::Done,
-                };
+                let response = nothing(request);
                 world.answer(|_| true, Ok(response));
             }
         }

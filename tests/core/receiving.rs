@@ -5,7 +5,7 @@ use jindou::client::{Command, ConnectionView, Event, MessageView, Reply};
 use jindou::error::ErrorCode;
 use jindou::id::{MessageId, MessageSeq};
 use jindou::request::{ChannelMarks, FedMark, HistoryPage, Message, Pull, Request, Response, Target};
-use jindou::rows::{Answer, Change, Copy, Mark, MarkState, MessageState, Query, Role};
+use jindou::rows::{Answer, Batch, Change, ChannelRow, Copy, Epoch, Mark, MarkState, MessageState, Query, Range, Role};
 use jindou::time::{Millis, Wall};
 use jindou::wire::{Flags, Packet};
 
@@ -39,21 +39,24 @@ pub fn stored(id: i64, seq: u64, number: &str, content: &str) -> Message {
     message
 }
 
+/// The answer with nothing in it.
+pub fn nothing(request: &Request) -> Response {
+    match request {
+        Request::Policy => Response::Policy(Default::default()),
+        Request::Online => Response::Online(Some(true)),
+        Request::Commands(_) => Response::Commands(Vec::new()),
+        Request::Conversations(_) => Response::Conversations(Vec::new()),
+        Request::Marks(_) => Response::Marks(Vec::new()),
+        Request::History(_) => Response::History(HistoryPage { messages: Vec::new(), more: false, marks_version: 0 }),
+        _ => Response::Done,
+    }
+}
+
 /// Answers everything that catching up asks, with nothing in it.
 pub fn catch_up(world: &mut World) {
     for _ in 0..50 {
         let Some((_, request)) = world.requests.first() else { return };
-        let response = match request {
-            Request::Policy => Response::Policy(Default::default()),
-            Request::Online => Response::Online(Some(true)),
-            Request::Commands(_) => Response::Commands(Vec::new()),
-            Request::Conversations(_) => Response::Conversations(Vec::new()),
-            Request::Marks(_) => Response::Marks(Vec::new()),
-            Request::History(_) => {
-                Response::History(HistoryPage { messages: Vec::new(), more: false, marks_version: 0 })
-            }
-            _ => Response::Done,
-        };
+        let response = nothing(request);
         world.answer(|_| true, Ok(response));
     }
     panic!("catching up does not end");
@@ -257,13 +260,19 @@ fn an_old_answer_that_contradicts_a_push_is_asked_for_again() {
     assert_eq!(world.shown(), ["a", "y", "x"]);
 }
 
-#[test]
-fn what_was_taken_back_below_is_found_too() {
+/// Three messages, and a fourth that took the place of another.
+fn taken_back_at_four() -> World {
     let mut world = online();
     for (number, id, seq) in [("a", 11, 1), ("b", 12, 2), ("c", 13, 3), ("d", 14, 4), ("w", 24, 4)] {
         let recv = world.recv("alice", number, id, seq, "{}");
         world.say(Packet::Recv(recv));
     }
+    world
+}
+
+#[test]
+fn what_was_taken_back_below_is_found_too() {
+    let mut world = taken_back_at_four();
     let history = |world: &mut World, messages| {
         let page = HistoryPage { messages, more: true, marks_version: 0 };
         let request = world.answer(|request| matches!(request, Request::History(_)), Ok(Response::History(page)));
@@ -283,11 +292,7 @@ fn what_was_taken_back_below_is_found_too() {
 
 #[test]
 fn what_may_be_taken_back_below_is_in_doubt_also_after_a_reload() {
-    let mut world = online();
-    for (number, id, seq) in [("a", 11, 1), ("b", 12, 2), ("c", 13, 3), ("d", 14, 4), ("w", 24, 4)] {
-        let recv = world.recv("alice", number, id, seq, "{}");
-        world.say(Packet::Recv(recv));
-    }
+    let mut world = taken_back_at_four();
     let asks = |request: &Request| matches!(request, Request::History(_));
     let newest = HistoryPage {
         messages: vec![stored(24, 4, "w", "{}"), stored(25, 5, "z", "{}")],
@@ -299,12 +304,7 @@ fn what_may_be_taken_back_below_is_in_doubt_also_after_a_reload() {
     world.reload();
     world.connect();
     while !world.requests.iter().any(|(_, request)| asks(request)) {
-        let response = match &world.requests.first().expect("it asks").1 {
-            Request::Marks(_) => Response::Marks(Vec::new()),
-            Request::Commands(_) => Response::Commands(Vec::new()),
-            Request::Conversations(_) => Response::Conversations(Vec::new()),
-            _ => Response::Policy(Default::default()),
-        };
+        let response = nothing(&world.requests.first().expect("it asks").1);
         world.answer(|_| true, Ok(response));
     }
     let below = vec![stored(11, 1, "a", "{}"), stored(22, 2, "x", "{}"), stored(23, 3, "y", "{}")];
@@ -670,4 +670,24 @@ fn a_channel_that_was_empty_once_is_read_down_to_its_first_message() {
     world.answer(asks, nothing());
     assert_eq!(seqs(&world.page(group())), [3]);
     older(&mut world);
+}
+
+#[test]
+fn a_damaged_row_of_a_channel_is_put_in_order() {
+    let range = |first, last| Range { first: MessageSeq(first), last: MessageSeq(last) };
+    for ranges in [vec![range(1, 20), range(3, 5)], vec![range(9, 2)], vec![range(0, 0), range(7, u64::MAX)]] {
+        let mut world = online();
+        let row = ChannelRow { ranges, last_seq: MessageSeq(5), ..ChannelRow::new(group()) };
+        let batch = Batch { epoch: Epoch(1), changes: vec![Change::Channel(row)] };
+        world.disk.apply(&batch).expect("stored");
+        world.reload();
+        world.connect();
+        world.page(group());
+        catch_up(&mut world);
+        let message = world.recv("alice", "z", 90, 30, "{}");
+        world.say(Packet::Recv(message));
+        world.pass(Millis::seconds(2));
+        catch_up(&mut world);
+        assert_eq!(seqs(&world.page(group())), [30]);
+    }
 }

@@ -45,6 +45,10 @@ fn play(seeds: std::ops::Range<u64>, plan: impl Fn(u64) -> Plan + Sync) -> (Vec<
     (failures, outcomes)
 }
 
+fn told(failures: &[Failure]) -> Vec<String> {
+    failures.iter().map(|failure| format!("seed {}: {}", failure.seed, failure.what)).collect()
+}
+
 /// Plays one plan and tells its story if it fails.
 fn tell(plan: Plan) {
     let failure = match run(plan.clone(), true) {
@@ -74,7 +78,7 @@ fn whatever_fails_nothing_is_lost_shown_twice_or_kept_after_a_recall() {
         sum(|outcome| outcome.purged),
         sum(|outcome| u64::from(outcome.crashes)),
     );
-    let told: Vec<String> = failures.iter().map(|failure| format!("seed {}: {}", failure.seed, failure.what)).collect();
+    let told = told(&failures);
     assert!(
         told.is_empty(),
         "{} of {} seeds fail; replay one with JINDOU_SEED:\n{}",
@@ -213,7 +217,7 @@ fn without_faults_every_message_is_stored_once() {
 #[test]
 fn rows_that_are_wrong_are_no_reason_to_panic() {
     let (failures, _) = play(0..40, |seed| Plan::of(seed).with(Defect::DamagedRows));
-    let told: Vec<String> = failures.iter().map(|failure| format!("seed {}: {}", failure.seed, failure.what)).collect();
+    let told = told(&failures);
     assert!(told.is_empty(), "{told:#?}");
 }
 
@@ -227,6 +231,6 @@ fn people_who_talk_without_pause_lose_nothing() {
     let seeds = first..first + number("JINDOU_CROWDS").unwrap_or(12);
     let (failures, outcomes) = play(seeds, Plan::crowd);
     println!("{} messages stored", outcomes.iter().map(|outcome| outcome.messages).sum::<usize>());
-    let told: Vec<String> = failures.iter().map(|failure| format!("seed {}: {}", failure.seed, failure.what)).collect();
+    let told = told(&failures);
     assert!(told.is_empty(), "{told:#?}");
 }
