@@ -12,7 +12,7 @@ use crate::id::MessageSeq;
 use crate::redact::Redacted;
 use crate::request::Target;
 use crate::rows::{AuditRow, Change, Mark};
-use crate::time::{Mono, Now};
+use crate::time::{Millis, Mono, Now};
 use crate::wire::Recvack;
 
 macro_rules! number {
@@ -99,8 +99,8 @@ impl fmt::Debug for Reply {
 /// Something to ask the business server, found necessary by a timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// The channel has a hole, or a page of it is wanted: history. `hold`: neighbours may only be swapped, so wait a moment.
-    History { channel: Channel, hold: bool },
+    /// The channel has a hole, or a page of it is wanted: history, `after` a while.
+    History { channel: Channel, after: Millis },
     /// A command says that the channel has new marks.
     Marks(Channel),
     /// The application's recall, restore or re-edit, found possible as far as we can tell.

@@ -5,7 +5,7 @@ use crate::config;
 use crate::error::{Error, ErrorCode};
 use crate::quotes;
 use crate::rows::{ChannelRow, OutboxRow, OutboxState, Query};
-use crate::time::Now;
+use crate::time::{Millis, Now};
 use crate::timeline::{Work, conversation_view};
 use crate::turn::{Act, Reply, Ticket};
 use crate::wire::{Flags, Setting};
@@ -167,7 +167,7 @@ impl Client {
         self.open.push_front(channel.clone());
         self.open.truncate(OPEN);
         self.timeline(channel).refresh(true);
-        self.sync.want_history(now.mono, channel.clone(), false);
+        self.sync.want_history(now.mono, channel.clone(), Millis(0));
         self.sync.want_marks(now.mono, channel.clone());
     }
 

@@ -288,13 +288,17 @@ impl Client {
                     self.sync.handle_ready(now.mono, known.into_iter());
                     for channel in self.open.clone() {
                         self.timeline(&channel).refresh(true);
-                        self.sync.want_history(now.mono, channel, false);
+                        self.sync.want_history(now.mono, channel, Millis(0));
                     }
-                    let in_doubt = self.timelines.iter().filter(|(_, timeline)| !timeline.row().doubts.is_empty());
+                    // What was asked for those that were shown less than there is went down with the connection.
+                    let in_doubt = self
+                        .timelines
+                        .iter()
+                        .filter(|(_, timeline)| timeline.has_promised() || !timeline.row().doubts.is_empty());
                     for channel in in_doubt.map(|(channel, _)| channel.clone()).collect::<Vec<_>>() {
-                        self.sync.want_history(now.mono, channel, false);
+                        self.sync.want_history(now.mono, channel, Millis(0));
                     }
-                    self.outputs.push_back(Output::Event(Event::Sync { done: false }));
+                    self.tell_sync(now, false);
                 }
                 Effect::Lost => {
                     self.more_packets = false;
@@ -425,7 +429,7 @@ impl Client {
         }
         for ask in core::mem::take(&mut turn.asks) {
             match ask {
-                Ask::History { channel, hold } => self.sync.want_history(now.mono, channel, hold),
+                Ask::History { channel, after } => self.sync.want_history(now.mono, channel, after),
                 Ask::Marks(channel) => self.sync.want_marks(now.mono, channel),
                 Ask::Read(channel, seq) => self.sync.want_read(now.mono, channel, seq),
                 Ask::Act(ticket, act, channel, target) => self.ask_act(now, ticket, act, channel, target),

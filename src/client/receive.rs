@@ -10,7 +10,7 @@ use crate::request;
 use crate::rows::{Change, Mark, MarkState, MessageRow, QuarantineRow, Role};
 use crate::session::Incoming;
 use crate::time::{Now, Wall};
-use crate::timeline::{Arrival, SYSTEM, Work};
+use crate::timeline::{Arrival, HOLD, SYSTEM, Work};
 use crate::turn::{After, ConnectionId};
 use crate::wire::{Recv, Recvack, Sendack};
 
@@ -128,7 +128,7 @@ impl Client {
         {
             let channel = Channel::new(recv.channel_type.0, channel_id);
             self.timeline(&channel).refresh(true);
-            self.sync.want_history(now.mono, channel, true);
+            self.sync.want_history(now.mono, channel, HOLD);
         }
     }
 

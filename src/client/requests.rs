@@ -9,7 +9,7 @@ use crate::rows::{AuditRow, Change};
 use crate::sorted::{Map, Set};
 use crate::sync::{Ended, Job};
 use crate::time::{Millis, Mono, Now};
-use crate::timeline::{Arrival, Figure, Span, Work, arrival};
+use crate::timeline::{Arrival, Figure, Span, Timeline, Work, arrival};
 use crate::turn::{Act, Reply, RequestId, Ticket};
 
 use super::{Client, Output};
@@ -146,7 +146,7 @@ impl Client {
             self.sync.round(now.mono, known.into_iter());
             for channel in self.open.clone() {
                 self.timeline(&channel).refresh(true);
-                self.sync.want_history(now.mono, channel, false);
+                self.sync.want_history(now.mono, channel, Millis(0));
             }
         }
         while let Some(job) = self.sync.poll(now.mono) {
@@ -188,9 +188,18 @@ impl Client {
             };
             self.ask(now, request, task);
         }
-        if self.sync.take_done() {
-            self.outputs.push_back(Output::Event(Event::Sync { done: true }));
+        // Everything is here once what was answered is, and stored.
+        if self.sync.is_done(now.mono) && !self.timelines.values().any(Timeline::is_reading) {
+            self.sync.announce();
+            self.tell_sync(now, true);
         }
+    }
+
+    /// Behind what waits for the store, and in order.
+    pub(super) fn tell_sync(&mut self, now: Now, done: bool) {
+        let mut turn = self.turn(now);
+        turn.event(Event::Sync { done });
+        self.absorb(turn);
     }
 
     pub(super) fn fetched(&mut self, now: Now, id: RequestId, outcome: Result<Response, FetchFailure>) {
@@ -269,6 +278,13 @@ impl Client {
             Ok(_) => Ended::Answered,
         };
         self.sync.handle_ended(now.mono, job, ended);
+        if *job == Job::Conversations && ended == Ended::Answered {
+            // Only now it is known that nothing newer is at the server.
+            let promised = self.timelines.iter().filter(|(_, timeline)| timeline.has_promised());
+            for channel in promised.map(|(channel, _)| channel.clone()).collect::<Vec<_>>() {
+                self.push_work(&channel, Work::Whole);
+            }
+        }
     }
 
     fn judge(&mut self, failure: FetchFailure) -> Ended {
@@ -363,6 +379,7 @@ impl Client {
                 let ended = self.judge(failure);
                 if ended != Ended::Retry {
                     self.timeline(&channel).give_up();
+                    self.push_work(&channel, Work::Whole);
                 }
                 ended
             }

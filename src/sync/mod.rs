@@ -25,8 +25,8 @@ use hearing::Hearing;
 const MARKS_AT_ONCE: usize = 100;
 /// History requests under way.
 const HISTORIES: usize = 4;
-/// Neighbours arrive swapped in a cluster; a hole is given this long to close by itself.
-const HOLD: Millis = Millis::seconds(1);
+/// As long as a hole is held, before it is asked for.
+const SOON: Millis = Millis::seconds(1);
 const AGAIN: [Millis; 2] = [Millis::seconds(2), Millis::seconds(15)];
 /// Whether WuKongIM still knows us as online: PONGs do not tell (a connection may answer every PING and never get a message).
 const PRESENCE: Millis = Millis::seconds(45);
@@ -302,9 +302,8 @@ impl Sync {
         self.ack.want(now);
     }
 
-    pub fn want_history(&mut self, now: Mono, channel: Channel, hold: bool) {
-        let at = if hold { now + HOLD } else { now };
-        self.history.entry(channel).or_default().want(at);
+    pub fn want_history(&mut self, now: Mono, channel: Channel, after: Millis) {
+        self.history.entry(channel).or_default().want(now + after);
     }
 
     pub fn want_read(&mut self, now: Mono, channel: Channel, seq: MessageSeq) {
@@ -460,17 +459,20 @@ impl Sync {
         }
     }
 
-    /// True once a round, when nothing of it is left.
-    pub fn take_done(&mut self) -> bool {
-        let done = self.phase == Phase::Steady
+    /// Once a connection: nothing is left to be asked. What was asked in vain, and is asked again much later, holds nobody up.
+    pub fn is_done(&self, now: Mono) -> bool {
+        let soon = |wish: &Wish| wish.under_way || wish.failures > 0 || wish.is_due(now + SOON);
+        self.phase == Phase::Steady
             && !self.announced
             && (!self.business
                 || (self.marks.is_empty()
                     && !self.commands.is_open()
                     && !self.conversations.is_open()
-                    && self.history.is_empty()));
-        self.announced |= done;
-        done
+                    && !self.history.values().any(soon)))
+    }
+
+    pub fn announce(&mut self) {
+        self.announced = true;
     }
 
     pub fn poll_timeout(&self) -> Option<Mono> {

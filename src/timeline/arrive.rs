@@ -4,6 +4,7 @@ use crate::event::{Event, Trace};
 use crate::id::MessageSeq;
 use crate::recall;
 use crate::rows::{Change, Copy, MessageRow, MessageState, seen_hash};
+use crate::time::Millis;
 use crate::turn::{Landed, Turn};
 
 use super::{Arrival, Context, Figure, Have, Span, Timeline, copies_match, ranges, view};
@@ -214,7 +215,7 @@ impl Timeline {
         if own && live && seq == MessageSeq(1) && context.history {
             // The server may never list a conversation that began under a whitelist: let the business server see that it has.
             self.fetch.probe();
-            self.ask_history(false, turn);
+            self.ask_history(Millis(0), turn);
         }
         self.put(row, have, turn);
     }
@@ -298,7 +299,7 @@ impl Timeline {
         }
         self.fetch.disagrees(!self.dropped.is_empty());
         if context.history && self.fetch.wants(&self.row) {
-            self.ask_history(false, turn);
+            self.ask_history(Millis(0), turn);
         }
         if !matches!(span, Span::Recents | Span::Single) || progressed {
             self.tell_history(context, turn);

@@ -3,6 +3,7 @@
 use crate::id::MessageSeq;
 use crate::request::{History, Pull};
 use crate::rows::{ChannelRow, Range};
+use crate::time::Millis;
 
 use super::{Span, Timeline, ranges};
 
@@ -14,6 +15,12 @@ const FIRST_PAGE: usize = 50;
 const CHECK: usize = 50;
 /// Answers without progress after which a hole waits for news: generation 3 may lack the newest message for long.
 const STALLS: u8 = 3;
+/// Before a question is repeated that brought nothing so often; each time twice as long.
+const FIRST_PAUSE: Millis = Millis::seconds(1);
+const LONGEST_PAUSE: Millis = Millis::seconds(60);
+
+/// Neighbours arrive swapped in a cluster; a hole is given this long to close by itself.
+pub const HOLD: Millis = Millis::seconds(1);
 
 #[derive(Default)]
 pub struct Fetch {
@@ -22,6 +29,8 @@ pub struct Fetch {
     /// Messages before the first range are wanted.
     older: bool,
     stalled: u8,
+    /// Answers in a row that brought nothing, also to those who look again and again.
+    vain: u8,
     /// Pages in a row that had other messages than we.
     disagreed: u8,
 }
@@ -34,7 +43,19 @@ impl Fetch {
 
     pub fn older(&mut self) {
         self.older = true;
-        self.stalled = 0;
+    }
+
+    /// Somebody looks, and sees less than there is: one more question, and after how long. An application reads again at each
+    /// word of the history, so a question that brings nothing must not be asked as fast as it is answered.
+    pub fn look(&mut self) -> Millis {
+        self.stalled = self.stalled.min(STALLS - 1);
+        let Some(again) = self.vain.checked_sub(STALLS) else { return Millis(0) };
+        Millis((FIRST_PAUSE.0 << again.min(10)).min(LONGEST_PAUSE.0))
+    }
+
+    /// Whoever looked is told, and there was nothing to ask for.
+    pub fn in_vain(&mut self) {
+        self.vain = self.vain.saturating_add(1);
     }
 
     /// The page that was answered last took the place of what was here, or did not. It may be an old answer, and what was
@@ -49,6 +70,7 @@ impl Fetch {
     /// Something new suggests that a hole can be filled now.
     pub fn nudge(&mut self) {
         self.stalled = 0;
+        self.vain = 0;
     }
 
     pub fn hole(&self, row: &ChannelRow) -> Option<Range> {
@@ -71,7 +93,11 @@ impl Fetch {
             Span::Recents | Span::Single => return,
             _ => {}
         }
-        self.stalled = if progressed { 0 } else { self.stalled.saturating_add(1) };
+        if progressed {
+            return self.nudge();
+        }
+        self.stalled = self.stalled.saturating_add(1);
+        self.vain = self.vain.saturating_add(1);
     }
 }
 
@@ -95,6 +121,7 @@ impl Timeline {
     /// History of this channel is refused; not asked again before something new suggests it.
     pub fn give_up(&mut self) {
         self.fetch.stalled = STALLS;
+        self.fetch.vain = self.fetch.vain.saturating_add(1).max(STALLS);
     }
 
     pub fn next_history(&self) -> Option<(History, Span)> {

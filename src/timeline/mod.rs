@@ -34,6 +34,7 @@ use crate::time::{Millis, Wall};
 use crate::turn::{Act, Ask, ConnectionId, Ticket, Turn};
 use crate::wire::Recvack;
 
+pub use fetch::HOLD;
 pub use view::conversation as conversation_view;
 
 /// What a timeline must know of the world around it.
@@ -141,7 +142,7 @@ pub enum Work {
     Passing(Box<MessageView>),
     /// The newest message may be another one now: the conversation is shown with what is stored.
     Digest,
-    /// Nothing is missing any more; whoever was shown less is told.
+    /// Nothing is missing any more, or it cannot be had; whoever was shown less is told.
     Whole,
 }
 
@@ -255,6 +256,11 @@ impl Timeline {
     /// Somebody waits for word of its history.
     pub fn has_promised(&self) -> bool {
         self.promised
+    }
+
+    /// Answers of the business server wait for the store before they take effect.
+    pub fn is_reading(&self) -> bool {
+        self.work.iter().any(|work| matches!(work, Work::Page { .. } | Work::Marks { .. }))
     }
 
     /// Hints that came so far; a feed request remembers it.
@@ -446,7 +452,7 @@ impl Timeline {
                 let left = self.fetch.hole(&self.row);
                 if context.history && left != hole {
                     self.fetch.nudge();
-                    self.ask_history(true, turn);
+                    self.ask_history(HOLD, turn);
                 } else if !context.history && left.is_none() && self.promised {
                     self.tell_history(context, turn);
                 }
@@ -485,7 +491,11 @@ impl Timeline {
                 let newest = have.page.as_ref().and_then(|rows| rows.first());
                 self.row.last = newest.map(view::digest);
             }
-            Work::Whole if self.promised => self.tell_history(context, turn),
+            // Where more can be had, its coming is the word.
+            Work::Whole if self.promised && !(context.history && self.fetch.wants(&self.row)) => {
+                self.tell_history(context, turn);
+                self.fetch.in_vain();
+            }
             Work::Whole => {}
             Work::TakenBack { seq, id } => {
                 let placed = self.placed_at(seq);
@@ -554,7 +564,7 @@ impl Timeline {
             self.work.push_front(Work::Digest);
         }
         self.fetch.probe();
-        self.ask_history(false, turn);
+        self.ask_history(Millis(0), turn);
         turn.event(Event::History { channel: self.row.channel.clone(), reached_start: false, complete: false });
     }
 
@@ -569,8 +579,8 @@ impl Timeline {
         turn.event(Event::History { channel: self.row.channel.clone(), reached_start, complete });
     }
 
-    fn ask_history(&self, hold: bool, turn: &mut Turn) {
-        turn.asks.push(Ask::History { channel: self.row.channel.clone(), hold });
+    fn ask_history(&self, after: Millis, turn: &mut Turn) {
+        turn.asks.push(Ask::History { channel: self.row.channel.clone(), after });
     }
 
     fn audit_mark(&self, turn: &mut Turn, mark: &Mark, what: &str, by: &str) {

@@ -43,8 +43,8 @@ impl Timeline {
             if self.row.ranges.is_empty() && !self.row.reached_start {
                 self.fetch.probe();
             }
-            self.fetch.nudge();
-            self.ask_history(false, turn);
+            let after = self.fetch.look();
+            self.ask_history(after, turn);
         }
         let mut messages: Vec<MessageView> = rows.iter().map(|row| view::message(context.own, row)).collect();
         if before.is_none() {

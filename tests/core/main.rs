@@ -5,6 +5,7 @@ mod catching_up;
 mod connecting;
 mod listening;
 mod printing;
+mod promising;
 mod receiving;
 mod restoring;
 mod sending;
