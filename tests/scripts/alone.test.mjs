@@ -27,3 +27,14 @@ test("a demo that was killed is in nobody's way", async () => {
   await once(child, "exit");
   await alone(folder("killed"));
 });
+
+test("of demos that are started at once only one runs", async () => {
+  const script = (name) => `import { alone } from ${JSON.stringify(join(root, "scripts", "lib", "alone.mjs"))}; await alone(${JSON.stringify(folder(name))}).then(() => console.log("runs"), ({ message }) => console.log(message)); setInterval(() => {}, 1000);`;
+  const children = Array.from({ length: 4 }, () => spawn(process.execPath, ["--input-type=module", "--eval", script("race")], { stdio: ["ignore", "pipe", "inherit"] }));
+  try {
+    const said = await Promise.all(children.map(async (child) => String((await once(child.stdout, "data"))[0]).trim()));
+    assert.deepEqual(said.sort(), [...Array(3).fill("Jindou is running already with the records of this folder. Please end it first."), "runs"]);
+  } finally {
+    for (const child of children) child.kill("SIGKILL");
+  }
+});

@@ -28,10 +28,10 @@ mod views;
 pub mod wukongim;
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,11 +55,15 @@ pub struct Running {
     stop: watch::Sender<bool>,
     listening: JoinHandle<io::Result<()>>,
     working: JoinSet<()>,
+    /// Held as long as we run; the system releases it, however we end.
+    _alone: Option<File>,
 }
 
 #[derive(Debug)]
 pub enum StartError {
     Folder(io::Error),
+    /// Another business server runs on this data folder.
+    FolderInUse(PathBuf),
     Storage(StorageError),
     Listen(SocketAddr, io::Error),
     Page,
@@ -70,6 +74,11 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StartError::Folder(error) => write!(f, "the data folder cannot be used: {error}"),
+            StartError::FolderInUse(folder) => write!(
+                f,
+                "another business server is running with the data folder {}; end it first, or give --data another folder",
+                folder.display()
+            ),
             StartError::Storage(error) => write!(f, "the database cannot be opened: {error}"),
             StartError::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
             StartError::Page => f.write_str("the folder given by --page is not there; build the page first"),
@@ -95,6 +104,7 @@ pub async fn start(config: Config, clock: Clock, patience: Patience) -> Result<R
         return Err(StartError::Page);
     }
     make_private(&config.data).map_err(StartError::Folder)?;
+    let alone = lock(&config.data)?;
     let secrets = Secrets::of_folder(&config.data).map_err(StartError::Folder)?;
     let store = Store::open(&config.data).await?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| StartError::Listen(config.listen, error))?;
@@ -115,7 +125,7 @@ pub async fn start(config: Config, clock: Clock, patience: Patience) -> Result<R
     let mut until = stopped;
     let until_stopped = async move { while !*until.borrow() && until.changed().await.is_ok() {} };
     let listening = tokio::spawn(axum::serve(listener, service).with_graceful_shutdown(until_stopped).into_future());
-    Ok(Running { app, address, stop, listening, working })
+    Ok(Running { app, address, stop, listening, working, _alone: alone })
 }
 
 /// Password hashes and the secret are nobody else's.
@@ -128,6 +138,22 @@ fn make_private(folder: &Path) -> io::Result<()> {
         builder.mode(0o700);
     }
     builder.create(folder)
+}
+
+/// Two servers would tell WuKongIM every errand twice and count tries, each for itself; the database alone would let both in.
+fn lock(folder: &Path) -> Result<Option<File>, StartError> {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    let file = options.open(folder.join("lock")).map_err(StartError::Folder)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(StartError::FolderInUse(folder.to_owned())),
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+            tracing::warn!("the data folder's file system has no locks: see to it that one business server uses it");
+            Ok(None)
+        }
+        Err(TryLockError::Error(error)) => Err(StartError::Folder(error)),
+    }
 }
 
 impl Running {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use jindou_business::service::StartError;
 use serde_json::json;
 
 use crate::world::{World, person, text, with};
@@ -175,5 +176,18 @@ async fn whom_the_message_server_has_banned_is_told_so() {
 async fn health_and_stop() {
     let world = World::new(&[]).await;
     assert_eq!(world.call("GET", "/healthz", None, None).await.done(), json!({ "status": "ok" }));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_second_server_on_one_data_folder_is_refused_in_a_sentence() {
+    let world = World::new(&[]).await;
+    let refused = world.second().await.err().expect("the second is refused");
+    assert!(matches!(refused, StartError::FolderInUse(_)));
+    let sentence = refused.to_string();
+    assert!(sentence.starts_with("another business server is running with the data folder"), "{sentence}");
+    assert!(!sentence.contains('\n') && sentence.contains("--data"), "{sentence}");
+    let world = world.restart().await;
+    world.sign_up("alice").await;
     world.end().await;
 }

@@ -18,7 +18,7 @@ use hyper_util::rt::TokioExecutor;
 use jindou_business::rules::Time;
 use jindou_business::service::config::Config;
 use jindou_business::service::wukongim::Patience;
-use jindou_business::service::{self, Running};
+use jindou_business::service::{self, Running, StartError};
 use serde_json::{Value, json};
 
 use crate::fake::Fake;
@@ -72,7 +72,7 @@ impl World {
         let folder = std::env::temp_dir().join(format!("jindou-business-{}-{number}", std::process::id()));
         let now = Arc::new(AtomicI64::new(NOW));
         let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let server = start(wukongim, &folder, &flags, &now).await;
+        let server = start(wukongim, &folder, &flags, &now).await.expect("started");
         let http = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
         World { fake, server, wukongim, folder, flags, now, http }
     }
@@ -80,8 +80,13 @@ impl World {
     /// As after a crash or a new version: the same folder, a new process.
     pub async fn restart(self) -> World {
         self.server.stop().await;
-        let server = start(self.wukongim, &self.folder, &self.flags, &self.now).await;
+        let server = start(self.wukongim, &self.folder, &self.flags, &self.now).await.expect("started");
         World { server, ..self }
+    }
+
+    /// Another one beside this one, on the same folder.
+    pub async fn second(&self) -> Result<Running, StartError> {
+        start(self.wukongim, &self.folder, &self.flags, &self.now).await
     }
 
     pub async fn end(self) {
@@ -175,7 +180,12 @@ impl World {
     }
 }
 
-async fn start(wukongim: SocketAddr, folder: &std::path::Path, flags: &[String], now: &Arc<AtomicI64>) -> Running {
+async fn start(
+    wukongim: SocketAddr,
+    folder: &std::path::Path,
+    flags: &[String],
+    now: &Arc<AtomicI64>,
+) -> Result<Running, StartError> {
     let address = format!("http://{wukongim}");
     let folder = folder.to_str().expect("a path in UTF-8");
     let ours = ["jindou-business", "--listen", "127.0.0.1:0", "--wukongim", &address, "--data", folder];
@@ -183,7 +193,7 @@ async fn start(wukongim: SocketAddr, folder: &std::path::Path, flags: &[String],
     let now = now.clone();
     let patience =
         Patience { attempt: Duration::from_secs(2), total: Duration::from_secs(1), pause: Duration::from_millis(20) };
-    service::start(config, Arc::new(move || Time(now.load(Ordering::Relaxed))), patience).await.expect("started")
+    service::start(config, Arc::new(move || Time(now.load(Ordering::Relaxed))), patience).await
 }
 
 pub fn person(uid: &str) -> Value {

@@ -4,7 +4,7 @@
 //! off. Anything else that cannot be read is somebody else's doing, and not repaired.
 
 use jindou_gateway::Row;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
@@ -25,7 +25,10 @@ impl RowFile {
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(folder.join("rows.jsonl"))?;
         // Two that write into one file would spoil it for good.
-        file.try_lock()?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => io::Error::other("another gateway keeps its state there; end it first"),
+            TryLockError::Error(error) => error,
+        })?;
         let mut text = Vec::new();
         file.read_to_end(&mut text)?;
         let (rows, whole) = read(&text)?;
@@ -73,6 +76,16 @@ fn read(text: &[u8]) -> io::Result<(Vec<Row>, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_is_for_one_gateway_at_a_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (first, _) = RowFile::open(folder.path()).expect("the first");
+        let refused = RowFile::open(folder.path()).map(|_| ()).expect_err("the second is refused");
+        assert_eq!(refused.to_string(), "another gateway keeps its state there; end it first");
+        drop(first);
+        RowFile::open(folder.path()).expect("as soon as the first has ended");
+    }
 
     #[test]
     fn a_torn_last_line_is_cut_off_and_a_broken_one_before_is_an_error() {
