@@ -191,8 +191,12 @@ async fn start(
     let ours = ["jindou-business", "--listen", "127.0.0.1:0", "--wukongim", &address, "--data", folder];
     let config = Config::try_parse_from(ours.into_iter().chain(flags.iter().map(String::as_str))).expect("valid flags");
     let now = now.clone();
-    let patience =
-        Patience { attempt: Duration::from_secs(2), total: Duration::from_secs(1), pause: Duration::from_millis(20) };
+    let patience = Patience {
+        attempt: Duration::from_secs(2),
+        total: Duration::from_secs(1),
+        pause: Duration::from_millis(20),
+        dead: Duration::from_millis(500),
+    };
     service::start(config, Arc::new(move || Time(now.load(Ordering::Relaxed))), patience).await
 }
 

@@ -1,14 +1,51 @@
 //! WuKongIM's answers, and what we take from them. A field that is missing is empty; an item that makes no sense is left out and
-//! logged, since one bad row must not hide a page.
+//! logged, since one bad row must not hide a page. A list where an object is due is no answer at all.
+
+use std::fmt;
+use std::marker::PhantomData;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::rules::{Author, ClientMsgNo, MessageId, MessageSeq, StoredMessage};
 
 fn yes(number: u8) -> bool {
     number != 0
+}
+
+/// What must be an object. A derived reader takes a list for one too, field by field, and an empty list for one that says nothing.
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object<T>, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, fields: M) -> Result<Object<T>, M::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
+
+/// A list of objects; WuKongIM writes null for an empty one.
+#[derive(Deserialize)]
+#[serde(bound = "T: Deserialize<'de>")]
+pub struct List<T>(Option<Vec<Object<T>>>);
+
+impl<T> List<T> {
+    pub fn items(self) -> impl ExactSizeIterator<Item = T> {
+        self.0.unwrap_or_default().into_iter().map(|Object(item)| item)
+    }
 }
 
 /// The body of a call that is done or not.
@@ -51,12 +88,13 @@ pub struct OnlineDevice {
 
 #[derive(Deserialize)]
 pub struct MessagesAnswer {
-    #[serde(default, deserialize_with = "null_is_empty")]
-    pub messages: Vec<MessageAnswer>,
+    #[serde(deserialize_with = "that_is_there")]
+    pub messages: List<MessageAnswer>,
 }
 
-fn null_is_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<MessageAnswer>, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+/// Null is an empty list; a page that names no messages at all is none.
+fn that_is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<List<MessageAnswer>, D::Error> {
+    List::deserialize(deserializer)
 }
 
 #[derive(Deserialize, Default)]
@@ -71,8 +109,7 @@ struct Header {
 
 #[derive(Deserialize)]
 pub struct MessageAnswer {
-    #[serde(default)]
-    header: Header,
+    header: Option<Object<Header>>,
     #[serde(default)]
     setting: u8,
     #[serde(default)]
@@ -110,6 +147,7 @@ impl MessageAnswer {
             tracing::warn!(%message_id, "a payload that is no base64 is shown empty");
             Vec::new()
         });
+        let header = self.header.map(|Object(header)| header).unwrap_or_default();
         Some(StoredMessage {
             message_id,
             message_seq,
@@ -118,9 +156,9 @@ impl MessageAnswer {
             timestamp: self.timestamp,
             setting: self.setting,
             expire: self.expire,
-            no_persist: yes(self.header.no_persist),
-            red_dot: yes(self.header.red_dot),
-            sync_once: yes(self.header.sync_once),
+            no_persist: yes(header.no_persist),
+            red_dot: yes(header.red_dot),
+            sync_once: yes(header.sync_once),
             payload,
         })
     }
@@ -150,8 +188,7 @@ pub struct ConversationAnswer {
     last_msg_seq: u64,
     #[serde(default)]
     readed_to_msg_seq: u64,
-    #[serde(default)]
-    recents: Option<Vec<MessageAnswer>>,
+    recents: Option<List<MessageAnswer>>,
 }
 
 pub struct Conversation {
@@ -175,7 +212,7 @@ impl ConversationAnswer {
             return None;
         };
         let mut recents: Vec<StoredMessage> =
-            self.recents.unwrap_or_default().into_iter().filter_map(MessageAnswer::stored).collect();
+            self.recents.into_iter().flat_map(List::items).filter_map(MessageAnswer::stored).collect();
         recents.sort_by_key(|message| message.message_seq);
         Some(Conversation {
             channel_id: self.channel_id,
@@ -186,5 +223,44 @@ impl ConversationAnswer {
             read_to,
             recents,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
+        serde_json::from_str(json).ok()
+    }
+
+    #[test]
+    fn a_list_is_no_object_and_a_page_without_messages_is_no_empty_page() {
+        assert!(read::<Object<MessagesAnswer>>("[]").is_none());
+        assert!(read::<Object<MessagesAnswer>>("[[]]").is_none());
+        assert!(read::<Object<MessagesAnswer>>(r#"{"status":200}"#).is_none());
+        assert!(read::<Object<MessagesAnswer>>(r#"{"messages":{}}"#).is_none());
+        assert!(read::<Object<MessagesAnswer>>(r#"{"messages":[[]]}"#).is_none());
+        assert!(read::<Object<MessagesAnswer>>(r#"{"messages":[{"header":[],"message_id":1}]}"#).is_none());
+        assert!(read::<Object<Accepted>>("[200]").is_none());
+        assert!(read::<Object<Route>>("[]").is_none());
+        assert!(read::<List<ConversationAnswer>>(r#"[["a",1]]"#).is_none());
+        assert!(read::<List<OnlineDevice>>("{}").is_none());
+    }
+
+    #[test]
+    fn null_is_an_empty_list_and_a_header_that_is_missing_says_no_to_all() {
+        let page: Object<MessagesAnswer> = read(r#"{"more":0,"messages":null}"#).expect("an empty page");
+        assert_eq!(page.0.messages.items().len(), 0);
+        assert_eq!(read::<List<MessageAnswer>>("null").expect("none").items().len(), 0);
+        let page: Object<MessagesAnswer> =
+            read(r#"{"messages":[{"message_id":1,"message_seq":2},{"message_id":3,"header":{"red_dot":1}}]}"#)
+                .expect("two messages");
+        let red: Vec<bool> =
+            page.0.messages.items().filter_map(MessageAnswer::stored).map(|message| message.red_dot).collect();
+        assert_eq!(red, [false, true]);
+        let conversation: Object<ConversationAnswer> =
+            read(r#"{"channel_id":"a","channel_type":1,"recents":null}"#).expect("a conversation");
+        assert!(conversation.0.read().is_some_and(|conversation| conversation.recents.is_empty()));
     }
 }

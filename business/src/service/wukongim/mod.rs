@@ -9,7 +9,7 @@ mod answers;
 mod transport;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub use answers::{CommandMessage, Conversation, is_socket_address};
 pub use transport::{NodeAddress, Patience, WukongimError};
@@ -18,7 +18,7 @@ use crate::rules::account::DeviceFlag;
 use crate::rules::command::COMMAND_SUFFIX;
 use crate::rules::identity::wukongim_person_channel;
 use crate::rules::{Channel, ChannelRef, ClientMsgNo, GroupId, MessageSeq, StoredMessage, Uid};
-use answers::{Accepted, MessageAnswer, MessagesAnswer, OnlineDevice, Route};
+use answers::{Accepted, ConversationAnswer, List, MessageAnswer, MessagesAnswer, Object, OnlineDevice, Route};
 use transport::Transport;
 
 pub struct Wukongim {
@@ -55,8 +55,8 @@ impl Wukongim {
     pub async fn gateways(&self) -> (Vec<String>, Vec<NodeAddress>) {
         let mut addresses = Vec::new();
         let mut silent = Vec::new();
-        for (node, answer) in self.transport.ask_each::<Route>("/route").await {
-            match answer.ok().and_then(Route::address) {
+        for (node, answer) in self.transport.ask_each::<Object<Route>>("/route").await {
+            match answer.ok().and_then(|Object(route)| route.address()) {
                 Some(address) => addresses.push(address),
                 None => silent.push(node),
             }
@@ -64,8 +64,10 @@ impl Wukongim {
         (addresses, silent)
     }
 
+    /// A person waits for this at a log-in, so where all nodes are dead it says so early.
     pub async fn register_token(&self, uid: &Uid, device_flag: DeviceFlag, token: &str) -> Result<(), WukongimError> {
-        self.command("/user/token", &registration(uid, device_flag, token)).await
+        let body = registration(uid, device_flag, token);
+        accepted(self.transport.post_while_somebody_waits("/user/token", &body).await?)
     }
 
     /// As `register_token`, each node once: for who tries again, and whom others wait for.
@@ -87,9 +89,9 @@ impl Wukongim {
     /// One try: an answer that comes late says nothing about now.
     pub async fn online(&self, uid: &Uid, device_flag: DeviceFlag) -> Result<bool, WukongimError> {
         // A node of a cluster that has to ask another answers null for nobody, and an empty list only where it leads itself.
-        let devices: Option<Vec<OnlineDevice>> =
+        let devices: List<OnlineDevice> =
             self.transport.post_once("/user/onlinestatus", &json!([uid.as_str()])).await?;
-        Ok(devices.unwrap_or_default().iter().any(|device| {
+        Ok(devices.items().any(|device| {
             device.uid == uid.as_str() && device.device_flag == device_flag.number() && device.online == 1
         }))
     }
@@ -152,8 +154,8 @@ impl Wukongim {
             "limit": limit,
             "pull_mode": pull_mode,
         });
-        let answer: MessagesAnswer = self.transport.post("/channel/messagesync", &body).await?;
-        let mut messages: Vec<StoredMessage> = answer.messages.into_iter().filter_map(MessageAnswer::stored).collect();
+        let Object(answer): Object<MessagesAnswer> = self.transport.post("/channel/messagesync", &body).await?;
+        let mut messages: Vec<StoredMessage> = answer.messages.items().filter_map(MessageAnswer::stored).collect();
         messages.sort_by_key(|message| message.message_seq);
         Ok(messages)
     }
@@ -199,12 +201,12 @@ impl Wukongim {
             percent_encoded(stored_id),
             percent_encoded(client_msg_no)
         );
-        let answer: Value = self.transport.get(&path).await?;
+        let Object(answer): Object<Map<String, Value>> = self.transport.get(&path).await?;
         // "Not found" comes as a status inside an answer that is fine.
-        if answer.get("message_seq").is_none() {
-            return Ok(None);
+        if !answer.contains_key("message_seq") {
+            return if answer.contains_key("status") { Ok(None) } else { Err(WukongimError::Unreadable) };
         }
-        serde_json::from_value(answer).map(Some).map_err(|_| WukongimError::Unreadable)
+        serde_json::from_value(answer.into()).map(Some).map_err(|_| WukongimError::Unreadable)
     }
 
     pub async fn conversations(
@@ -219,10 +221,8 @@ impl Wukongim {
             .collect();
         let body =
             json!({ "uid": uid.as_str(), "version": 0, "last_msg_seqs": cursors.join("|"), "msg_count": recents });
-        let answers: Option<Vec<answers::ConversationAnswer>> =
-            self.transport.post("/conversation/sync", &body).await?;
-        let answers = answers.unwrap_or_default();
-        Ok(answers.into_iter().filter_map(answers::ConversationAnswer::read).collect())
+        let answers: List<ConversationAnswer> = self.transport.post("/conversation/sync", &body).await?;
+        Ok(answers.items().filter_map(ConversationAnswer::read).collect())
     }
 
     pub async fn set_unread(&self, uid: &Uid, channel: &Channel, unread: u32) -> Result<(), WukongimError> {
@@ -235,14 +235,14 @@ impl Wukongim {
         let mut limit = COMMAND_LIMIT;
         loop {
             let body = json!({ "uid": uid.as_str(), "message_seq": 0, "limit": limit });
-            let answers: Option<Vec<MessageAnswer>> = self.transport.post("/message/sync", &body).await?;
-            let answers = answers.unwrap_or_default();
+            let answers: List<MessageAnswer> = self.transport.post("/message/sync", &body).await?;
+            let answers = answers.items();
             // An answer of just that length may make the next acknowledgement skip commands.
             if answers.len() >= limit as usize && limit < COMMAND_LIMIT * 10 {
                 limit *= 10;
                 continue;
             }
-            return Ok(answers.into_iter().filter_map(MessageAnswer::command).collect());
+            return Ok(answers.filter_map(MessageAnswer::command).collect());
         }
     }
 
@@ -257,7 +257,7 @@ impl Wukongim {
     }
 }
 
-fn accepted(answer: Accepted) -> Result<(), WukongimError> {
+fn accepted(Object(answer): Object<Accepted>) -> Result<(), WukongimError> {
     if answer.status == 200 { Ok(()) } else { Err(WukongimError::Refused { status: answer.status }) }
 }
 

@@ -65,11 +65,18 @@ pub struct Patience {
     pub total: Duration,
     /// Before the nodes are asked once more.
     pub pause: Duration,
+    /// For a person who waits while no node even takes a connection: one that is started anew does within a second or two.
+    pub dead: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Patience {
-        Patience { attempt: Duration::from_secs(2), total: Duration::from_secs(15), pause: Duration::from_millis(300) }
+        Patience {
+            attempt: Duration::from_secs(2),
+            total: Duration::from_secs(15),
+            pause: Duration::from_millis(300),
+            dead: Duration::from_secs(4),
+        }
     }
 }
 
@@ -89,7 +96,18 @@ pub enum WukongimError {
 enum Attempt {
     Done(Bytes),
     Temporary,
+    /// It took no connection.
+    Dead,
     Failed(WukongimError),
+}
+
+/// Every node, asked once.
+enum Round {
+    Answered(Result<Bytes, WukongimError>),
+    /// All failed for the moment, and whether none took a connection.
+    Failed {
+        dead: bool,
+    },
 }
 
 /// Two hundred messages of 32 KiB in base64 take 9 MB; ten thousand commands less than that.
@@ -124,7 +142,8 @@ pub struct Transport {
 impl Transport {
     pub fn new(nodes: Vec<NodeAddress>, manager_token: Option<String>, patience: Patience) -> Transport {
         let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(patience.attempt));
+        // Before the whole attempt ends, which would not tell why.
+        connector.set_connect_timeout(Some(patience.attempt * 3 / 4));
         connector.set_nodelay(true);
         let http = Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(20)).build(connector);
         Transport { nodes, preferred: AtomicUsize::new(0), http, manager_token, patience }
@@ -132,19 +151,29 @@ impl Transport {
 
     pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, WukongimError> {
         let body = serde_json::to_vec(body).map_err(|_| WukongimError::Unreadable)?;
-        read(&self.patiently(Method::POST, path, body.into()).await?)
+        read(&self.patiently(Method::POST, path, body.into(), self.patience.total).await?)
+    }
+
+    /// As `post`, but dead nodes are waited for less long.
+    pub async fn post_while_somebody_waits<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, WukongimError> {
+        let body = serde_json::to_vec(body).map_err(|_| WukongimError::Unreadable)?;
+        read(&self.patiently(Method::POST, path, body.into(), self.patience.dead).await?)
     }
 
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, WukongimError> {
-        read(&self.patiently(Method::GET, path, Bytes::new()).await?)
+        read(&self.patiently(Method::GET, path, Bytes::new(), self.patience.total).await?)
     }
 
     /// Asks each node once, until one answers.
     pub async fn post_once<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, WukongimError> {
         let body = serde_json::to_vec(body).map_err(|_| WukongimError::Unreadable)?;
         match self.round(&Method::POST, path, &body.into()).await {
-            Some(answer) => read(&answer?),
-            None => Err(WukongimError::Unavailable),
+            Round::Answered(answer) => read(&answer?),
+            Round::Failed { .. } => Err(WukongimError::Unavailable),
         }
     }
 
@@ -153,7 +182,7 @@ impl Transport {
         let ask = async |node: &NodeAddress| {
             let answer = match self.attempt(node, &Method::GET, path, &Bytes::new()).await {
                 Attempt::Done(answer) => read(&answer),
-                Attempt::Temporary => Err(WukongimError::Unavailable),
+                Attempt::Temporary | Attempt::Dead => Err(WukongimError::Unavailable),
                 Attempt::Failed(error) => Err(error),
             };
             (node.clone(), answer)
@@ -161,13 +190,20 @@ impl Transport {
         futures_util::future::join_all(self.nodes.iter().map(ask)).await
     }
 
-    async fn patiently(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, WukongimError> {
+    /// Round after round, until one is answered. `dead` is how long nodes that take no connection are waited for.
+    async fn patiently(&self, method: Method, path: &str, body: Bytes, dead: Duration) -> Result<Bytes, WukongimError> {
         let give_up = Instant::now() + self.patience.total;
+        let mut dead_at = None;
         loop {
-            if let Some(answer) = self.round(&method, path, &body).await {
-                return answer;
-            }
-            if Instant::now() + self.patience.pause >= give_up {
+            let until = match self.round(&method, path, &body).await {
+                Round::Answered(answer) => return answer,
+                Round::Failed { dead: true } => give_up.min(*dead_at.get_or_insert_with(|| Instant::now() + dead)),
+                Round::Failed { dead: false } => {
+                    dead_at = None;
+                    give_up
+                }
+            };
+            if Instant::now() + self.patience.pause >= until {
                 tracing::warn!(call = without_query(path), "no node of WuKongIM answered in time");
                 return Err(WukongimError::Unavailable);
             }
@@ -175,23 +211,24 @@ impl Transport {
         }
     }
 
-    /// Every node once, the one that answered last first. None where all failed for the moment.
-    async fn round(&self, method: &Method, path: &str, body: &Bytes) -> Option<Result<Bytes, WukongimError>> {
+    /// Every node once, the one that answered last first.
+    async fn round(&self, method: &Method, path: &str, body: &Bytes) -> Round {
         let first = self.preferred.load(Ordering::Relaxed);
+        let mut all_dead = true;
         for turn in 0..self.nodes.len() {
             let index = (first + turn) % self.nodes.len();
             match self.attempt(&self.nodes[index], method, path, body).await {
                 Attempt::Done(answer) => {
                     self.preferred.store(index, Ordering::Relaxed);
-                    return Some(Ok(answer));
+                    return Round::Answered(Ok(answer));
                 }
-                Attempt::Failed(error) => return Some(Err(error)),
-                Attempt::Temporary => {
-                    tracing::debug!(call = without_query(path), node = index, "a node cannot answer now")
-                }
+                Attempt::Failed(error) => return Round::Answered(Err(error)),
+                Attempt::Dead => {}
+                Attempt::Temporary => all_dead = false,
             }
+            tracing::debug!(call = without_query(path), node = index, "a node cannot answer now");
         }
-        None
+        Round::Failed { dead: all_dead }
     }
 
     async fn attempt(&self, node: &NodeAddress, method: &Method, path: &str, body: &Bytes) -> Attempt {
@@ -206,15 +243,18 @@ impl Transport {
             return Attempt::Failed(WukongimError::Unreadable);
         };
         let exchange = async {
-            let response = self.http.request(request).await.map_err(|_| ())?;
+            let response = match self.http.request(request).await {
+                Ok(response) => response,
+                Err(error) if error.is_connect() => return Attempt::Dead,
+                Err(_) => return Attempt::Temporary,
+            };
             let status = response.status();
-            let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(|_| ())?.to_bytes();
-            Ok::<_, ()>((status, body))
+            match Limited::new(response.into_body(), MAX_ANSWER).collect().await {
+                Ok(body) => judge(status, body.to_bytes()),
+                Err(_) => Attempt::Temporary,
+            }
         };
-        match timeout(self.patience.attempt, exchange).await {
-            Ok(Ok((status, body))) => judge(status, body),
-            Ok(Err(())) | Err(_) => Attempt::Temporary,
-        }
+        timeout(self.patience.attempt, exchange).await.unwrap_or(Attempt::Temporary)
     }
 }
 
@@ -279,6 +319,37 @@ mod tests {
         ] {
             assert!(NodeAddress::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    /// A node that takes connections and never answers.
+    async fn silent() -> (tokio::net::TcpListener, NodeAddress) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        (listener, NodeAddress::parse(&address).expect("an address"))
+    }
+
+    #[tokio::test]
+    async fn somebody_who_waits_hears_early_that_all_nodes_are_dead_and_late_that_one_is_slow() {
+        let patience = Patience {
+            attempt: Duration::from_millis(40),
+            total: Duration::from_secs(2),
+            pause: Duration::from_millis(20),
+            dead: Duration::from_millis(200),
+        };
+        let waited = async |nodes: Vec<NodeAddress>| {
+            let transport = Transport::new(nodes, None, patience);
+            let since = Instant::now();
+            let answer = transport.post_while_somebody_waits::<serde_json::Value>("/user/token", &"").await;
+            assert_eq!(answer, Err(WukongimError::Unavailable));
+            since.elapsed()
+        };
+        let (listener, dead) = silent().await;
+        drop(listener);
+        let (_listener, slow) = silent().await;
+        let early = waited(vec![dead.clone(), dead.clone()]).await;
+        assert!(early < Duration::from_secs(1), "{early:?}");
+        let late = waited(vec![dead, slow]).await;
+        assert!(late > Duration::from_secs(1), "{late:?}");
     }
 
     #[test]
