@@ -66,9 +66,9 @@ pub fn field<T: FromJson>(object: &Value, name: &str) -> Option<T> {
     T::from_json(object.get(name)?)
 }
 
-/// A field that may be absent or null; if it is there, it must be what it should.
+/// A field that may be absent or null; if it is there, it must be what it should. What is no object has not even left it out.
 pub fn optional<T: FromJson>(object: &Value, name: &str) -> Option<Option<T>> {
-    match object.get(name) {
+    match object.as_object()?.get(name) {
         None | Some(Value::Null) => Some(None),
         Some(value) => T::from_json(value).map(Some),
     }
@@ -210,6 +210,15 @@ mod tests {
         assert_eq!(optional::<String>(&object, "missing"), Some(None));
         assert_eq!(optional::<u64>(&object, "text"), None);
         assert_eq!(or_default::<u64>(&object, "missing"), Some(0));
-        assert_eq!(field::<String>(&parse(b"[]").unwrap(), "text"), None);
+    }
+
+    #[test]
+    fn what_is_no_object_has_no_fields_to_leave_out() {
+        for other in ["[]", "[1]", "null", "7", "\"text\"", "true"] {
+            let value = parse(other.as_bytes()).unwrap();
+            assert_eq!(field::<String>(&value, "text"), None, "{other}");
+            assert_eq!(optional::<String>(&value, "text"), None, "{other}");
+            assert_eq!(or_default::<u64>(&value, "text"), None, "{other}");
+        }
     }
 }

@@ -240,3 +240,50 @@ impl FromJson for DenyReason {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::Channel;
+    use crate::request::{Act, Commands, Conversations, Lookup, Marks};
+
+    fn requests() -> [Request; 11] {
+        let channel = Channel { kind: 1, id: "peer".into() };
+        let act = || Act { channel: channel.clone(), target: Target::default() };
+        [
+            Request::Token,
+            Request::Gateway,
+            Request::Policy,
+            Request::Online,
+            Request::Conversations(Conversations { cursors: Vec::new(), recents: 1, since: None }),
+            Request::Commands(Commands { limit: 1 }),
+            Request::Marks(Marks { channels: Vec::new(), limit: 1 }),
+            Request::Recall(act()),
+            Request::Restore(act()),
+            Request::Reedit(act()),
+            Request::Lookup(Lookup { channel: channel.clone(), client_msg_nos: Vec::new() }),
+        ]
+    }
+
+    #[test]
+    fn an_answer_of_another_shape_is_a_failure_and_never_an_empty_answer() {
+        for request in requests() {
+            for json in ["[]", "[[]]", "null", "7", "true", "", "<html>"] {
+                let failure = request.read(json.as_bytes()).expect_err("nothing to read");
+                assert_eq!((failure.code.as_str(), failure.retryable), ("bad-response", true), "{request:?} {json}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_for_an_object_within_an_answer_spoils_it() {
+        let [.., lookup] = requests();
+        assert!(lookup.read(br#"{"found":[]}"#).is_ok());
+        assert!(lookup.read(br#"{"found":[{"messageId":"1"}]}"#).is_ok());
+        for json in [r#"{"found":[[]]}"#, r#"{"found":{}}"#, r#"{"found":[{"messageId":"1","mark":[]}]}"#] {
+            assert!(lookup.read(json.as_bytes()).is_err(), "{json}");
+        }
+        assert!(Request::Policy.read(br#"{"roles":[[]]}"#).is_err());
+        assert!(Request::Policy.read(b"{}").is_ok(), "an application may answer nothing of it");
+    }
+}
