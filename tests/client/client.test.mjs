@@ -272,6 +272,26 @@ test("several clients live in one page, and one that is wiped leaves no database
   assert.deepEqual(outcome, { text: "next door", alice: false, bob: true });
 });
 
+test("a database of a newer version is left alone, and trying again is said to be of no use", { timeout: 60_000 }, async () => {
+  const a = await tab(await person("alice"));
+  const outcome = await a.run(async () => {
+    const newer = () => new Promise((resolve, reject) => {
+      const request = indexedDB.open("newer", 1000);
+      request.onsuccess = () => { resolve(request.result.version); request.result.close(); };
+      request.onerror = () => reject(request.error);
+    });
+    await newer();
+    const refused = [];
+    for (const worker of [true, false]) {
+      const error = await globalThis.jindou.Client.open({ uid: "a", token: "t", gateway: "ws://127.0.0.1:9", database: "newer", worker }).catch((error) => error);
+      refused.push([error.code, error.retryable, error.message]);
+    }
+    return { refused, version: await newer() };
+  });
+  const refusal = ["storage", false, "a newer version of this application wrote the database: load the page anew"];
+  assert.deepEqual(outcome, { refused: [refusal, refusal], version: 1000 });
+});
+
 test("without Web Locks whoever opened the client hears so, and the tab that comes later takes over", { timeout: 60_000 }, async () => {
   const alice = await person("alice");
   await alice.context.addInitScript(() => Object.defineProperty(navigator, "locks", { value: undefined }));
