@@ -1,7 +1,9 @@
 // Everything by keyboard, with a visible focus; and who only hears the page is told what comes.
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
 
+import { root } from "../../scripts/lib/shell.mjs";
 import { Town } from "./support/town.mjs";
 
 const town = await Town.build();
@@ -95,4 +97,26 @@ test("what is recalled is neither left for a screen reader nor in the answer tha
   await spoken.filter({ hasText: /^$/ }).waitFor({ state: "attached" });
   await alice.pane.locator(".composer-reply").waitFor({ state: "detached" });
   assert.ok(!(await alice.pane.innerHTML()).includes("spoken too soon"));
+});
+
+test("a pane beside is closed and opened again by keyboard before anybody has logged in, also on a phone", async (context) => {
+  for (const width of [1280, 390]) {
+    const page = await town.window(context, { path: "/?side-by-side", width });
+    const entrances = page.locator(".entrance");
+    await entrances.nth(1).waitFor({ state: "attached" });
+    if (width < 720) await page.locator(".pane-tabs button").nth(1).click();
+    await page.screenshot({ path: join(root, "tests", "page", "output", `beside-${width}.png`) });
+    const close = page.getByRole("button", { name: "Close this pane" });
+    assert.equal(await close.count(), 1, "the first pane stays");
+    await close.focus();
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => document.querySelectorAll(".entrance").length === 1);
+    // In the pane that is left.
+    await page.waitForFunction(() => document.activeElement.matches(".pane"));
+    assert.ok(!page.url().includes("side-by-side"), "a reload leaves it closed");
+    await page.getByRole("button", { name: "Open a second person beside" }).focus();
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => document.querySelectorAll(".entrance").length === 2);
+    assert.ok(page.url().includes("side-by-side"));
+  }
 });

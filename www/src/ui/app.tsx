@@ -1,6 +1,6 @@
 // The window: one pane, or two people side by side. Where there is no room for two, tabs choose which of them is seen; both go on living.
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { openBeside, sideBySide } from "../model/preferences";
 import type { Pane } from "../model/pane";
 import { words } from "../words";
@@ -10,11 +10,19 @@ import "./app.css";
 /** `paneOf` makes a slot's pane when it is first wanted; `dropPane` lets it go. */
 export function App({ paneOf, dropPane }: { paneOf: (slot: number) => Pane; dropPane: (slot: number) => void }) {
   const seen = useSignal(0);
+  const main = useRef<HTMLElement>(null);
   const panes = sideBySide.value ? [paneOf(0), paneOf(1)] : [paneOf(0)];
   const unread = panes.reduce((sum, { state }) => sum + (state.value.view === "open" ? state.value.chat.unread.value : 0), 0);
   useEffect(() => {
     document.title = unread > 0 ? `(${unread}) ${words.value.appName}` : words.value.appName;
   }, [unread, words.value]);
+
+  const before = useRef(panes.length);
+  useEffect(() => {
+    // What had the focus went with the pane; it goes on in the one that is left.
+    if (panes.length < before.current) main.current?.querySelector<HTMLElement>(".pane")?.focus();
+    before.current = panes.length;
+  }, [panes.length]);
 
   const tabs = panes.map(({ state }, slot) => {
     const now = state.value;
@@ -33,7 +41,7 @@ export function App({ paneOf, dropPane }: { paneOf: (slot: number) => Pane; drop
           ))}
         </div>
       )}
-      <main class="panes">
+      <main class="panes" ref={main}>
         {panes.map((pane) => (
           <PaneView key={pane.slot} pane={pane} name={tabs[pane.slot]!.name} others={panes.filter((other) => other !== pane)}
             beside={{

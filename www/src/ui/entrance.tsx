@@ -6,14 +6,16 @@ import type { About } from "../model/server";
 import { faultOf } from "../model/sign-up";
 import { words } from "../words";
 import { Avatar } from "./avatar";
+import { BesideButton } from "./beside-button";
 import { FormError } from "./form-error";
 import { Cloud, Icon } from "./icons";
+import type { Beside } from "./pane-view";
 import { Settings } from "./settings";
 import "./entrance.css";
 
-interface EntranceProps { pane: Pane; uid?: string; sessionOver?: boolean; taken: readonly string[] }
+interface EntranceProps { pane: Pane; uid?: string; sessionOver?: boolean; taken: readonly string[]; beside: Beside }
 
-export function Entrance({ pane, uid = "", sessionOver = false, taken }: EntranceProps) {
+export function Entrance({ pane, uid = "", sessionOver = false, taken, beside }: EntranceProps) {
   const said = words.value;
   const [signingUp, setSigningUp] = useState(false);
   const [busy, setBusy] = useState(false);
@@ -53,7 +55,7 @@ export function Entrance({ pane, uid = "", sessionOver = false, taken }: Entranc
   const demo = server.demo?.people.filter((person) => !taken.includes(person.uid) && !others.some((account) => account.uid === person.uid)) ?? [];
   return (
     <div class="entrance">
-      <div class="entrance-corner"><Settings /></div>
+      <div class="pane-corner"><Settings /><BesideButton beside={beside} /></div>
       <div class="entrance-card">
         <Cloud size={52} />
         <h1>{said.appName}</h1>

@@ -3,6 +3,7 @@ import type { Pane } from "../model/pane";
 import { errorText, words } from "../words";
 import { ChatView } from "./chat-view";
 import { ChatContext } from "./context";
+import { BesideButton } from "./beside-button";
 import { Entrance } from "./entrance";
 import { Icon } from "./icons";
 
@@ -11,7 +12,7 @@ export interface Beside { open?: () => void; close?: () => void }
 interface PaneViewProps { pane: Pane; name: string; others: readonly Pane[]; beside: Beside }
 
 export function PaneView({ pane, name, others, beside }: PaneViewProps) {
-  return <section class="pane" aria-label={name}><Inside pane={pane} others={others} beside={beside} /></section>;
+  return <section class="pane" aria-label={name} tabIndex={-1}><Inside pane={pane} others={others} beside={beside} /></section>;
 }
 
 function Inside({ pane, others, beside }: Omit<PaneViewProps, "name">) {
@@ -19,21 +20,29 @@ function Inside({ pane, others, beside }: Omit<PaneViewProps, "name">) {
   const said = words.value;
   switch (state.view) {
     case "entering":
-      return <Entrance pane={pane} uid={state.uid} sessionOver={state.sessionOver} taken={others.flatMap(uidOf)} />;
+      return <Entrance pane={pane} uid={state.uid} sessionOver={state.sessionOver} taken={others.flatMap(uidOf)} beside={beside} />;
     case "opening":
-      return <div class="empty"><span class="spinner" /><p role="status">{said.opening(state.account.name)}</p></div>;
+      return (
+        <>
+          <div class="pane-corner"><BesideButton beside={beside} /></div>
+          <div class="empty"><span class="spinner" /><p role="status">{said.opening(state.account.name)}</p></div>
+        </>
+      );
     case "failed": {
       const inUse = state.error.code === "in-use";
       return (
-        <div class="empty">
-          <Icon name={inUse ? "beside" : "alert"} size={40} />
-          <h1>{inUse ? said.inUseTitle : said.cannotOpen}</h1>
-          <p role="alert">{inUse ? said.inUse(state.account.name) : errorText(state.error)}</p>
-          <div class="dialog-actions">
-            <button type="button" class="button primary" onClick={() => pane.open(state.account)}>{said.tryAgain}</button>
-            <button type="button" class="button" onClick={() => pane.switchAccount()}>{said.otherAccount}</button>
+        <>
+          <div class="pane-corner"><BesideButton beside={beside} /></div>
+          <div class="empty">
+            <Icon name={inUse ? "beside" : "alert"} size={40} />
+            <h1>{inUse ? said.inUseTitle : said.cannotOpen}</h1>
+            <p role="alert">{inUse ? said.inUse(state.account.name) : errorText(state.error)}</p>
+            <div class="dialog-actions">
+              <button type="button" class="button primary" onClick={() => pane.open(state.account)}>{said.tryAgain}</button>
+              <button type="button" class="button" onClick={() => pane.switchAccount()}>{said.otherAccount}</button>
+            </div>
           </div>
-        </div>
+        </>
       );
     }
     case "open":
