@@ -124,8 +124,11 @@ impl Client {
             }
             Command::Discard(client_msg_no) => {
                 let mut turn = self.turn(now);
-                self.outbox.discard(&mut turn, ticket, &client_msg_no);
+                let shown = self.outbox.discard(&mut turn, ticket, &client_msg_no);
                 self.absorb(turn);
+                if let Some((channel, id, seq)) = shown {
+                    self.push_work(&channel, Work::TakenBack { seq, id });
+                }
             }
             Command::Audit { limit } => {
                 self.next_query += 1;

@@ -255,25 +255,37 @@ impl Outbox {
         }
     }
 
-    /// A person drops it. What is on the wire already may still reach the server; then it is shown again, as sent.
-    pub fn discard(&mut self, turn: &mut Turn, ticket: Ticket, client_msg_no: &ClientMsgNo) {
+    /// A person drops it. What is on the wire already may still reach the server; then it is shown again, as sent. Returns its
+    /// place where it is shown by the timeline, unconfirmed: that must take it away, until the server shows it.
+    pub fn discard(
+        &mut self,
+        turn: &mut Turn,
+        ticket: Ticket,
+        client_msg_no: &ClientMsgNo,
+    ) -> Option<(Channel, MessageId, MessageSeq)> {
         let Some(entry) = self.remove(client_msg_no) else {
-            return turn
-                .settle(ticket, Err(Error::new(ErrorCode::NotFound, "nothing in the outbox under that number")));
+            turn.settle(ticket, Err(Error::new(ErrorCode::NotFound, "nothing in the outbox under that number")));
+            return None;
         };
         turn.change(Change::OutboxDone(client_msg_no.clone()));
         for waiter in entry.waiters {
             let error = Error::new(ErrorCode::Aborted, "the message was dropped from the outbox");
             turn.answer(client_msg_no, waiter, Err(error));
         }
-        if !matches!(entry.row.state, OutboxState::Unconfirmed { .. }) {
-            let key = crate::event::key(&self.own, &entry.row.client_msg_no, MessageId(0));
-            turn.event(Event::MessageRemoved { channel: entry.row.channel.clone(), key });
-        }
+        let channel = entry.row.channel.clone();
+        let shown = match entry.row.state {
+            OutboxState::Unconfirmed { message_id, message_seq, .. } => Some((channel, message_id, message_seq)),
+            _ => {
+                let key = crate::event::key(&self.own, &entry.row.client_msg_no, MessageId(0));
+                turn.event(Event::MessageRemoved { channel, key });
+                None
+            }
+        };
         for (client_seq, _) in entry.sent_as {
             self.dropped.push((client_seq, entry.row.clone()));
         }
         turn.settle(ticket, Ok(Reply::Done));
+        shown
     }
 
     /// Our own message was recalled, from another device it may be: so the server has it, and nothing is owed.

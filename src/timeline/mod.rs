@@ -133,7 +133,7 @@ pub enum Work {
         act: Act,
         target: Target,
     },
-    /// An unconfirmed message is no longer there.
+    /// An unconfirmed message is no longer there, or its author wants it away.
     TakenBack {
         seq: MessageSeq,
         id: MessageId,

@@ -1,6 +1,6 @@
 //! What the outbox promises.
 
-use jindou::channel::Channel;
+use jindou::channel::{Channel, ClientMsgNo};
 use jindou::client::{Command, Delivery, Event, Reply, SendOptions};
 use jindou::error::ErrorCode;
 use jindou::request::{HistoryPage, Lookup, Message, Request, Response};
@@ -175,6 +175,31 @@ fn what_a_cluster_took_back_is_sent_again() {
     world.answer(is_lookup, Ok(Response::Found(Vec::new())));
     world.pass(Millis::seconds(1));
     assert_eq!(world.sends().len(), 2);
+}
+
+#[test]
+fn what_is_dropped_while_it_is_unconfirmed_leaves_the_view_until_the_server_shows_it() {
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    world.send(group(), "n1", "{}");
+    world.pass(Millis::seconds(6));
+    world.ack(world.sends()[0].client_seq, 5, 0, 15);
+    world.pass(Millis::seconds(2));
+    world.answer(is_lookup, Ok(Response::Found(vec![found("n1", 5, 9)])));
+    assert_eq!(world.page(group()).last().expect("it is shown").delivery, Delivery::Unconfirmed);
+    world.events.clear();
+    let dropping = world.call(Command::Discard(ClientMsgNo("n1".into())));
+    assert!(matches!(world.outcome(dropping), Some(Ok(Reply::Done))));
+    assert!(world.page(group()).is_empty());
+    assert!(world.events.iter().any(|event| matches!(event, Event::History { .. })), "who shows it reads anew");
+    world.pass(Millis::seconds(20 * 60));
+    assert_eq!(world.sends().len(), 1, "it is not sent again");
+
+    let mut recv = world.recv("bob", "n1", 5, 9, "{}");
+    recv.payload = b"{}".to_vec();
+    world.seal(&mut recv);
+    world.say(Packet::Recv(recv));
+    assert_eq!(world.page(group()).last().expect("it is shown again").delivery, Delivery::Sent);
 }
 
 #[test]
