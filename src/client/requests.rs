@@ -293,8 +293,10 @@ impl Client {
         } else if failure.retryable {
             Ended::Retry
         } else {
+            // Who logs in again is heard again; what was asked is not at fault.
+            let ended = if failure.code == "unauthorized" { Ended::Retry } else { Ended::Refused };
             self.outputs.push_back(Output::Event(Event::Problem { error: error_of(failure) }));
-            Ended::Refused
+            ended
         }
     }
 

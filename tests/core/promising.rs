@@ -124,6 +124,25 @@ fn where_history_is_refused_word_comes_all_the_same() {
 }
 
 #[test]
+fn a_token_that_ran_out_makes_nothing_late_for_longer_than_it_takes_to_get_another() {
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    say(&mut world, 1);
+    is_complete(&mut world, group());
+    let ran_out = |request: &Request| {
+        matches!(request, Request::Conversations(_) | Request::History(_) | Request::Marks(_))
+            .then(|| Err(FetchFailure::new("unauthorized", "the token ran out", false)))
+    };
+    live(&mut world, 60, ran_out);
+    let is_done = |world: &World| world.events.iter().any(|event| matches!(event, Event::Sync { done: true }));
+    assert!(!is_done(&world));
+    let problems = world.events.iter().filter(|event| matches!(event, Event::Problem { .. })).count();
+    assert!((1..40).contains(&problems), "told {problems} times");
+    live(&mut world, 31, only_the_first);
+    assert!(is_complete(&mut world, group()) && is_done(&world));
+}
+
+#[test]
 fn word_comes_after_a_reconnect_too_however_many_others_were_looked_at() {
     let mut world = online();
     say(&mut world, 5);
