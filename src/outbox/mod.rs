@@ -574,7 +574,8 @@ impl Outbox {
                 return;
             }
             OutboxState::Unconfirmed { .. } if settles => None,
-            OutboxState::Unconfirmed { since, .. } => Some(since),
+            // From a clock that was put back, time is reckoned anew.
+            OutboxState::Unconfirmed { since, .. } => Some(since.min(now.wall)),
             _ if entry.suspect || (doubtful && matches!(entry.progress, Progress::Asking { .. })) => Some(now.wall),
             // The answer to the SEND or the look-up will tell more.
             _ if doubtful => return,

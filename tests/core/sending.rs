@@ -7,6 +7,7 @@ use jindou::request::{HistoryPage, Lookup, Message, Request, Response};
 use jindou::time::Millis;
 use jindou::wire::{Packet, ProtocolVersion};
 
+use crate::receiving::nothing;
 use crate::world::World;
 
 fn group() -> Channel {
@@ -288,6 +289,34 @@ fn reconnects_do_not_confirm_what_only_time_confirms() {
     let asking = world.call(Command::Outbox);
     let Some(Ok(Reply::Outbox { messages })) = world.outcome(asking) else { panic!("no outbox") };
     assert!(messages.is_empty());
+}
+
+#[test]
+fn a_clock_that_was_put_back_keeps_a_message_in_doubt_no_longer_than_at_first() {
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    world.send(group(), "n1", "{}");
+    world.pass(Millis::seconds(6));
+    world.ack(world.sends()[0].client_seq, 5, 0, 15);
+    let mut looks = 0;
+    for minute in 0..23 {
+        if minute == 1 {
+            world.now.wall.0 -= 5 * 3600 * 1000;
+        }
+        world.pass(Millis::seconds(60));
+        while let Some((_, request)) = world.requests.first() {
+            looks += u32::from(is_lookup(request));
+            let response = match request {
+                Request::Lookup(_) => Response::Found(vec![found("n1", 5, 9)]),
+                request => nothing(request),
+            };
+            world.answer(|_| true, Ok(response));
+        }
+    }
+    let asking = world.call(Command::Outbox);
+    let Some(Ok(Reply::Outbox { messages })) = world.outcome(asking) else { panic!("no outbox") };
+    assert!(messages.is_empty(), "looked for {looks} times");
+    assert!(looks < 8, "looked for {looks} times");
 }
 
 #[test]
