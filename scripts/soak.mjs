@@ -10,11 +10,13 @@ await command(async () => {
     return number;
   });
   const cargo = await compilers();
-  say(`${seeds} seeds from ${first} on, and a fifth as many conversations without pause`);
-  const args = ["test", "--package", "jindou-sim", "--test", "seeds", "--", "whatever_fails", "without_pause", "--nocapture"];
+  say(`${seeds} seeds from ${first} on, a fifth as many conversations without pause, and as many towns`);
+  const stories = ["whatever_fails", "without_pause", "whoever_was_away"];
+  const args = ["test", "--package", "jindou-sim", "--test", "seeds", "--", ...stories, "--nocapture"];
+  const fifth = String(Math.ceil(seeds / 5));
   const { code } = await run(cargo, args, {
     show: true,
-    env: { JINDOU_SEEDS: String(seeds), JINDOU_CROWDS: String(Math.ceil(seeds / 5)), JINDOU_FIRST: String(first) },
+    env: { JINDOU_SEEDS: String(seeds), JINDOU_CROWDS: fifth, JINDOU_TOWNS: fifth, JINDOU_FIRST: String(first) },
   });
   return code;
 });

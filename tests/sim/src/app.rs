@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jindou::channel::{Channel, ClientMsgNo};
 use jindou::client::{Command, Delivery, Input, MessageView, Page, SendOptions, Ticket};
+use jindou::id::MessageSeq;
 use jindou::request::Target;
 use jindou::rows::MessageState;
 use jindou::time::Millis;
 use serde_json::{Value, json};
 
 use crate::model::Fact;
+use crate::reading::Readings;
 use crate::world::{GROUP, Happening, PEOPLE, World, tell};
 
 /// A content that is longer is quoted without what it quotes itself.
@@ -19,13 +21,36 @@ const MOST_QUOTED: usize = 300;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {
     Connect,
-    Send { number: ClientMsgNo, deadline: bool },
-    Messages { channel: Channel, limit: usize, newest: bool },
-    Recall { number: ClientMsgNo },
-    Restore { number: ClientMsgNo },
-    Reedit { number: ClientMsgNo },
-    Retry { number: ClientMsgNo },
-    Discard { number: ClientMsgNo },
+    Send {
+        number: ClientMsgNo,
+        deadline: bool,
+    },
+    Messages {
+        channel: Channel,
+        limit: usize,
+        newest: bool,
+    },
+    /// Of somebody who reads back to the beginning.
+    Page {
+        channel: Channel,
+        limit: usize,
+        before: Option<MessageSeq>,
+    },
+    Recall {
+        number: ClientMsgNo,
+    },
+    Restore {
+        number: ClientMsgNo,
+    },
+    Reedit {
+        number: ClientMsgNo,
+    },
+    Retry {
+        number: ClientMsgNo,
+    },
+    Discard {
+        number: ClientMsgNo,
+    },
     Close,
     Other,
 }
@@ -47,6 +72,9 @@ pub struct App {
     /// The database is to go with it.
     pub wipes: bool,
     next_message: u64,
+    pub readings: Readings,
+    /// The newest of each channel when the connection became ready.
+    pub heads: Vec<(Channel, String, MessageSeq)>,
 }
 
 impl App {
@@ -55,6 +83,8 @@ impl App {
         self.complete.clear();
         self.promised.clear();
         self.unread.clear();
+        self.readings = Readings::default();
+        self.heads.clear();
         self.connected = false;
         self.closing = false;
         self.reopens = false;
@@ -97,7 +127,9 @@ impl World {
     pub fn channels_of(&self, device: usize) -> Vec<Channel> {
         let me = self.devices[device].person;
         let peers = PEOPLE.iter().filter(|person| **person != me).map(|peer| Channel::person(*peer));
-        peers.chain([Channel::group(GROUP)]).collect()
+        let groups = self.others.groups.iter().filter(|group| self.business.is_member(group, me));
+        let groups = groups.map(|group| Channel::group(group.as_str()));
+        peers.chain([Channel::group(GROUP)]).chain(self.others.peers()).chain(groups).collect()
     }
 
     fn some_channel(&mut self, device: usize) -> Channel {
@@ -125,6 +157,7 @@ impl World {
             0..=34 => self.say(device, channel, false),
             35..=44 => self.say(device, channel, true),
             45..=54 => self.show(device, channel, 50),
+            55..=57 if self.plan.reads => self.read_back(device, channel),
             55..=57 => self.show_older(device, channel),
             58..=63 => self.mark_read(device, channel),
             64..=73 => self.recall(device, &channel),
@@ -166,7 +199,7 @@ impl World {
             SendOptions { red_dot: self.dice.chance(900), no_persist, deadline, topic, ..SendOptions::default() };
         let content = content.to_string().into_bytes();
         tell!(self, "{} says {} in {}", self.devices[device].name, number.0, channel.id);
-        let fact = Fact::new(device, self.shared(device, &channel), token, no_persist, quotes);
+        let fact = Fact::new(Some(device), self.shared(device, &channel), token, no_persist, quotes);
         self.model.facts.insert(number.clone(), fact);
         let asked = Asked::Send { number: number.clone(), deadline: options.deadline.is_some() };
         self.command(device, asked, Command::Send { channel, client_msg_no: number, content, options });

@@ -124,6 +124,24 @@ impl Business {
         self.groups.insert(group, members.iter().map(|(name, role)| (uid(name), *role)).collect());
     }
 
+    pub fn change_member(&mut self, port: &mut Port<'_>, id: &str, who: &str, comes: bool) {
+        let path = if comes { "/channel/subscriber_add" } else { "/channel/subscriber_remove" };
+        port.post(path, &json!({ "channel_id": id, "channel_type": 2, "subscribers": [who] }));
+        let members = GroupId::try_from(id.to_owned()).ok().and_then(|group| self.groups.get_mut(&group));
+        if let Some(members) = members {
+            if comes {
+                members.insert(uid(who), Role::Member);
+            } else {
+                members.remove(&uid(who));
+            }
+        }
+    }
+
+    pub fn is_member(&self, id: &str, who: &str) -> bool {
+        let group = GroupId::try_from(id.to_owned()).ok();
+        group.and_then(|group| self.groups.get(&group)).is_some_and(|members| members.contains_key(&uid(who)))
+    }
+
     pub fn register(&mut self, port: &mut Port<'_>, who: &str, flag: u8, token: &str) {
         let body = json!({ "uid": who, "token": token, "device_flag": flag, "device_level": 0 });
         port.post("/user/token", &body);

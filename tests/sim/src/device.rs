@@ -10,6 +10,7 @@ use jindou_gateway::ConnId;
 
 use crate::app::App;
 use crate::disk::Disk;
+use crate::weather::Sleep;
 
 /// When the simulated world begins, by the servers' clock.
 pub const EPOCH: u64 = 1_800_000_000_000;
@@ -49,6 +50,7 @@ pub struct Device {
     pub has_called: bool,
     /// It did something since its memory was looked into.
     pub stirred: bool,
+    pub sleep: Sleep,
 }
 
 impl Device {

@@ -23,6 +23,8 @@ pub struct Disk {
     pub store: MemoryStore,
     pending: VecDeque<Pending>,
     pub busy_until: u64,
+    /// Nothing more can be stored; what is there can be read.
+    pub full: bool,
     /// Every message, command or unreadable packet that was ever committed here.
     pub committed: BTreeSet<i64>,
 }
@@ -52,7 +54,7 @@ impl Disk {
         let failure = || StoreFailure::Failed("the disk is full".to_owned());
         Some(match self.pending.pop_front()? {
             Pending::Store { id, batch, told } => {
-                let outcome = if fails && !told { Err(failure()) } else { self.store.apply(&batch) };
+                let outcome = if (fails || self.full) && !told { Err(failure()) } else { self.store.apply(&batch) };
                 let batch = outcome.is_ok().then(|| self.note(batch));
                 Done { input: (!told).then_some(Input::Stored(id, outcome)), batch }
             }

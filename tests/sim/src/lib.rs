@@ -13,18 +13,21 @@ mod dice;
 mod disk;
 mod model;
 mod network;
+mod others;
 mod plan;
 mod privacy;
 mod probe;
+mod reading;
 mod rest;
 mod rogue;
 mod server;
 mod story;
+mod weather;
 mod withdrawn;
 mod world;
 
 pub use defect::Defect;
-pub use plan::{Faults, Plan};
+pub use plan::{Faults, Plan, Society, Spells};
 pub use probe::{Allocations, Look, Probe};
 
 use jindou::client::{Command, Page};
@@ -38,6 +41,8 @@ const REST: u64 = 180_000;
 const DOUBT: u64 = 22 * 60_000;
 /// A timeline is asked for so often until it is whole.
 const LOOKS: u32 = 6;
+/// And is read back for so many times 4 s.
+const MOST_READING: u32 = 30;
 /// Timers of one tab in the time of rest. A heartbeat and the pace of sending take some hundred.
 const MOST_TIMERS: u32 = 2_000;
 
@@ -140,6 +145,11 @@ impl World {
         self.second_address_is_down = false;
         self.become_whole_at_the_server();
         self.bar(false);
+        self.all_come_back();
+        for device in 0..self.devices.len() {
+            self.wake(device);
+            self.devices[device].disk.full = false;
+        }
         world::tell!(self, "the network is whole");
         // Some are still closing, with a slow disk.
         for _ in 0..20 {
@@ -181,9 +191,41 @@ impl World {
         }
     }
 
+    /// Every device reads every timeline back to its beginning, page by page.
+    fn read_everything(&mut self) {
+        for device in &mut self.devices {
+            device.app.readings.forget();
+            device.app.complete.clear();
+        }
+        for _ in 0..MOST_READING {
+            let mut open = false;
+            for device in 0..self.devices.len() {
+                for channel in self.channels_of(device) {
+                    if !self.devices[device].app.readings.is_whole(&channel) {
+                        open = true;
+                        self.check(|world| world.read_back(device, channel));
+                    }
+                }
+            }
+            if !open || self.violation.is_some() {
+                break;
+            }
+            let until = self.now + 4_000;
+            self.run(until);
+        }
+        for device in &mut self.devices {
+            for channel in device.app.readings.take_whole() {
+                device.app.complete.insert(channel, true);
+            }
+        }
+    }
+
     /// Every device reads every timeline until it is whole, and has the truth.
     fn read_and_check(&mut self, quiet: bool) {
-        for _ in 0..LOOKS {
+        if self.plan.reads {
+            self.read_everything();
+        }
+        for _ in 0..if self.plan.reads { 0 } else { LOOKS } {
             for device in 0..self.devices.len() {
                 for channel in self.channels_of(device) {
                     self.check(|world| world.show(device, channel, 500));

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jindou::channel::{Channel, ClientMsgNo};
 use jindou::client::{ConnectionView, ConversationView, Delivery, Event, MessageView, Reply, Ticket};
 use jindou::error::{Error, ErrorCode};
+use jindou::id::MessageSeq;
 use jindou::rows::{Answer, Batch, Change, MessageRow, MessageState, OutboxState, Query};
 use jindou_business::rules::{self, ChannelRef, Uid};
 use jindou_gateway::{Channel as Shared, ConnId, Message};
@@ -19,7 +20,8 @@ use crate::world::{Happening, World, tell};
 
 /// One act of sending.
 pub struct Fact {
-    pub device: usize,
+    /// None: somebody has said it who has none here.
+    pub device: Option<usize>,
     pub channel: Shared,
     /// Stands in the content and nowhere else.
     pub token: String,
@@ -33,7 +35,7 @@ pub struct Fact {
 }
 
 impl Fact {
-    pub fn new(device: usize, channel: Shared, token: String, no_persist: bool, quotes: bool) -> Self {
+    pub fn new(device: Option<usize>, channel: Shared, token: String, no_persist: bool, quotes: bool) -> Self {
         Self {
             device,
             channel,
@@ -114,13 +116,13 @@ impl World {
         let sent = &self.links.get(&conn)?.sent;
         let waits = self.devices[device].disk.stores_under_way() > 0;
         let earlier = self.model.facts.iter().find(|(other, older)| {
-            older.device == device
+            older.device == Some(device)
                 && older.channel == fact.channel
                 && older.ordinal.is_some_and(|older| older < ordinal)
                 && !older.parked_once
                 && !older.discarded
                 // No log tells whether its SENDACK came, or refused it, and its row waits for a slow disk.
-                && !(older.sent_once && (older.no_persist || (self.plan.refusals && waits)))
+                && !(older.sent_once && (older.no_persist || ((self.plan.refusals || self.plan.society.leaves > 0) && waits)))
                 && !self.model.taken_back.contains(*other)
                 && !sent.contains_key(*other)
                 && self.owed(device, other) == Some(OutboxState::Queued)
@@ -215,8 +217,9 @@ impl World {
                 app.promised.remove(&channel);
                 if is_shortened {
                     // The page is read again: something of it may have been taken back.
-                    app.complete.insert(channel, false);
+                    app.complete.insert(channel.clone(), false);
                 }
+                self.read_again(device, &channel);
             }
             Event::Connection { connection } => {
                 tell!(self, "{} is {connection:?}", self.devices[device].name);
@@ -245,7 +248,9 @@ impl World {
                 tell!(self, "{} quarantines: {why}", self.devices[device].name);
             }
             Event::Recall { .. } | Event::Command { .. } | Event::Stream { .. } => {}
-            Event::Sync { .. } | Event::Trace { .. } => {}
+            Event::Sync { done: false } => self.note_heads(device),
+            Event::Sync { done: true } => self.check_heads(device),
+            Event::Trace { .. } => {}
         }
     }
 
@@ -258,7 +263,7 @@ impl World {
         let it = &self.devices[device];
         let stored = match message.message_seq {
             _ if message.transient => true,
-            Some(_) => it.disk.store.messages().any(|row| key_of(row) == message.key),
+            Some(seq) => self.is_here(device, &message, seq),
             None => self.owed(device, &message.client_msg_no).is_some(),
         };
         if !stored && self.plan.defect.is_none() {
@@ -269,6 +274,14 @@ impl World {
             return self.fail(format!("1: {name} is told {} twice", message.key));
         }
         self.see(device, message);
+    }
+
+    fn is_here(&self, device: usize, message: &MessageView, seq: MessageSeq) -> bool {
+        let store = &self.devices[device].disk.store;
+        let query = Query::Messages { channel: message.channel.clone(), seqs: vec![seq] };
+        let at_its_place =
+            matches!(store.answer(&query), Answer::Messages(rows) if rows.iter().any(|row| key_of(row) == message.key));
+        at_its_place || store.messages().any(|row| key_of(row) == message.key)
     }
 
     fn see(&mut self, device: usize, message: MessageView) {
@@ -318,6 +331,15 @@ impl World {
             (Asked::Messages { channel, newest, limit }, Ok(Reply::Messages { messages, complete, .. })) => {
                 self.page_shown(device, &channel, limit, newest, messages, complete);
             }
+            (Asked::Page { channel, limit, before }, Ok(Reply::Messages { messages, complete, reached_start })) => {
+                if let Some(lie) = self.check_page(device, &channel, &messages, before, (reached_start, complete)) {
+                    return self.fail(lie);
+                }
+                let first = messages.iter().find_map(|message| message.message_seq);
+                self.page_shown(device, &channel, limit, before.is_none(), messages, complete);
+                self.page_read(device, &channel, first, reached_start, complete);
+            }
+            (Asked::Page { channel, .. }, Err(_)) => self.page_failed(device, &channel),
             _ => {}
         }
     }
@@ -430,7 +452,8 @@ impl World {
         for (number, id) in lost {
             self.model.lost_ids.insert(*id);
             let Some(fact) = self.model.facts.get(number) else { continue };
-            let disk = &self.devices[fact.device].disk;
+            let Some(device) = fact.device else { continue };
+            let disk = &self.devices[device].disk;
             if disk.is_busy() || disk.store.outbox().all(|row| row.client_msg_no != *number) {
                 self.model.believed.insert(number.clone());
             }
@@ -455,10 +478,11 @@ impl World {
     // ---- at rest ----
 
     fn is_withdrawn(&self, number: &ClientMsgNo, fact: &Fact) -> bool {
-        let channels = self.channels_of(fact.device);
-        let channel = channels.iter().find(|channel| self.shared(fact.device, channel) == fact.channel);
-        let Some(ours) = channel.and_then(|channel| self.ours(fact.device, channel)) else { return false };
-        let author = rules::Author::new(self.devices[fact.device].person);
+        let Some(device) = fact.device else { return false };
+        let channels = self.channels_of(device);
+        let channel = channels.iter().find(|channel| self.shared(device, channel) == fact.channel);
+        let Some(ours) = channel.and_then(|channel| self.ours(device, channel)) else { return false };
+        let author = rules::Author::new(self.devices[device].person);
         let key = rules::TargetKey::of(author, &rules::ClientMsgNo::stored(number.0.clone()), rules::MessageId(0));
         self.business.ledger.mark(&ours, &key).is_some_and(|mark| mark.state.is_withdrawn())
     }
@@ -512,6 +536,9 @@ impl World {
             if let Some(channel) = it.app.promised.first() {
                 found.get_or_insert(format!("10: {} was promised history of {} and got none", it.name, channel.id));
             }
+            if let Some(channel) = it.app.readings.waits() {
+                found.get_or_insert(format!("10: {} reads {} and gets no word of it", it.name, channel.id));
+            }
             if !it.app.connected {
                 found.get_or_insert(format!("10: {} is not connected", it.name));
             }
@@ -519,7 +546,8 @@ impl World {
         for (number, fact) in &self.model.facts {
             let stored = self.gateway.messages(&fact.channel);
             let copies = stored.iter().filter(|message| message.client_msg_no == number.0);
-            let name = &self.devices[fact.device].name;
+            let Some(device) = fact.device else { continue };
+            let name = &self.devices[device].name;
             // Recalled while one node alone had it, it is owed no more, whatever became of that node.
             let is_done_with = || self.model.taken_back.contains(number) && self.is_withdrawn(number, fact);
             let may_be_lost =
@@ -559,7 +587,7 @@ impl World {
             .into_iter()
             .filter(|expected| {
                 let fact = self.model.facts.get(&ClientMsgNo(expected.first.client_msg_no.clone()));
-                let dropped = fact.is_some_and(|fact| fact.discarded && fact.device == device);
+                let dropped = fact.is_some_and(|fact| fact.discarded && fact.device == Some(device));
                 !dropped || !quiet || seqs.contains(&expected.first.message_seq)
             })
             .collect();
@@ -650,7 +678,7 @@ impl World {
             .model
             .facts
             .iter()
-            .filter(|(_, fact)| fact.device == device)
+            .filter(|(_, fact)| fact.device == Some(device))
             .map(|(number, _)| format!("{person}#{}", number.0))
             .filter(|key| !kept.contains(key))
             .collect();

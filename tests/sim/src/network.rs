@@ -55,6 +55,7 @@ impl World {
         if self.dice.chance(faults.unreachable)
             || self.gateway_is_down()
             || (address.ends_with("two") && self.second_address_is_down)
+            || !self.business.addresses.iter().any(|known| known == address)
         {
             let at = self.now + self.dice.between(1, 500);
             let life = self.devices[device].life;

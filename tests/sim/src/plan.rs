@@ -73,6 +73,32 @@ impl Faults {
     }
 }
 
+/// Who is there beside two people with two devices each, and who comes and goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Society {
+    /// Without a device.
+    pub people: u64,
+    pub groups: u64,
+    /// When they begin to talk, and the pause between two acts.
+    pub since: u64,
+    pub pace: (u64, u64),
+    /// Of a thousand acts.
+    pub recalls: u32,
+    /// How often somebody leaves a group for a while.
+    pub leaves: u64,
+}
+
+/// How often something comes over a device or a server for a while.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spells {
+    pub outages: u64,
+    pub clocks: u64,
+    pub sleeps: u64,
+    pub full: u64,
+    pub floods: u64,
+    pub moves: bool,
+}
+
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub seed: u64,
@@ -98,6 +124,12 @@ pub struct Plan {
     pub stranded: bool,
     /// One device reads the conversations before anybody says something, and then is away for long.
     pub sleeper: bool,
+    /// When that one comes back while all else still fails; else once the network is whole.
+    pub back: Option<u64>,
+    pub society: Society,
+    pub weather: Spells,
+    /// People read back to the beginning, and again at each word of the history.
+    pub reads: bool,
     /// Whether an inspector listens.
     pub traced: bool,
     pub defect: Option<Defect>,
@@ -140,6 +172,10 @@ impl Plan {
             bad_tokens: dice.chance(100),
             stranded: dice.chance(150),
             sleeper: false,
+            back: None,
+            society: Society::default(),
+            weather: Spells::default(),
+            reads: false,
             defect: None,
         }
     }
@@ -153,6 +189,37 @@ impl Plan {
     /// People who talk without pause, while somebody is away.
     pub fn crowd(seed: u64) -> Plan {
         Plan { pause: (10, 120), chaos: 15_000, sleeper: true, ..Plan::of(seed) }
+    }
+
+    /// Many conversations, much to catch up with, and all that comes over devices and servers for a while.
+    pub fn town(seed: u64) -> Plan {
+        let mut dice = Dice::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x746f_776e);
+        let quiet = |dice: &mut Dice, most: u64| if dice.chance(350) { dice.between(1, most) } else { 0 };
+        let of = Plan::of(seed);
+        let chaos = dice.between(12_000, 30_000);
+        // Either few conversations with very much in them, or many.
+        let few = dice.chance(500);
+        let society = Society {
+            people: if few { dice.between(1, 3) } else { dice.between(5, 30) },
+            groups: if few { dice.between(0, 2) } else { dice.between(1, 25) },
+            since: dice.between(0, 4_000),
+            pace: if dice.chance(500) { (5, 40) } else { (20, 300) },
+            recalls: if dice.chance(400) { 400 } else { dice.between(0, 200) as u32 },
+            leaves: quiet(&mut dice, 4),
+        };
+        let weather = Spells {
+            outages: quiet(&mut dice, 6),
+            clocks: quiet(&mut dice, 3),
+            sleeps: quiet(&mut dice, 3),
+            full: quiet(&mut dice, 3),
+            floods: quiet(&mut dice, 2),
+            moves: dice.chance(150),
+        };
+        // Where all of it comes at once, little is reached.
+        let faults = if dice.chance(300) { Faults::default() } else { of.faults };
+        let sleeper = dice.chance(700);
+        let back = dice.chance(600).then(|| dice.between(chaos / 2, chaos));
+        Plan { chaos, society, weather, faults, sleeper, back, reads: true, stranded: false, pause: (300, 3_000), ..of }
     }
 
     /// The same, but with another server.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use jindou::channel::Channel;
 use jindou::client::{Client, Command, ConnectionId, Input, Output, RequestId};
 use jindou::config::Config;
 use jindou::request::{FetchFailure, Request, Response};
@@ -21,11 +22,13 @@ use crate::dice::Dice;
 use crate::disk::{Disk, Pending};
 use crate::model::Model;
 use crate::network::{Link, Trouble};
+use crate::others::Others;
 use crate::plan::{Faults, Plan};
 use crate::privacy::Privacy;
 use crate::probe::Probe;
 use crate::server::{self, Server};
 use crate::story::Story;
+use crate::weather::{Sleep, Weather};
 
 pub const PEOPLE: [&str; 2] = ["alice", "bob"];
 pub const GROUP: &str = "team";
@@ -73,6 +76,19 @@ pub enum Happening {
     BadToken(bool),
     Strand,
     Unstrand(Shared),
+    Other,
+    NewGroup(u64),
+    Leave,
+    Back(&'static str, String),
+    Outage,
+    Clock(usize),
+    Doze(usize),
+    Wake(usize),
+    Full(usize, bool),
+    Move,
+    Flood(usize),
+    ReadPage(usize, u32, Channel),
+    Show(usize, u32, Channel),
 }
 
 pub struct World {
@@ -81,6 +97,8 @@ pub struct World {
     pub dice: Dice,
     pub gateway: Gateway,
     pub server: Server,
+    pub others: Others,
+    pub weather: Weather,
     pub business: Business,
     pub devices: Vec<Device>,
     pub links: BTreeMap<ConnId, Link>,
@@ -108,6 +126,8 @@ impl World {
             now: 0,
             gateway,
             server: Server::default(),
+            others: Others::default(),
+            weather: Weather::default(),
             business,
             devices: Vec::new(),
             links: BTreeMap::new(),
@@ -157,6 +177,7 @@ impl World {
                     token: None,
                     has_called: false,
                     stirred: false,
+                    sleep: Sleep::default(),
                 };
                 self.devices.push(device);
             }
@@ -165,6 +186,8 @@ impl World {
         self.with_port(|business, port| business.add_group(port, GROUP, &members));
         self.add_gateway_faults();
         self.plan_server();
+        self.plan_others();
+        self.plan_weather();
         let sleeper = self.plan.sleeper.then_some(self.devices.len() - 1);
         for device in 0..self.devices.len() {
             let at = self.dice.between(0, 2_000);
@@ -172,6 +195,10 @@ impl World {
                 self.schedule(0, Happening::Open(device));
                 self.schedule(2_000, Happening::Look(device));
                 self.schedule(3_000, Happening::Sleep(device));
+                if let Some(back) = self.plan.back {
+                    self.schedule(back, Happening::Open(device));
+                    self.schedule(back + 1, Happening::Act(device));
+                }
                 continue;
             }
             let at = if sleeper.is_some() { at + 3_000 } else { at };
@@ -206,7 +233,8 @@ impl World {
         while self.violation.is_none() {
             let planned = self.agenda.keys().next().map(|(at, _)| *at);
             let gateway = self.gateway.poll_timeout().map(|at| at.0.saturating_sub(EPOCH));
-            let device = self.devices.iter().enumerate().filter_map(|(d, device)| Some((device.timer?, d))).min();
+            let awake = self.devices.iter().enumerate().filter(|(_, device)| !device.sleep.is_on());
+            let device = awake.filter_map(|(d, device)| Some((device.timer?, d))).min();
             let next = [planned, gateway, device.map(|(at, _)| at)].into_iter().flatten().min();
             let Some(next) = next.map(|at| at.max(self.now)).filter(|at| *at <= until) else { break };
             if next > self.now {
@@ -284,6 +312,24 @@ impl World {
             Happening::BadToken(bad) => self.bad_token(bad),
             Happening::Strand => self.strand(),
             Happening::Unstrand(channel) => self.unstrand(&channel),
+            Happening::Other => self.other_acts(),
+            Happening::NewGroup(number) => self.new_group(number),
+            Happening::Leave => self.leave(),
+            Happening::Back(person, group) => self.come_back(person, &group),
+            Happening::Outage => self.begin_outage(),
+            Happening::Clock(device) => self.put_clock(device),
+            Happening::Doze(device) => self.doze(device),
+            Happening::Wake(device) => self.wake(device),
+            Happening::Full(device, full) => self.fill_disk(device, full),
+            Happening::Move => self.move_gateway(),
+            Happening::Flood(device) => self.flood(device),
+            Happening::ReadPage(device, life, channel) if self.devices[device].life == life => {
+                self.read_page(device, &channel);
+            }
+            Happening::Show(device, life, channel) if self.devices[device].life == life => {
+                self.show(device, channel, 50);
+            }
+            Happening::ReadPage(..) | Happening::Show(..) => {}
         }
     }
 
@@ -325,6 +371,7 @@ impl World {
         it.timer = None;
         it.life += 1;
         let stored = it.disk.crash(done);
+        it.sleep = Sleep::default();
         let connections: Vec<ConnId> = it.connections.values().copied().collect();
         it.app.vanish();
         tell!(self, "{} crashes", self.devices[device].name);
@@ -342,6 +389,9 @@ impl World {
         let it = &mut self.devices[device];
         if it.life != life {
             return;
+        }
+        if it.sleep.is_on() {
+            return it.sleep.waiting.push_back((life, input));
         }
         if let Some(defect) = self.plan.defect {
             defect.spoil(&mut input, &it.disk.store, &mut it.token);
@@ -485,7 +535,7 @@ impl World {
 
     // ---- business server ----
 
-    fn with_port<T>(&mut self, call: impl FnOnce(&mut Business, &mut Port<'_>) -> T) -> T {
+    pub fn with_port<T>(&mut self, call: impl FnOnce(&mut Business, &mut Port<'_>) -> T) -> T {
         let mut outputs = Vec::new();
         let mut port = Port {
             gateway: &mut self.gateway,
@@ -510,6 +560,10 @@ impl World {
     fn ask_business(&mut self, device: usize, life: u32, id: RequestId) {
         let it = &self.devices[device];
         let Some(request) = it.requests.get(&id).filter(|_| it.life == life).cloned() else { return };
+        if let Some((after, outcome)) = self.outage(&request) {
+            let at = self.now + self.latency() + after;
+            return self.schedule(at, Happening::Response(device, life, id, Box::new(outcome)));
+        }
         let faults = self.faults();
         if self.dice.chance(faults.hang) {
             return tell!(self, "business hangs");

@@ -2,7 +2,7 @@
 //!
 //! `JINDOU_SEED=7 cargo test -p jindou-sim --test seeds -- --nocapture` plays one seed and tells its story;
 //! `JINDOU_SEEDS=5000` plays so many instead of 300, `JINDOU_FIRST=1000` from another one on. `JINDOU_CROWD` and `JINDOU_CROWDS` do the
-//! same for those who talk without pause.
+//! same for those who talk without pause, `JINDOU_TOWN` and `JINDOU_TOWNS` where there are many conversations.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -231,6 +231,25 @@ fn people_who_talk_without_pause_lose_nothing() {
     let seeds = first..first + number("JINDOU_CROWDS").unwrap_or(12);
     let (failures, outcomes) = play(seeds, Plan::crowd);
     println!("{} messages stored", outcomes.iter().map(|outcome| outcome.messages).sum::<usize>());
+    let told = told(&failures);
+    assert!(told.is_empty(), "{told:#?}");
+}
+
+/// Many conversations and much to catch up with, and servers and devices that fail for a while in one way and not in another.
+#[test]
+fn whoever_was_away_reads_all_of_it_back_to_the_beginning() {
+    if let Some(seed) = number("JINDOU_TOWN") {
+        return tell(Plan::town(seed));
+    }
+    let first = number("JINDOU_FIRST").unwrap_or(0);
+    let seeds = first..first + number("JINDOU_TOWNS").unwrap_or(12);
+    let (failures, outcomes) = play(seeds, Plan::town);
+    let sum = |what: fn(&Outcome) -> u64| outcomes.iter().map(what).sum::<u64>();
+    println!(
+        "{} messages stored, {} recalls applied",
+        sum(|outcome| outcome.messages as u64),
+        sum(|outcome| outcome.purged)
+    );
     let told = told(&failures);
     assert!(told.is_empty(), "{told:#?}");
 }
