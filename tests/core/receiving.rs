@@ -313,8 +313,8 @@ fn what_may_be_taken_back_below_is_in_doubt_also_after_a_reload() {
     assert_eq!((asked.start, asked.end), (MessageSeq(3), MessageSeq(0)));
 }
 
-#[test]
-fn a_page_that_only_joins_what_a_cluster_gave_before_is_compared() {
+/// Two messages of a cluster, and then a list of conversations that names only a third.
+fn joined_in_a_cluster() -> World {
     let mut world = World::with(|config| config.business = true);
     world.addresses.push("ws://two".to_owned());
     world.connect();
@@ -330,30 +330,36 @@ fn a_page_that_only_joins_what_a_cluster_gave_before_is_compared() {
         Request::Conversations(jindou::request::Conversations { cursors: Vec::new(), recents: 20, since: None });
     let recents = asked.read(json.as_bytes()).expect("readable");
     while !world.requests.iter().any(|(_, request)| matches!(request, Request::Conversations(_))) {
-        let response = match &world.requests.first().expect("it asks").1 {
-            Request::Marks(_) => Response::Marks(Vec::new()),
-            Request::Commands(_) => Response::Commands(Vec::new()),
-            _ => Response::Policy(Default::default()),
-        };
+        let response = nothing(&world.requests.first().expect("it asks").1);
         world.answer(|_| true, Ok(response));
     }
     world.answer(|request| matches!(request, Request::Conversations(_)), Ok(recents));
-    let page = HistoryPage {
-        messages: vec![stored(21, 1, "x", "{}"), stored(22, 2, "y", "{}")],
-        more: false,
-        marks_version: 0,
-    };
-    let request = world.answer(|request| matches!(request, Request::History(_)), Ok(Response::History(page)));
-    let Request::History(asked) = request else { panic!("another question") };
-    assert_eq!((asked.start, asked.end), (MessageSeq(2), MessageSeq(0)));
-    let page = HistoryPage {
-        messages: vec![stored(21, 1, "x", "{}"), stored(22, 2, "y", "{}"), stored(23, 3, "z", "{}")],
-        more: false,
-        marks_version: 0,
-    };
-    world.answer(|request| matches!(request, Request::History(_)), Ok(Response::History(page)));
-    let ids: Vec<_> = world.page(group()).iter().map(|message| message.message_id.expect("an id").0).collect();
-    assert_eq!(ids, [21, 22, 23]);
+    world
+}
+
+#[test]
+fn a_page_that_only_joins_what_a_cluster_gave_before_is_compared_also_after_a_reload() {
+    for reloads in [false, true] {
+        let mut world = joined_in_a_cluster();
+        let asks = |request: &Request| matches!(request, Request::History(_));
+        if reloads {
+            world.reload();
+            world.connect();
+            while !world.requests.iter().any(|(_, request)| asks(request)) {
+                let response = nothing(&world.requests.first().expect("it asks").1);
+                world.answer(|_| true, Ok(response));
+            }
+        }
+        let messages = vec![stored(21, 1, "x", "{}"), stored(22, 2, "y", "{}")];
+        let page = HistoryPage { messages: messages.clone(), more: false, marks_version: 0 };
+        let Request::History(asked) = world.answer(asks, Ok(Response::History(page))) else { panic!("no history") };
+        assert_eq!((asked.start, asked.end), (MessageSeq(2), MessageSeq(0)));
+        let messages = [messages, vec![stored(23, 3, "z", "{}")]].concat();
+        let page = HistoryPage { messages, more: false, marks_version: 0 };
+        world.answer(asks, Ok(Response::History(page)));
+        let ids: Vec<_> = world.page(group()).iter().map(|message| message.message_id.expect("an id").0).collect();
+        assert_eq!(ids, [21, 22, 23]);
+    }
 }
 
 #[test]

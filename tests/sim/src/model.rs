@@ -328,7 +328,10 @@ impl World {
                     self.fail(format!("2: {name} is given another draft of {}", number.0));
                 }
             }
-            (Asked::Messages { channel, newest, limit }, Ok(Reply::Messages { messages, complete, .. })) => {
+            (Asked::Messages { channel, newest, limit }, Ok(Reply::Messages { messages, complete, reached_start })) => {
+                if let Some(lie) = self.check_page(device, &channel, &messages, None, (reached_start, complete)) {
+                    return self.fail(lie);
+                }
                 self.page_shown(device, &channel, limit, newest, messages, complete);
             }
             (Asked::Page { channel, limit, before }, Ok(Reply::Messages { messages, complete, reached_start })) => {
