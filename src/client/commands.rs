@@ -10,7 +10,7 @@ use crate::timeline::{Work, conversation_view};
 use crate::turn::{Act, Reply, Ticket};
 use crate::wire::{Flags, Setting};
 
-use super::{Client, Command, LoadFor, Output, QueryId, SendOptions, closed};
+use super::{Client, Command, LoadFor, Output, SendOptions, closed};
 
 /// Messages in one page, at most.
 const PAGE: usize = 500;
@@ -131,10 +131,7 @@ impl Client {
                 }
             }
             Command::Audit { limit } => {
-                self.next_query += 1;
-                let id = QueryId(self.next_query);
-                self.loads.insert(id, LoadFor::Audit(ticket));
-                self.outputs.push_back(Output::Load(id, Query::Audit { limit: limit.clamp(1, 1000) }));
+                self.load(LoadFor::Audit(ticket), Query::Audit { limit: limit.clamp(1, 1000) });
             }
             Command::Close { .. } | Command::Abort(_) => {}
         }

@@ -47,6 +47,9 @@ const FAILS_AGAIN: Millis = Millis::seconds(60);
 /// Commands are recognised for so long. Generation 2.1 brings old ones back, but those are hints about what is long known.
 const COMMANDS_KEPT: i64 = 30 * 24 * 3600 * 1000;
 
+/// So many of the newest lines of the audit tell where it ends, though one of them cannot be read.
+const NEWEST: usize = 10;
+
 enum Hydration {
     Asked,
     Done,
@@ -55,6 +58,8 @@ enum Hydration {
 
 enum LoadFor {
     Hydrate,
+    /// The newest lines of the audit, for a hydration whose `meta` is new, or was lost: what is written next goes behind them.
+    Ordinals(Box<Answer>),
     Timeline(Channel),
     Audit(Ticket),
 }
@@ -480,11 +485,15 @@ impl Client {
     }
 
     fn hydrate(&mut self) {
+        self.hydration = Hydration::Asked;
+        self.load(LoadFor::Hydrate, Query::Hydrate);
+    }
+
+    fn load(&mut self, load: LoadFor, query: Query) {
         self.next_query += 1;
         let id = QueryId(self.next_query);
-        self.loads.insert(id, LoadFor::Hydrate);
-        self.hydration = Hydration::Asked;
-        self.outputs.push_back(Output::Load(id, Query::Hydrate));
+        self.loads.insert(id, load);
+        self.outputs.push_back(Output::Load(id, query));
     }
 
     fn loaded(&mut self, now: Now, id: QueryId, outcome: Result<Answer, StoreFailure>) {
@@ -499,7 +508,16 @@ impl Client {
             }
         };
         match (load, answer) {
+            (LoadFor::Hydrate, Answer::Hydrated { meta, outbox, channels, commands }) if meta.device_id.is_empty() => {
+                let answer = Answer::Hydrated { meta, outbox, channels, commands };
+                self.load(LoadFor::Ordinals(Box::new(answer)), Query::Audit { limit: NEWEST });
+            }
             (LoadFor::Hydrate, Answer::Hydrated { meta, outbox, channels, commands }) => {
+                self.hydrated(now, meta, outbox, channels, commands);
+            }
+            (LoadFor::Ordinals(hydrated), Answer::Audit(lines)) => {
+                let Answer::Hydrated { mut meta, outbox, channels, commands } = *hydrated else { return };
+                meta.next_ordinal = lines.iter().map(|line| line.ordinal).fold(meta.next_ordinal, u64::max);
                 self.hydrated(now, meta, outbox, channels, commands);
             }
             (LoadFor::Timeline(channel), answer) => {
@@ -524,7 +542,7 @@ impl Client {
             (LoadFor::Audit(ticket), _) => {
                 self.outputs.push_back(Output::Settle(ticket, Err(timeline::storage_error())));
             }
-            (LoadFor::Hydrate, _) => {
+            (LoadFor::Hydrate | LoadFor::Ordinals(_), _) => {
                 let failure = StoreFailure::Failed("the database gave no answer".to_owned());
                 self.storage_failed(now, failure, Dropped::default());
             }

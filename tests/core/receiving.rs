@@ -5,7 +5,9 @@ use jindou::client::{Command, ConnectionView, Event, MessageView, Reply};
 use jindou::error::ErrorCode;
 use jindou::id::{MessageId, MessageSeq};
 use jindou::request::{ChannelMarks, FedMark, HistoryPage, Message, Pull, Request, Response, Target};
-use jindou::rows::{Answer, Batch, Change, ChannelRow, Copy, Epoch, Mark, MarkState, MessageState, Query, Range, Role};
+use jindou::rows::{
+    Answer, Batch, Change, ChannelRow, Copy, Epoch, Mark, MarkState, MessageState, Meta, Query, Range, Role,
+};
 use jindou::time::{Millis, Wall};
 use jindou::wire::{Flags, Packet};
 
@@ -524,6 +526,30 @@ fn a_forged_command_changes_nothing_for_good_and_is_audited() {
     assert_eq!(world.page(group())[0].state, MessageState::Normal, "the feed knows nothing of it");
     let Answer::Audit(lines) = world.disk.answer(&Query::Audit { limit: 10 }) else { panic!("no audit") };
     assert_eq!(lines.iter().filter(|line| line.what == "forged").count(), 2);
+}
+
+#[test]
+fn the_audit_goes_on_behind_its_old_lines_though_the_counter_was_lost() {
+    let mut world = online();
+    let recv = world.recv("alice", "a1", 11, 1, "{\"type\":1,\"content\":\"hello\"}");
+    world.say(Packet::Recv(recv));
+    revoke(&mut world, "mallory", 70, "a1", 1);
+    feed(&mut world, 0, Vec::new());
+    let ordinals = |world: &World| {
+        let Answer::Audit(lines) = world.disk.answer(&Query::Audit { limit: 10 }) else { panic!("no audit") };
+        lines.iter().map(|line| line.ordinal).collect::<Vec<_>>()
+    };
+    let before = ordinals(&world);
+    assert!(!before.is_empty());
+    let lost = Batch { epoch: Epoch(1), changes: vec![Change::Meta(Meta::default())] };
+    world.disk.apply(&lost).expect("it is written");
+    world.reload();
+    world.connect();
+    catch_up(&mut world);
+    revoke(&mut world, "mallory", 71, "a1", 1);
+    feed(&mut world, 0, Vec::new());
+    let after = ordinals(&world);
+    assert!(after.len() > before.len() && after.ends_with(&before), "{before:?} {after:?}");
 }
 
 #[test]
