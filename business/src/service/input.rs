@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::app::App;
 use super::error::ApiError;
+use super::object::Object;
 use super::secrets;
 use crate::rules::Uid;
 use crate::storage::Session;
@@ -54,7 +55,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Input<T> {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Input<T>, ApiError> {
         let body = Bytes::from_request(request, app).await.map_err(|_| ApiError::TooLarge("this body is too large"))?;
-        serde_json::from_slice(&body).map(Input).map_err(|error| {
+        serde_json::from_slice(&body).map(|Object(asked)| Input(asked)).map_err(|error| {
             ApiError::invalid(format!(
                 "the body is not what this request takes (line {}, column {})",
                 error.line(),

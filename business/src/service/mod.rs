@@ -20,6 +20,7 @@ mod gateways;
 mod groups;
 mod history;
 mod input;
+mod object;
 mod page;
 mod recall;
 mod routes;

@@ -20,6 +20,9 @@ const ALWAYS: [(HeaderName, &str); 4] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
+/// No file system has a longer name, and being asked for one is no failure of ours.
+const LONGEST_NAME: usize = 255;
+
 pub fn router(app: Arc<App>) -> Router<Arc<App>> {
     match app.config.page.clone() {
         Some(folder) => {
@@ -32,6 +35,9 @@ pub fn router(app: Arc<App>) -> Router<Arc<App>> {
 
 async fn headers(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let uri = request.uri().clone();
+    if uri.path().split('/').any(|name| name.len() > LONGEST_NAME) {
+        return ApiError::NotFound("there is nothing here").into_response();
+    }
     if app.gateways.sources().is_empty() {
         // The first page after the start: the policy must name the gateway.
         app.gateways.living(&app.wukongim, app.now()).await;

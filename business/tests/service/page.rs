@@ -39,7 +39,9 @@ async fn the_page_is_served_under_a_strict_policy_that_names_the_gateway() {
         assert_eq!(header("x-content-type-options"), "nosniff");
     }
     assert_eq!(get("/none.0a1b2c3d4e.js").await.headers["cache-control"], "no-cache", "an absence is not kept");
-    for path in ["/../secret", "/%2e%2e/secret", "/..%2fsecret", "//etc/passwd"] {
+    let endless = format!("/{}", "a".repeat(5000));
+    let nowhere = ["/../secret", "/%2e%2e/secret", "/..%2fsecret", "//etc/passwd", "/index.html/x", "/a%00b", "/%ff"];
+    for path in nowhere.into_iter().chain([endless.as_str()]) {
         assert_eq!(get(path).await.status, 404, "{path}");
     }
     let api = get("/v1/about").await;

@@ -202,3 +202,19 @@ async fn whoever_leaves_or_is_removed_is_a_stranger_at_once_even_while_wukongim_
     assert_eq!(named, [&json!("alice")]);
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_list_is_no_body_though_its_items_are_in_the_order_of_the_fields() {
+    let world = World::new(&[]).await;
+    let alice = world.sign_up("alice").await;
+    let bodies = [
+        ("/v1/login", json!(["alice", "correct horse", 1])),
+        ("/v1/commands", json!([10])),
+        ("/v1/conversations", json!([])),
+        ("/v1/groups", json!(["a group", []])),
+    ];
+    for (path, body) in bodies {
+        assert_eq!(world.post(path, &alice, body).await.refused(), (400, "invalid"), "{path}");
+    }
+    world.end().await;
+}

@@ -1,40 +1,15 @@
 //! WuKongIM's answers, and what we take from them. A field that is missing is empty; an item that makes no sense is left out and
 //! logged, since one bad row must not hide a page. A list where an object is due is no answer at all.
 
-use std::fmt;
-use std::marker::PhantomData;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::rules::{Author, ClientMsgNo, MessageId, MessageSeq, StoredMessage};
+use crate::service::object::Object;
 
 fn yes(number: u8) -> bool {
     number != 0
-}
-
-/// What must be an object. A derived reader takes a list for one too, field by field, and an empty list for one that says nothing.
-pub struct Object<T>(pub T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object<T>, D::Error> {
-        struct Fields<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
-            type Value = Object<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, fields: M) -> Result<Object<T>, M::Error> {
-                T::deserialize(MapAccessDeserializer::new(fields)).map(Object)
-            }
-        }
-        deserializer.deserialize_map(Fields(PhantomData))
-    }
 }
 
 /// A list of objects; WuKongIM writes null for an empty one.

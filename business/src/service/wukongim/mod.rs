@@ -14,11 +14,12 @@ use serde_json::{Map, Value, json};
 pub use answers::{CommandMessage, Conversation, is_socket_address};
 pub use transport::{NodeAddress, Patience, WukongimError};
 
+use super::object::Object;
 use crate::rules::account::DeviceFlag;
 use crate::rules::command::COMMAND_SUFFIX;
 use crate::rules::identity::wukongim_person_channel;
 use crate::rules::{Channel, ChannelRef, ClientMsgNo, GroupId, MessageSeq, StoredMessage, Uid};
-use answers::{Accepted, ConversationAnswer, List, MessageAnswer, MessagesAnswer, Object, OnlineDevice, Route};
+use answers::{Accepted, ConversationAnswer, List, MessageAnswer, MessagesAnswer, OnlineDevice, Route};
 use transport::Transport;
 
 pub struct Wukongim {
