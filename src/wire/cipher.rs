@@ -19,7 +19,7 @@ use base64::engine::general_purpose::STANDARD;
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit};
 use md5::{Digest, Md5};
-use x25519_dalek::{PublicKey, StaticSecret};
+use x25519_dalek::{PublicKey, StaticSecret, X25519_BASEPOINT_BYTES};
 
 use super::error::CipherError;
 use super::lanes;
@@ -39,7 +39,8 @@ impl KeyPair {
 
     /// What CONNECT or CONNACK carries.
     pub fn public_key(&self) -> Text {
-        Text::from(STANDARD.encode(PublicKey::from(&self.0).as_bytes()))
+        // The ladder that `accept` needs anyway; `PublicKey::from` would bring the curve's other form along.
+        Text::from(STANDARD.encode(self.0.diffie_hellman(&PublicKey::from(X25519_BASEPOINT_BYTES)).as_bytes()))
     }
 
     /// The client's side: a cipher from what CONNACK carries. An empty server key means that encryption is off.
