@@ -14,6 +14,7 @@
 //! stored comes from there, by `landed`.
 
 mod form;
+mod lookup;
 mod reason;
 
 use crate::channel::{Channel, ClientMsgNo, Uid};
@@ -23,11 +24,12 @@ use crate::event::{Delivery, Event, MessageView, Trace};
 use crate::id::{ClientSeq, MessageId, MessageSeq};
 use crate::rows::{Change, Mark, MessageState, OutboxRow, OutboxState};
 use crate::sorted::{Map, Set};
-use crate::time::{Millis, Mono, Now, Wall};
+use crate::time::{Millis, Mono, Now};
 use crate::turn::{After, Landed, Reply, Ticket, Turn, Waiter};
 use crate::wire::{ProtocolVersion, ReasonCode, Send, Sendack};
 
 use form::{packet, view_of};
+use lookup::{has_lasted, looks_behind, next_look};
 pub use reason::Verdict;
 use reason::verdict;
 
@@ -42,11 +44,6 @@ const FIRST_PAUSE: Millis = Millis(500);
 const LONGEST_PAUSE: Millis = Millis::seconds(30);
 /// Failed look-ups after which a message is sent again all the same.
 const LOOKUPS: u32 = 3;
-/// What was found and cannot be placed would wait for ever. Longer than any answer takes.
-const LANDING: Millis = Millis::seconds(90);
-/// Most names in one look-up.
-const ASKED_AT_ONCE: usize = 100;
-const LOOKS: [Millis; 3] = [Millis::seconds(60), Millis::seconds(5 * 60), Millis::seconds(15 * 60)];
 
 enum Progress {
     /// Its row is not stored yet.
@@ -403,74 +400,6 @@ impl Outbox {
         sends
     }
 
-    /// What is to be looked up by clientMsgNo now, one channel at a time.
-    pub fn take_lookup(&mut self, now: Now, version: ProtocolVersion) -> Option<(Channel, Vec<ClientMsgNo>)> {
-        if !self.lookups {
-            return None;
-        }
-        let asks = self.asks(version);
-        let due = |entry: &Entry| match entry.progress {
-            _ if !asks && !entry.altered => false,
-            Progress::Idle { not_before } => entry.doubt && not_before <= now.mono,
-            Progress::Unconfirmed { look_at, asked } => !asked && look_at <= now.mono,
-            _ => false,
-        };
-        let channel = self.entries.values().find(|entry| due(entry))?.row.channel.clone();
-        let mut asked = Vec::new();
-        for entry in self.entries.values_mut() {
-            if entry.row.channel == channel && due(entry) && asked.len() < ASKED_AT_ONCE {
-                entry.progress = match entry.progress {
-                    Progress::Unconfirmed { look_at, .. } => Progress::Unconfirmed { look_at, asked: true },
-                    _ => Progress::Asking { until: now.mono + LANDING },
-                };
-                asked.push(entry.row.client_msg_no.clone());
-            }
-        }
-        Some((channel, asked))
-    }
-
-    /// The look-up's answer for what was not found: it may be sent. (What was found goes through the timeline and lands.)
-    /// Returns the unconfirmed ones that were taken back.
-    pub fn not_found(&mut self, turn: &mut Turn, asked: &[ClientMsgNo]) -> Vec<(Channel, MessageId, MessageSeq)> {
-        let mut taken_back = Vec::new();
-        for client_msg_no in asked {
-            let Some(entry) = self.entry(client_msg_no) else { continue };
-            match (&entry.progress, entry.row.state) {
-                (Progress::Asking { .. }, _) => {
-                    entry.doubt = false;
-                    entry.suspect = false;
-                    entry.progress = Progress::Idle { not_before: turn.now.mono };
-                }
-                (Progress::Unconfirmed { .. }, OutboxState::Unconfirmed { message_id, message_seq, .. }) => {
-                    taken_back.push((entry.row.channel.clone(), message_id, message_seq));
-                    entry.doubt = false;
-                    entry.witness = None;
-                    entry.row.state = OutboxState::Queued;
-                    entry.progress = Progress::Storing;
-                    turn.change(Change::Outbox(entry.row.clone()));
-                    turn.after.push(After::Owed(client_msg_no.clone()));
-                }
-                _ => {}
-            }
-        }
-        taken_back
-    }
-
-    /// No answer to the look-up.
-    pub fn lookup_failed(&mut self, now: Now, asked: &[ClientMsgNo], retryable: bool, dice: &mut Dice) {
-        for client_msg_no in asked {
-            let pause = dice.up_to(Millis::seconds(3));
-            let Some(entry) = self.entry(client_msg_no) else { continue };
-            match entry.progress {
-                Progress::Asking { .. } => entry.looked_in_vain(now, pause, retryable),
-                Progress::Unconfirmed { .. } => {
-                    entry.progress = Progress::Unconfirmed { look_at: now.mono + LOOKS[0], asked: false };
-                }
-                _ => {}
-            }
-        }
-    }
-
     pub fn handle_sendack(
         &mut self,
         turn: &mut Turn,
@@ -537,28 +466,6 @@ impl Outbox {
         Answered::Stored { row, message_id: ack.message_id, message_seq: ack.message_seq }
     }
 
-    /// Whether a message that is merely found, without a SENDACK or a push, counts as unconfirmed.
-    pub fn doubt_what_is_found(&mut self, doubtful: bool) {
-        self.doubtful = doubtful;
-    }
-
-    /// A message at this place of the channel is stored for certain, and so is everything before it that is still there: looking
-    /// again tells.
-    pub fn witnessed(&mut self, now: Now, channel: &Channel, seq: MessageSeq) {
-        if !self.unconfirmed {
-            return;
-        }
-        self.unconfirmed = false;
-        for entry in self.entries.values_mut() {
-            let OutboxState::Unconfirmed { message_seq, .. } = entry.row.state else { continue };
-            self.unconfirmed = true;
-            if entry.row.channel == *channel && message_seq < seq && entry.witness.is_none() {
-                entry.witness = Some(seq);
-                entry.progress = Progress::Unconfirmed { look_at: now.mono, asked: false };
-            }
-        }
-    }
-
     /// The timeline has it now.
     pub fn landed(&mut self, turn: &mut Turn, landed: Landed) {
         let Landed { client_msg_no, mut message, certain } = landed;
@@ -605,25 +512,6 @@ impl Outbox {
                 }
             }
         }
-    }
-
-    /// Whether what a look-up finds of it may be on one node only.
-    pub fn is_suspect(&self, client_msg_no: &ClientMsgNo) -> bool {
-        let entry = self.ordinals.get(client_msg_no).and_then(|ordinal| self.entries.get(ordinal));
-        entry.is_some_and(|entry| {
-            self.doubtful || entry.suspect || matches!(entry.row.state, OutboxState::Unconfirmed { .. })
-        })
-    }
-
-    /// Whether finding it here and now settles it: the log has gone on since, or it has been there for as long as we doubt.
-    pub fn is_last_look(&self, now: Now, client_msg_no: &ClientMsgNo, found_at: MessageSeq) -> bool {
-        let entry = self.ordinals.get(client_msg_no).and_then(|ordinal| self.entries.get(ordinal));
-        entry.is_some_and(|entry| match entry.row.state {
-            OutboxState::Unconfirmed { since, .. } => {
-                has_lasted(since, now) || entry.witness.is_some_and(|witness| found_at < witness)
-            }
-            _ => false,
-        })
     }
 
     /// Nothing is on its way to the server.
@@ -731,10 +619,6 @@ impl Outbox {
         }
     }
 
-    fn asks(&self, version: ProtocolVersion) -> bool {
-        self.lookups && version < ProtocolVersion::U64_SEQ
-    }
-
     fn entry(&mut self, client_msg_no: &ClientMsgNo) -> Option<&mut Entry> {
         self.ordinals.get(client_msg_no).and_then(|ordinal| self.entries.get_mut(ordinal))
     }
@@ -758,29 +642,6 @@ fn park(own: &Uid, entry: &mut Entry, turn: &mut Turn, reason: ReasonCode) {
     for waiter in core::mem::take(&mut entry.waiters) {
         turn.answer(&entry.row.client_msg_no, waiter, Err(error.clone()));
     }
-}
-
-/// How many of `LOOKS` are behind a message. Time decides and not how often we looked: each reconnect is a look besides, and a
-/// connection that comes and goes proves nothing.
-fn looks_behind(since: Wall, now: Now) -> usize {
-    let ends = LOOKS.iter().scan(since.0, |end, span| {
-        *end = end.saturating_add(span.0 as i64);
-        Some(*end)
-    });
-    ends.take_while(|end| *end <= now.wall.0).count()
-}
-
-fn has_lasted(since: Wall, now: Now) -> bool {
-    looks_behind(since, now) == LOOKS.len()
-}
-
-fn next_look(since: Wall, now: Now) -> Mono {
-    let behind = looks_behind(since, now);
-    let Some(next) = LOOKS.get(behind) else { return now.mono + LOOKS[0] };
-    let end: u64 = LOOKS[..=behind].iter().map(|span| span.0).sum();
-    let left = since.0.saturating_add(end as i64).saturating_sub(now.wall.0);
-    // A clock that was set back must not make it wait for longer than the pause itself.
-    now.mono + Millis((left.max(0) as u64).min(next.0))
 }
 
 fn pause(attempts: u32, dice: &mut Dice) -> Millis {
