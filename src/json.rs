@@ -121,7 +121,11 @@ impl FromJson for String {
 
 impl<T: FromJson> FromJson for Vec<T> {
     fn from_json(value: &Value) -> Option<Self> {
-        value.as_array()?.iter().map(T::from_json).collect()
+        let mut items = Vec::new();
+        for item in value.as_array()? {
+            items.push(T::from_json(item)?);
+        }
+        Some(items)
     }
 }
 

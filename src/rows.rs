@@ -106,8 +106,10 @@ impl MessageRow {
         Copy { message_id: self.message_id, message_seq: self.message_seq }
     }
 
-    pub fn all_copies(&self) -> impl Iterator<Item = Copy> + '_ {
-        core::iter::once(self.first_copy()).chain(self.copies.iter().copied())
+    pub fn all_copies(&self) -> Vec<Copy> {
+        let mut copies = vec![self.first_copy()];
+        copies.extend_from_slice(&self.copies);
+        copies
     }
 }
 

@@ -4,6 +4,7 @@
 //! Not for what is large and filled in any order, such as dedup information: inserting moves what follows.
 
 use core::borrow::Borrow;
+use core::cmp::Ordering;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Map<K, V> {
@@ -25,11 +26,7 @@ impl<K: Ord, V> Map<K, V> {
     where
         K: Borrow<Q>,
     {
-        // What is new usually comes last.
-        match self.entries.last() {
-            Some((last, _)) if last.borrow() < key => Err(self.entries.len()),
-            _ => self.entries.binary_search_by(|(known, _)| known.borrow().cmp(key)),
-        }
+        search(self.entries.len(), key, &|at| self.entries[at].0.borrow())
     }
 
     pub fn len(&self) -> usize {
@@ -65,15 +62,14 @@ impl<K: Ord, V> Map<K, V> {
         self.find(key).ok().map(|at| &mut self.entries[at].1)
     }
 
-    /// The value that it replaces.
-    pub fn insert(&mut self, key: K, value: V) -> Option<V> {
-        match self.find(&key) {
-            Ok(at) => Some(core::mem::replace(&mut self.entries[at].1, value)),
-            Err(at) => {
-                self.entries.insert(at, (key, value));
-                None
-            }
+    /// Whether it was not there before. What it replaces is gone.
+    pub fn insert(&mut self, key: K, value: V) -> bool {
+        let found = self.find(&key);
+        match found {
+            Ok(at) => self.entries[at].1 = value,
+            Err(at) => self.entries.insert(at, (key, value)),
         }
+        found.is_err()
     }
 
     pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
@@ -188,6 +184,23 @@ impl<K: Ord + Borrow<Q>, Q: Ord + ?Sized, V> core::ops::Index<&Q> for Map<K, V> 
     }
 }
 
+/// Where the key is among so many, or where it belongs. One for all maps of a key, whatever their values are.
+#[inline(never)]
+fn search<'a, Q: Ord + ?Sized + 'a>(count: usize, key: &Q, known: &dyn Fn(usize) -> &'a Q) -> Result<usize, usize> {
+    let (mut from, mut to) = (0, count);
+    // What is new usually comes last.
+    let mut at = count.saturating_sub(1);
+    while from < to {
+        match known(at).cmp(key) {
+            Ordering::Less => from = at + 1,
+            Ordering::Equal => return Ok(at),
+            Ordering::Greater => to = at,
+        }
+        at = from.midpoint(to);
+    }
+    Err(from)
+}
+
 pub struct Entry<'a, K, V> {
     map: &'a mut Map<K, V>,
     key: K,
@@ -262,7 +275,7 @@ impl<T: Ord> Set<T> {
 
     /// Whether it was not there before.
     pub fn insert(&mut self, value: T) -> bool {
-        self.map.insert(value, ()).is_none()
+        self.map.insert(value, ())
     }
 
     /// Whether it was there.
@@ -342,7 +355,7 @@ mod tests {
             let (mut ours, mut theirs) = (Map::new(), BTreeMap::new());
             for (what, key, value) in steps {
                 match what {
-                    0 | 1 => prop_assert_eq!(ours.insert(key, value), theirs.insert(key, value)),
+                    0 | 1 => prop_assert_eq!(ours.insert(key, value), theirs.insert(key, value).is_none()),
                     2 => prop_assert_eq!(ours.remove(&key), theirs.remove(&key)),
                     3 => {
                         *ours.entry(key).or_default() += 1;

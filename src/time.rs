@@ -31,6 +31,19 @@ impl Add<Millis> for Mono {
     }
 }
 
+/// Of all that is due, the first.
+#[derive(Default)]
+pub struct Earliest(pub Option<Mono>);
+
+impl Earliest {
+    #[inline(never)]
+    pub fn or(&mut self, due: Option<Mono>) {
+        if let Some(due) = due {
+            self.0 = Some(self.0.map_or(due, |earlier| earlier.min(due)));
+        }
+    }
+}
+
 /// Milliseconds since 1970 by some wall clock (whose, the field says); it may jump.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]

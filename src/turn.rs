@@ -175,6 +175,7 @@ pub struct Turn {
 }
 
 impl Turn {
+    #[inline(never)]
     pub fn new(now: Now, trace: bool) -> Self {
         Self {
             now,

@@ -1,10 +1,11 @@
 //! The two clocks and the one timer of the shell.
 
-use core::future::Future;
-use core::pin::pin;
+use core::future::{Future, poll_fn};
+use core::pin::{Pin, pin};
+use core::task::Poll;
 
-use futures::future::{Either, select};
 use gloo_timers::callback::Timeout;
+use gloo_timers::future::TimeoutFuture;
 use wasm_bindgen::prelude::*;
 
 use crate::time::{Mono, Now, Wall};
@@ -33,9 +34,11 @@ pub fn at(deadline: Mono, call: impl FnOnce() + 'static) -> Timeout {
 
 /// What comes of it within so many milliseconds; nothing if it takes longer.
 pub async fn within<T>(millis: u32, future: impl Future<Output = T>) -> Option<T> {
-    let timeout = gloo_timers::future::TimeoutFuture::new(millis);
-    match select(pin!(future), timeout).await {
-        Either::Left((value, _)) => Some(value),
-        Either::Right(_) => None,
-    }
+    let mut future = pin!(future);
+    let mut timeout = TimeoutFuture::new(millis);
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending => Pin::new(&mut timeout).poll(context).map(|()| None),
+    })
+    .await
 }

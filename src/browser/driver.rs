@@ -298,9 +298,13 @@ impl<M: Machine + 'static> Shell<M> {
     /// One turn of the event loop has passed.
     fn turned(self: &Rc<Self>) {
         let received: Vec<_> = {
-            let mut connections = self.connections.borrow_mut();
-            let arrived = connections.iter_mut().filter(|(_, connection)| !connection.received.is_empty());
-            arrived.map(|(id, connection)| (*id, core::mem::take(&mut connection.received))).collect()
+            let mut arrived = Vec::new();
+            for (id, connection) in self.connections.borrow_mut().iter_mut() {
+                if !connection.received.is_empty() {
+                    arrived.push((*id, core::mem::take(&mut connection.received)));
+                }
+            }
+            arrived
         };
         for (id, messages) in received {
             self.feed(Input::Socket(id, SocketInput::Received(messages)));

@@ -300,7 +300,7 @@ impl IndexedStore {
         let (runs, copied, marks) = (next(), next(), next());
         let aliases = self.aliases(&tx, &name, self.read(copied)).await?;
         let mut seen = seen::from_values(&runs);
-        let in_journal: Vec<Seen> = journal.seen(channel).collect();
+        let in_journal = journal.seen(channel);
         self.journal.set(Some((epoch, journal)));
         if runs.len() >= seen::MANY {
             let tx = self.begin(&[schema::META, schema::SEEN], TransactionMode::ReadWrite).await?;

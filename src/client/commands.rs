@@ -33,7 +33,7 @@ impl Client {
             Command::Close { wipe } => return self.close(vec![ticket], wipe, &closed()),
             Command::Abort(aborted) => return self.abort(ticket, aborted),
             command if !self.is_hydrated() || !self.waiting.is_empty() => {
-                return self.waiting.push_back((ticket, command));
+                return self.waiting.push((ticket, command));
             }
             _ => {}
         }
@@ -59,7 +59,7 @@ impl Client {
                     // What it quotes may be recalled. All that is asked for later waits behind it.
                     self.stirred.insert(channel.clone());
                     let command = Command::Send { channel, client_msg_no, content, options };
-                    return self.waiting.push_back((ticket, command));
+                    return self.waiting.push((ticket, command));
                 }
                 let quotes_less = self.timelines.get(&channel).and_then(|timeline| timeline.without_quote(&content));
                 let content = quotes_less.unwrap_or(content);
@@ -164,7 +164,7 @@ impl Client {
         if self.open.contains(channel) {
             return;
         }
-        self.open.push_front(channel.clone());
+        self.open.insert(0, channel.clone());
         self.open.truncate(OPEN);
         self.timeline(channel).refresh(true);
         self.sync.want_history(now.mono, channel.clone(), Millis(0));

@@ -102,7 +102,7 @@ pub struct Client {
     /// No connection before this: what it brings could not be stored.
     offline_until: Option<Mono>,
     /// Until the database is read, or the marks of what is quoted.
-    waiting: VecDeque<(Ticket, Command)>,
+    waiting: Vec<(Ticket, Command)>,
     connecting: Vec<Ticket>,
     batches: Batches,
     loads: Map<QueryId, LoadFor>,
@@ -112,7 +112,7 @@ pub struct Client {
     /// Channels that need the store to see what is still in an open batch.
     parked: Set<Channel>,
     /// Channels that the application looked at; their newest page is read after a reconnect.
-    open: VecDeque<Channel>,
+    open: Vec<Channel>,
     more_packets: bool,
     /// Bytes that wait in timelines.
     queued: usize,
@@ -142,14 +142,14 @@ impl Client {
             failures: 0,
             failed_at: None,
             offline_until: None,
-            waiting: VecDeque::new(),
+            waiting: Vec::new(),
             connecting: Vec::new(),
             batches: Batches::default(),
             loads: Map::new(),
             requests: Requests::default(),
             stirred: Set::new(),
             parked: Set::new(),
-            open: VecDeque::new(),
+            open: Vec::new(),
             more_packets: false,
             queued: 0,
             throttled: false,
@@ -214,7 +214,15 @@ impl Client {
             (self.sync.poll_timeout(), Timer::CatchUp),
             (self.requests.poll_timeout(), Timer::Request),
         ];
-        timers.into_iter().filter_map(|(at, timer)| at.map(|at| (at, timer))).min_by_key(|(at, _)| *at)
+        let mut first = None;
+        for (at, timer) in timers {
+            if let Some(at) = at
+                && first.is_none_or(|(earlier, _)| at < earlier)
+            {
+                first = Some((at, timer));
+            }
+        }
+        first
     }
 
     fn timeout(&mut self, now: Now) {
@@ -296,12 +304,10 @@ impl Client {
                         self.sync.want_history(now.mono, channel, Millis(0));
                     }
                     // What was asked for those that were shown less than there is went down with the connection.
-                    let in_doubt = self
-                        .timelines
-                        .iter()
-                        .filter(|(_, timeline)| timeline.has_promised() || !timeline.row().doubts.is_empty());
-                    for channel in in_doubt.map(|(channel, _)| channel.clone()).collect::<Vec<_>>() {
-                        self.sync.want_history(now.mono, channel, Millis(0));
+                    for timeline in self.timelines.values() {
+                        if timeline.has_promised() || !timeline.row().doubts.is_empty() {
+                            self.sync.want_history(now.mono, timeline.row().channel.clone(), Millis(0));
+                        }
                     }
                     self.tell_sync(now, false);
                 }
@@ -415,11 +421,14 @@ impl Client {
 
     fn unpark(&mut self) {
         let batches = &self.batches;
-        let free: Vec<Channel> = self.parked.iter().filter(|channel| !batches.holds(channel)).cloned().collect();
-        for channel in free {
-            self.parked.remove(&channel);
-            self.stirred.insert(channel);
-        }
+        let stirred = &mut self.stirred;
+        self.parked.retain(|channel| {
+            let held = batches.holds(channel);
+            if !held {
+                stirred.insert(channel.clone());
+            }
+            held
+        });
     }
 
     fn turn(&self, now: Now) -> Turn {

@@ -33,15 +33,16 @@ impl Client {
     }
 
     fn cursors(&self, which: &dyn Fn(&ChannelRow) -> bool) -> Vec<request::Cursor> {
-        let rows = self.timelines.values().map(crate::timeline::Timeline::row);
-        let rows = rows.filter(|row| row.last_seq > MessageSeq(0) && which(row));
-        let cursor = |row: &ChannelRow| {
-            // From here on without a hole; the server names what lies beyond.
-            let message_seq = row.ranges.last().map_or(MessageSeq(0), |range| range.last);
-            let message_id = id_at(row, message_seq);
-            request::Cursor { channel: row.channel.clone(), message_seq, message_id, marks_version: row.marks_version }
-        };
-        rows.map(cursor).collect()
+        let mut cursors = Vec::new();
+        for row in self.timelines.values().map(crate::timeline::Timeline::row) {
+            if row.last_seq > MessageSeq(0) && which(row) {
+                // From here on without a hole; the server names what lies beyond.
+                let message_seq = row.ranges.last().map_or(MessageSeq(0), |range| range.last);
+                let (channel, message_id) = (row.channel.clone(), id_at(row, message_seq));
+                cursors.push(request::Cursor { channel, message_seq, message_id, marks_version: row.marks_version });
+            }
+        }
+        cursors
     }
 
     pub(super) fn news_came(&mut self, now: Now, conversations: Vec<Conversation>) {
@@ -56,8 +57,15 @@ impl Client {
             if row.is_some_and(|row| marks_version > row.marks_version) {
                 self.sync.want_marks(now.mono, channel.clone());
             }
-            let newest = recents.into_iter().max_by_key(|message| message.message_seq);
-            let Some(newest) = newest.filter(|newest| newest.message_seq > MessageSeq(0)) else { continue };
+            let mut newest = None;
+            let mut top = MessageSeq(0);
+            for message in recents {
+                if message.message_seq >= top && message.message_seq > MessageSeq(0) {
+                    top = message.message_seq;
+                    newest = Some(message);
+                }
+            }
+            let Some(newest) = newest else { continue };
             let (seq, id) = (newest.message_seq, newest.message_id);
             if row.is_some_and(|row| ranges::contains(&row.ranges, seq)) {
                 if row.is_none_or(|row| id_at(row, seq) != Some(id)) {

@@ -45,32 +45,36 @@ impl Requests {
     }
 
     pub fn take_late(&mut self, now: Mono) -> Vec<(RequestId, Task)> {
-        let late = |(id, (_, deadline)): (&RequestId, &(Task, Mono))| (*deadline <= now).then_some(*id);
-        let ids: Vec<RequestId> = self.open.iter().filter_map(late).collect();
-        ids.into_iter().filter_map(|id| self.open.remove(&id).map(|(task, _)| (id, task))).collect()
+        let mut late = Vec::new();
+        for (id, (task, deadline)) in core::mem::take(&mut self.open) {
+            if deadline <= now {
+                late.push((id, task));
+            } else {
+                self.open.insert(id, (task, deadline));
+            }
+        }
+        late
     }
 
     /// The connection is gone, and what catching up asked is asked anew with the next. What a person asked goes on.
     pub fn forget_jobs(&mut self) -> Vec<RequestId> {
-        let of_jobs = |(id, (task, _)): (&RequestId, &(Task, Mono))| {
-            let job = !matches!(task, Task::Token | Task::Gateway | Task::Act { .. } | Task::Lookup { .. });
-            job.then_some(*id)
-        };
-        let ids: Vec<RequestId> = self.open.iter().filter_map(of_jobs).collect();
-        for id in &ids {
-            self.open.remove(id);
-        }
-        ids
+        self.forget(|task| !matches!(task, Task::Token | Task::Gateway | Task::Act { .. } | Task::Lookup { .. }))
     }
 
     /// Tokens and addresses that are awaited belong to an attempt that is over.
     fn forget_attempt(&mut self) -> Vec<RequestId> {
-        let of_attempt =
-            |(id, (task, _)): (&RequestId, &(Task, Mono))| matches!(task, Task::Token | Task::Gateway).then_some(*id);
-        let ids: Vec<RequestId> = self.open.iter().filter_map(of_attempt).collect();
-        for id in &ids {
-            self.open.remove(id);
-        }
+        self.forget(|task| matches!(task, Task::Token | Task::Gateway))
+    }
+
+    fn forget(&mut self, which: fn(&Task) -> bool) -> Vec<RequestId> {
+        let mut ids = Vec::new();
+        self.open.retain(|id, (task, _)| {
+            let over = which(task);
+            if over {
+                ids.push(*id);
+            }
+            !over
+        });
         ids
     }
 
@@ -84,11 +88,9 @@ impl Requests {
 
     /// The application no longer waits for this; true if it did.
     pub fn abort(&mut self, aborted: Ticket) -> bool {
-        let is_it = |(id, (task, _)): (&RequestId, &(Task, Mono))| {
-            matches!(task, Task::Act { ticket, .. } if *ticket == aborted).then_some(*id)
-        };
-        let id = self.open.iter().find_map(is_it);
-        id.is_some_and(|id| self.open.remove(&id).is_some())
+        let before = self.open.len();
+        self.open.retain(|_, (task, _)| !matches!(task, Task::Act { ticket, .. } if *ticket == aborted));
+        self.open.len() < before
     }
 }
 
@@ -331,7 +333,10 @@ impl Client {
         more: bool,
         figure: Option<Figure>,
     ) {
-        let marks: Vec<_> = arrivals.iter().filter_map(|arrival| arrival.mark.clone()).collect();
+        let mut marks = Vec::new();
+        for arrival in &arrivals {
+            marks.extend(arrival.mark.clone());
+        }
         if !marks.is_empty() {
             let (hints_until, ticket) = (None, None);
             let work = Work::Marks { marks, version: 0, single: true, more: false, hints_until, ticket, by: "history" };
@@ -408,11 +413,8 @@ impl Client {
     ) {
         match outcome {
             Ok(Response::Found(found)) => {
-                let missing: Vec<ClientMsgNo> = asked
-                    .iter()
-                    .filter(|asked| !found.iter().any(|message| message.client_msg_no == **asked))
-                    .cloned()
-                    .collect();
+                let mut missing = asked.clone();
+                missing.retain(|asked| !found.iter().any(|message| message.client_msg_no == *asked));
                 let mut arrivals = Vec::new();
                 for message in found {
                     // Only what is ours and was asked for can answer the outbox.

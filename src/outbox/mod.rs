@@ -24,7 +24,7 @@ use crate::event::{Delivery, Event, MessageView, Trace};
 use crate::id::{ClientSeq, MessageId, MessageSeq};
 use crate::rows::{Change, Mark, MessageState, OutboxRow, OutboxState};
 use crate::sorted::{Map, Set};
-use crate::time::{Millis, Mono, Now};
+use crate::time::{Earliest, Millis, Mono, Now};
 use crate::turn::{After, Landed, Reply, Ticket, Turn, Waiter};
 use crate::wire::{ProtocolVersion, ReasonCode, Send, Sendack};
 
@@ -184,13 +184,21 @@ impl Outbox {
                 },
             );
         }
-        waiting.into_values().flatten().map(|waiter| waiter.ticket).collect()
+        let mut tickets = Vec::new();
+        for waiters in waiting.into_values() {
+            tickets.extend(waiters.iter().map(|waiter| waiter.ticket));
+        }
+        tickets
     }
 
     /// Every ticket that waits; at the end.
     pub fn take_tickets(&mut self) -> Vec<Ticket> {
-        let waiting = self.entries.values_mut().flat_map(|entry| entry.waiters.drain(..)).map(|waiter| waiter.ticket);
-        waiting.chain(self.unanswered.drain(..).map(|(_, waiter)| waiter.ticket)).collect()
+        let mut tickets = Vec::new();
+        for entry in self.entries.values_mut() {
+            tickets.extend(entry.waiters.drain(..).map(|waiter| waiter.ticket));
+        }
+        tickets.extend(self.unanswered.drain(..).map(|(_, waiter)| waiter.ticket));
+        tickets
     }
 
     /// The answers to these went down with a batch.
@@ -546,15 +554,18 @@ impl Outbox {
     }
 
     pub fn poll_timeout(&self, ready: bool) -> Option<Mono> {
-        let entries = self.entries.values().filter_map(|entry| match entry.progress {
-            Progress::Idle { not_before } if ready && not_before > self.looked => Some(not_before),
-            Progress::InFlight { sent_at, .. } => Some(sent_at + ANSWER),
-            Progress::Asking { until } => Some(until),
-            Progress::Unconfirmed { look_at, asked: false } if ready && look_at > self.looked => Some(look_at),
-            _ => None,
-        });
-        let waiters = self.entries.values().flat_map(|entry| &entry.waiters).filter_map(|waiter| waiter.deadline);
-        entries.chain(waiters).min()
+        let mut earliest = Earliest::default();
+        for entry in self.entries.values() {
+            earliest.or(match entry.progress {
+                Progress::Idle { not_before } if ready && not_before > self.looked => Some(not_before),
+                Progress::InFlight { sent_at, .. } => Some(sent_at + ANSWER),
+                Progress::Asking { until } => Some(until),
+                Progress::Unconfirmed { look_at, asked: false } if ready && look_at > self.looked => Some(look_at),
+                _ => None,
+            });
+            entry.waiters.iter().for_each(|waiter| earliest.or(waiter.deadline));
+        }
+        earliest.0
     }
 
     pub fn handle_timeout(&mut self, turn: &mut Turn, dice: &mut Dice) {
@@ -583,11 +594,14 @@ impl Outbox {
 
     /// What is not in the timeline: of one channel, or all, in order.
     pub fn views(&self, channel: Option<&Channel>) -> Vec<MessageView> {
-        let rows = self.entries.values().map(|entry| &entry.row);
-        rows.filter(|row| channel.is_none_or(|channel| row.channel == *channel))
-            .filter(|row| channel.is_none() || !matches!(row.state, OutboxState::Unconfirmed { .. }))
-            .map(|row| self.view(row))
-            .collect()
+        let mut views = Vec::new();
+        for row in self.entries.values().map(|entry| &entry.row) {
+            let confirmed = !matches!(row.state, OutboxState::Unconfirmed { .. });
+            if channel.is_none_or(|channel| row.channel == *channel && confirmed) {
+                views.push(self.view(row));
+            }
+        }
+        views
     }
 
     fn view(&self, row: &OutboxRow) -> MessageView {

@@ -219,7 +219,9 @@ impl Link {
             return;
         }
         let opened = self.cipher.open(recvs);
-        incoming.extend(recvs.drain(..).zip(opened).map(|(recv, plaintext)| Incoming::Recv(Box::new(recv), plaintext)));
+        for (recv, plaintext) in recvs.drain(..).zip(opened) {
+            incoming.push(Incoming::Recv(Box::new(recv), plaintext));
+        }
     }
 }
 

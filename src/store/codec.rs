@@ -72,7 +72,11 @@ pub trait Field: Sized {
     }
 
     fn read_all(count: usize, input: &mut Reader<'_>) -> Option<Vec<Self>> {
-        (0..count).map(|_| Self::read(input)).collect()
+        let mut items = Vec::new();
+        for _ in 0..count {
+            items.push(Self::read(input)?);
+        }
+        Some(items)
     }
 }
 

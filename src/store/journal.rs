@@ -110,12 +110,14 @@ impl Journal {
             notes.into_iter().for_each(|note| self.join(note));
         } else {
             self.begin();
-            for note in notes.into_iter().flat_map(Note::pieces) {
-                if self.last_size > 0 && self.last_size + note.size() > RECORD {
-                    written.push(self.last_record());
-                    self.begin();
+            for note in notes {
+                for piece in note.pieces() {
+                    if self.last_size > 0 && self.last_size + piece.size() > RECORD {
+                        written.push(self.last_record());
+                        self.begin();
+                    }
+                    self.push(piece);
                 }
-                self.push(note);
             }
         }
         written.push(self.last_record());
@@ -128,14 +130,21 @@ impl Journal {
     }
 
     /// The dedup information of a channel.
-    pub fn seen<'a>(&'a self, channel: &'a Channel) -> impl Iterator<Item = Seen> + 'a {
-        self.notes.iter().filter(move |note| note.channel == *channel).flat_map(|note| note.seen.iter().copied())
+    pub fn seen(&self, channel: &Channel) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        for note in self.notes.iter().filter(|note| note.channel == *channel) {
+            seen.extend_from_slice(&note.seen);
+        }
+        seen
     }
 
     /// Takes a channel's dedup information out. Only who folds may: the records still have it.
     pub fn take_seen(&mut self, channel: &Channel) -> Vec<Seen> {
-        let of_channel = self.notes.iter_mut().filter(|note| note.channel == *channel);
-        of_channel.flat_map(|note| core::mem::take(&mut note.seen)).collect()
+        let mut seen = Vec::new();
+        for note in self.notes.iter_mut().filter(|note| note.channel == *channel) {
+            seen.append(&mut note.seen);
+        }
+        seen
     }
 
     /// The rows that it has; of one channel the last counts.
@@ -146,10 +155,14 @@ impl Journal {
     /// Everything and these, one note a channel. It is empty then, and no record is left.
     pub fn fold(&mut self, with: Vec<Note>) -> Map<Channel, Note> {
         let mut folded: Map<Channel, Note> = Map::new();
-        for note in core::mem::take(self).notes.into_iter().chain(with) {
+        let mut notes = core::mem::take(self).notes;
+        notes.extend(with);
+        for note in notes {
             match folded.get_mut(&note.channel) {
                 Some(earlier) => earlier.join(note),
-                None => drop(folded.insert(note.channel.clone(), note)),
+                None => {
+                    folded.insert(note.channel.clone(), note);
+                }
             }
         }
         folded
@@ -336,7 +349,7 @@ mod tests {
         journal.add(vec![note(1, 1..3, None), note(2, 5..6, None)]);
         journal.add(vec![note(1, 3..4, None)]);
         let one = note(1, 1..4, None);
-        assert!(journal.seen(&one.channel).eq(one.seen.iter().copied()));
+        assert_eq!(journal.seen(&one.channel), one.seen);
         assert_eq!(journal.take_seen(&one.channel), one.seen);
         let left: Vec<_> = journal.fold(Vec::new()).into_values().filter(|note| !note.seen.is_empty()).collect();
         assert_eq!(left, [note(2, 5..6, None)]);

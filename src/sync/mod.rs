@@ -16,7 +16,7 @@ use crate::channel::Channel;
 use crate::dice::Dice;
 use crate::id::MessageSeq;
 use crate::sorted::{Map, Set};
-use crate::time::{Millis, Mono};
+use crate::time::{Earliest, Millis, Mono};
 
 pub use hearing::Find;
 use hearing::Hearing;
@@ -87,6 +87,7 @@ struct Wish {
 }
 
 impl Wish {
+    #[inline(never)]
     fn want(&mut self, at: Mono) {
         self.due = Some(self.due.map_or(at, |due| due.min(at)));
     }
@@ -369,13 +370,11 @@ impl Sync {
             self.marks.clear();
             return None;
         }
-        let due = self.marks.iter_mut().filter(|(_, wish)| wish.is_due(now)).take(MARKS_AT_ONCE);
-        let channels: Vec<Channel> = due
-            .map(|(channel, wish)| {
-                wish.start();
-                channel.clone()
-            })
-            .collect();
+        let mut channels = Vec::new();
+        for (channel, wish) in self.marks.iter_mut().filter(|(_, wish)| wish.is_due(now)).take(MARKS_AT_ONCE) {
+            wish.start();
+            channels.push(channel.clone());
+        }
         (!channels.is_empty()).then_some(Job::Marks(channels))
     }
 
@@ -483,20 +482,20 @@ impl Sync {
         if !self.business {
             return silent;
         }
-        let one = [
-            (Kind::Policy, &self.policy),
-            (Kind::Online, &self.online),
-            (Kind::Commands, &self.commands),
-            (Kind::CommandsAck, &self.ack),
-            (Kind::Conversations, &self.conversations),
-        ];
-        let many = self.marks.values().map(|wish| (Kind::Marks, wish));
-        let many = many.chain(self.history.values().map(|wish| (Kind::History, wish)));
-        let many = many.chain(self.reads.values().map(|(_, wish)| (Kind::Read, wish)));
-        let dues = one.into_iter().chain(many).filter(|(kind, wish)| !wish.under_way && self.may(*kind));
-        let news = self.news.due.filter(|_| self.may_ask_news() && !self.news.under_way);
-        let dues = dues.filter_map(|(_, wish)| wish.due).chain(self.again.iter().copied());
-        dues.chain(news).chain(self.hearing.look_at()).chain(silent).min()
+        let mut earliest = Earliest(silent);
+        let mut wish = |kind, wish: &Wish| earliest.or(wish.due.filter(|_| !wish.under_way && self.may(kind)));
+        wish(Kind::Policy, &self.policy);
+        wish(Kind::Online, &self.online);
+        wish(Kind::Commands, &self.commands);
+        wish(Kind::CommandsAck, &self.ack);
+        wish(Kind::Conversations, &self.conversations);
+        self.marks.values().for_each(|marks| wish(Kind::Marks, marks));
+        self.history.values().for_each(|history| wish(Kind::History, history));
+        self.reads.values().for_each(|(_, read)| wish(Kind::Read, read));
+        earliest.or(self.news.due.filter(|_| self.may_ask_news() && !self.news.under_way));
+        self.again.iter().for_each(|due| earliest.or(Some(*due)));
+        earliest.or(self.hearing.look_at());
+        earliest.0
     }
 
     /// Not while the conversations themselves are asked for.

@@ -19,9 +19,9 @@ impl Timeline {
                 seqs.push(self.placed_at(row.message_seq));
             }
             if !row.client_msg_no.is_empty()
-                && let Some(placed_at) = self.seen.get(&seen_hash(&row.from, &row.client_msg_no))
+                && let Some(placed_at) = self.seen.get(seen_hash(&row.from, &row.client_msg_no))
             {
-                seqs.push(*placed_at);
+                seqs.push(placed_at);
             }
         }
         seqs
@@ -50,8 +50,8 @@ impl Timeline {
             }
         }
         if !arrival.row.client_msg_no.is_empty()
-            && let Some(placed_at) = self.seen.get(&seen_hash(&arrival.row.from, &arrival.row.client_msg_no))
-            && let Some(Some(known)) = have.rows.get(placed_at)
+            && let Some(placed_at) = self.seen.get(seen_hash(&arrival.row.from, &arrival.row.client_msg_no))
+            && let Some(Some(known)) = have.rows.get(&placed_at)
             && is_same(known, &arrival.row, context)
         {
             let known = known.clone();

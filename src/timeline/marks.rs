@@ -207,7 +207,7 @@ impl Timeline {
         }
         let (client_msg_no, copies) = row.map_or_else(
             || (target.client_msg_no.clone(), target.copies()),
-            |row| (row.client_msg_no.clone(), row.all_copies().collect()),
+            |row| (row.client_msg_no.clone(), row.all_copies()),
         );
         self.audit(turn, context.own, client_msg_no, copies, act.told(judged.is_ok()), "application");
         if let Err(error) = judged {
@@ -309,7 +309,7 @@ impl Timeline {
 fn is_of(mark: &Mark, row: &MessageRow) -> bool {
     let by_number = !mark.client_msg_no.is_empty() && mark.client_msg_no == row.client_msg_no;
     let by_copy = || {
-        row.all_copies().any(|copy| {
+        row.all_copies().iter().any(|copy| {
             mark.copies.iter().any(|named| {
                 named.message_id == copy.message_id
                     || (named.message_id.0 == 0 && named.message_seq == copy.message_seq)

@@ -11,6 +11,7 @@
 //!        ─► marks ─► insert ─► unread, digest, hole?
 //! ```
 
+mod acts;
 mod arrive;
 mod fetch;
 mod marks;
@@ -18,7 +19,7 @@ pub mod ranges;
 mod show;
 mod view;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::channel::{Channel, ClientMsgNo, Uid};
 use crate::error::Error;
@@ -33,6 +34,8 @@ use crate::sorted::{Map, Set};
 use crate::time::{Millis, Wall};
 use crate::turn::{Act, Ask, ConnectionId, Ticket, Turn};
 use crate::wire::Recvack;
+
+use acts::Acts;
 
 pub use fetch::HOLD;
 pub use view::conversation as conversation_view;
@@ -183,7 +186,7 @@ pub struct Timeline {
     promised: bool,
     loading: Loading,
     asked_rows: Vec<MessageSeq>,
-    seen: BTreeMap<u64, MessageSeq>,
+    seen: Acts,
     /// Makes of a hash in `seen` what names the act among those of all channels.
     salt: u64,
     /// The last place at which the server had what we have, in the piece of work that is being done.
@@ -221,7 +224,7 @@ impl Timeline {
             promised: false,
             loading: Loading::No,
             asked_rows: Vec::new(),
-            seen: BTreeMap::new(),
+            seen: Acts::default(),
             salt,
             agreed: None,
             dropped: Set::new(),
@@ -299,7 +302,9 @@ impl Timeline {
     /// Work that came before the database was read.
     pub fn take_work_of(&mut self, other: Timeline) {
         self.queued += other.queued;
-        self.work.extend(other.work);
+        for work in other.work {
+            self.work.push_back(work);
+        }
     }
 
     /// The application waits no longer. Work that was accepted goes on. True if the ticket was here.
@@ -364,7 +369,10 @@ impl Timeline {
                     self.aliases.insert(copy.message_seq, (copy.message_id, placed_at));
                 }
                 self.marks = Marks::new(marks);
-                self.hints = self.marks.hints().map(|mark| (0, mark.clone())).collect();
+                self.hints.clear();
+                for hint in self.marks.hints() {
+                    self.hints.push((0, hint.clone()));
+                }
             }
             (Loading::Rows, Answer::Messages(rows)) => {
                 for seq in core::mem::take(&mut self.asked_rows) {
@@ -387,9 +395,14 @@ impl Timeline {
             Work::Arrived(arrival) => self.rows_for(core::slice::from_ref(arrival.as_ref())),
             Work::Page { arrivals, .. } => self.rows_for(arrivals),
             Work::Marks { marks, hints_until, .. } => {
-                let of_marks = marks.iter().flat_map(|fed| self.places_of(&fed.mark));
-                let judged = self.hints.iter().filter(|(n, _)| hints_until.is_some_and(|until| *n <= until));
-                of_marks.chain(judged.flat_map(|(_, mark)| self.places_of(mark))).collect()
+                let mut places = Vec::new();
+                for fed in marks {
+                    places.append(&mut self.places_of(&fed.mark));
+                }
+                for (_, hint) in self.hints.iter().filter(|(n, _)| hints_until.is_some_and(|until| *n <= until)) {
+                    places.append(&mut self.places_of(hint));
+                }
+                places
             }
             Work::Hint(mark) => self.places_of(mark),
             Work::Act { target, .. } => self.place_of_target(target).into_iter().collect(),
@@ -428,13 +441,16 @@ impl Timeline {
     }
 
     fn places_of(&self, mark: &Mark) -> Vec<MessageSeq> {
-        let copies = mark.copies.iter().map(|copy| copy.message_seq);
-        let by_seq = copies.filter(|seq| ranges::contains(&self.row.ranges, *seq)).map(|seq| self.placed_at(seq));
-        let authors = [&mark.author, &mark.operator];
-        let by_number = (!mark.client_msg_no.is_empty()).then(|| {
-            authors.into_iter().filter_map(|author| self.seen.get(&seen_hash(author, &mark.client_msg_no)).copied())
-        });
-        by_seq.chain(by_number.into_iter().flatten()).collect()
+        let mut places = Vec::new();
+        for copy in mark.copies.iter().filter(|copy| ranges::contains(&self.row.ranges, copy.message_seq)) {
+            places.push(self.placed_at(copy.message_seq));
+        }
+        if !mark.client_msg_no.is_empty() {
+            for author in [&mark.author, &mark.operator] {
+                places.extend(self.seen.get(seen_hash(author, &mark.client_msg_no)));
+            }
+        }
+        places
     }
 
     fn place_of_target(&self, target: &Target) -> Option<MessageSeq> {
@@ -539,11 +555,12 @@ impl Timeline {
         turn.change(Change::ForgetFrom(self.row.channel.clone(), from));
         let top = self.row.ranges.last().map_or(0, |range| range.last.0);
         let newest = from.max(MessageSeq(top.saturating_sub(TAIL)));
-        for (hash, _) in self.seen.iter().filter(|(_, placed_at)| **placed_at >= newest) {
-            self.dropped.insert(*hash);
-            turn.change(Change::Command(self.act_id(*hash), turn.now.wall));
+        for (hash, placed_at) in self.seen.cut(from) {
+            if placed_at >= newest {
+                self.dropped.insert(hash);
+                turn.change(Change::Command(self.act_id(hash), turn.now.wall));
+            }
         }
-        self.seen.retain(|_, placed_at| *placed_at < from);
         self.aliases.retain(|seq, (_, placed_at)| *seq < from && *placed_at < from);
         ranges::cut(&mut self.row.ranges, from);
         // What was taken back may begin further below, where nothing was compared yet.
@@ -678,7 +695,7 @@ fn size(work: &Work) -> usize {
 }
 
 fn copies_match(row: &MessageRow, copy: Copy) -> bool {
-    row.all_copies().any(|known| known == copy)
+    row.all_copies().contains(&copy)
 }
 
 /// Settles what cannot go on because the database failed.

@@ -20,7 +20,8 @@ pub fn cover(ranges: &mut Vec<Range>, first: MessageSeq, last: MessageSeq) {
         joined.first = joined.first.min(ranges[from].first);
         joined.last = joined.last.max(ranges[to - 1].last);
     }
-    ranges.splice(from..to.max(from), [joined]);
+    ranges.drain(from..to.max(from));
+    ranges.insert(from, joined);
 }
 
 /// As they must be, whatever a damaged row says.

@@ -114,7 +114,7 @@ fn read_body(mut reader: Reader<'_>, flags: Flags, version: ProtocolVersion) -> 
                 stream: if has_stream(setting, version) { Some(r.stream()?) } else { None },
                 message_id: r.message_id()?,
                 message_seq: r.message_seq(version)?,
-                timestamp: i32::from_be_bytes(r.array("timestamp")?),
+                timestamp: r.u32("timestamp")? as i32,
                 topic: r.topic(setting)?,
                 payload: r.rest(),
             })
@@ -171,30 +171,30 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], DecodeError> {
-        let (taken, rest) = self.bytes.split_first_chunk().ok_or(DecodeError::Truncated { kind: self.kind, field })?;
-        self.bytes = rest;
-        Ok(*taken)
+    /// Of so many bytes, the most significant first. A loop for all: WebAssembly cannot swap bytes in one instruction.
+    #[inline(never)]
+    fn number(&mut self, width: usize, field: &'static str) -> Result<u64, DecodeError> {
+        Ok(self.take(width, field)?.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
     fn u8(&mut self, field: &'static str) -> Result<u8, DecodeError> {
-        self.array(field).map(u8::from_be_bytes)
+        self.number(1, field).map(|number| number as u8)
     }
 
     fn u32(&mut self, field: &'static str) -> Result<u32, DecodeError> {
-        self.array(field).map(u32::from_be_bytes)
+        self.number(4, field).map(|number| number as u32)
     }
 
     fn u64(&mut self, field: &'static str) -> Result<u64, DecodeError> {
-        self.array(field).map(u64::from_be_bytes)
+        self.number(8, field)
     }
 
     fn i64(&mut self, field: &'static str) -> Result<i64, DecodeError> {
-        self.array(field).map(i64::from_be_bytes)
+        self.number(8, field).map(|number| number as i64)
     }
 
     fn text(&mut self, field: &'static str) -> Result<Text, DecodeError> {
-        let length = i16::from_be_bytes(self.array(field)?);
+        let length = self.number(2, field)? as i16;
         let length = usize::try_from(length).map_err(|_| DecodeError::NegativeLength { kind: self.kind, field })?;
         self.take(length, field).map(Text::from_bytes)
     }

@@ -93,25 +93,25 @@ fn write_body(packet: &Packet, version: ProtocolVersion, w: &mut Writer<'_>) -> 
             w.text("deviceId", &connect.device_id)?;
             w.text("uid", &connect.uid)?;
             w.text("token", &connect.token)?;
-            w.put(&connect.client_timestamp.to_be_bytes());
+            w.number(connect.client_timestamp as u64, 8);
             w.text("clientKey", &connect.client_key)
         }
         Packet::Connack(connack) => {
             if let Some(server_version) = connack.server_version {
                 w.put(&[server_version.0]);
             }
-            w.put(&connack.time_diff.to_be_bytes());
+            w.number(connack.time_diff as u64, 8);
             w.put(&[connack.reason.0]);
             w.text("serverKey", &connack.server_key)?;
             w.text("salt", &connack.salt)?;
             if version >= ProtocolVersion::NODE_ID {
-                w.put(&connack.node_id.unwrap_or(0).to_be_bytes());
+                w.number(connack.node_id.unwrap_or(0), 8);
             }
             Ok(())
         }
         Packet::Send(send) => {
             w.put(&[send.setting.0]);
-            w.put(&send.client_seq.0.to_be_bytes());
+            w.number(send.client_seq.0.into(), 4);
             w.text("clientMsgNo", &send.client_msg_no)?;
             w.allowed_by(send.setting, Setting::STREAM, "streamNo", send.stream_no.is_some())?;
             if has_stream(send.setting, version) {
@@ -126,8 +126,8 @@ fn write_body(packet: &Packet, version: ProtocolVersion, w: &mut Writer<'_>) -> 
             Ok(())
         }
         Packet::Sendack(sendack) => {
-            w.put(&sendack.message_id.0.to_be_bytes());
-            w.put(&sendack.client_seq.0.to_be_bytes());
+            w.number(sendack.message_id.0 as u64, 8);
+            w.number(sendack.client_seq.0.into(), 4);
             w.message_seq(sendack.message_seq, version)?;
             w.put(&[sendack.reason.0]);
             match &sendack.client_msg_no {
@@ -147,17 +147,17 @@ fn write_body(packet: &Packet, version: ProtocolVersion, w: &mut Writer<'_>) -> 
             if has_stream(recv.setting, version) {
                 w.put(&[recv.stream.as_ref().map_or(0, |stream| stream.flag)]);
                 w.text_or_empty("streamNo", recv.stream.as_ref().map(|stream| &stream.no))?;
-                w.put(&recv.stream.as_ref().map_or(0, |stream| stream.id).to_be_bytes());
+                w.number(recv.stream.as_ref().map_or(0, |stream| stream.id), 8);
             }
-            w.put(&recv.message_id.0.to_be_bytes());
+            w.number(recv.message_id.0 as u64, 8);
             w.message_seq(recv.message_seq, version)?;
-            w.put(&recv.timestamp.to_be_bytes());
+            w.number(recv.timestamp as u64, 4);
             w.topic(recv.setting, recv.topic.as_ref())?;
             w.put(&recv.payload);
             Ok(())
         }
         Packet::Recvack(recvack) => {
-            w.put(&recvack.message_id.0.to_be_bytes());
+            w.number(recvack.message_id.0 as u64, 8);
             w.message_seq(recvack.message_seq, version)
         }
         Packet::Disconnect(disconnect) => {
@@ -180,7 +180,7 @@ fn write_body(packet: &Packet, version: ProtocolVersion, w: &mut Writer<'_>) -> 
         Packet::Event(event) => {
             w.text("id", &event.id)?;
             w.text("type", &event.kind)?;
-            w.put(&event.timestamp.to_be_bytes());
+            w.number(event.timestamp as u64, 8);
             w.put(&event.data);
             Ok(())
         }
@@ -207,13 +207,21 @@ impl Writer<'_> {
         }
     }
 
+    /// Its last so many bytes, the most significant first. A loop for all: WebAssembly cannot swap bytes in one instruction.
+    #[inline(never)]
+    fn number(&mut self, value: u64, width: u32) {
+        for place in (0..width).rev() {
+            self.put(&[(value >> (8 * place)) as u8]);
+        }
+    }
+
     fn text(&mut self, field: &'static str, text: &Text) -> Result<(), EncodeError> {
         let length = i16::try_from(text.len()).map_err(|_| EncodeError::TextTooLong {
             kind: self.kind,
             field,
             length: text.len(),
         })?;
-        self.put(&length.to_be_bytes());
+        self.number(length as u64, 2);
         self.put(text.as_bytes());
         Ok(())
     }
@@ -245,16 +253,16 @@ impl Writer<'_> {
 
     fn expire(&mut self, expire: u32, version: ProtocolVersion) {
         if version >= ProtocolVersion::EXPIRE {
-            self.put(&expire.to_be_bytes());
+            self.number(expire.into(), 4);
         }
     }
 
     fn message_seq(&mut self, seq: MessageSeq, version: ProtocolVersion) -> Result<(), EncodeError> {
         if version >= ProtocolVersion::U64_SEQ {
-            self.put(&seq.0.to_be_bytes());
+            self.number(seq.0, 8);
         } else {
             let seq = u32::try_from(seq.0).map_err(|_| EncodeError::SeqTooLarge { kind: self.kind })?;
-            self.put(&seq.to_be_bytes());
+            self.number(seq.into(), 4);
         }
         Ok(())
     }

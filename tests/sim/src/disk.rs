@@ -79,7 +79,7 @@ impl Disk {
     fn note(&mut self, batch: Batch) -> Batch {
         for change in &batch.changes {
             match change {
-                Change::Message(row) => self.committed.extend(row.all_copies().map(|copy| copy.message_id.0)),
+                Change::Message(row) => self.committed.extend(row.all_copies().iter().map(|copy| copy.message_id.0)),
                 Change::Command(id, _) => {
                     self.committed.insert(id.0);
                 }
