@@ -1,7 +1,7 @@
 //! How rows are named in IndexedDB: keys that sort as their values do.
 //!
-//! A key holds safe integers only, so a seq that a double does not hold is a string of fixed width: strings sort after all
-//! numbers, so the order over both is the order of the seqs.
+//! Messages stand in falling order, since the newest are wanted and only a cursor reads backwards, at many times the cost.
+//! A number holds safe integers only: of greater seqs several share one, and how far each is from it stands behind it.
 
 use js_sys::Array;
 use rexie::KeyRange;
@@ -17,11 +17,14 @@ pub fn channel(channel: &Channel) -> String {
     format!("{}:{}", channel.kind, channel.id)
 }
 
-pub fn seq(seq: MessageSeq) -> JsValue {
+/// The key of the message at this seq.
+pub fn message(channel: &JsValue, seq: MessageSeq) -> JsValue {
+    let number = seq.0 as f64;
     if seq.0 <= MAX_SAFE_INTEGER {
-        JsValue::from_f64(seq.0 as f64)
+        pair(channel, &JsValue::from_f64(-number))
     } else {
-        JsValue::from_str(&format!("{:020}", seq.0))
+        let beyond = seq.0.wrapping_sub(number as u64) as i64;
+        triple(channel, &JsValue::from_f64(-number), &JsValue::from_f64(-beyond as f64))
     }
 }
 
@@ -60,12 +63,12 @@ pub fn all_of(first: &JsValue) -> Result<KeyRange, rexie::Error> {
 
 /// From this seq on.
 pub fn from_seq(channel: &JsValue, first: MessageSeq) -> Result<KeyRange, rexie::Error> {
-    range(&pair(channel, &seq(first)), &Array::of2(channel, &Array::new()))
+    Ok(KeyRange::bound(&Array::of1(channel), &message(channel, first), Some(false), Some(false))?)
 }
 
 /// Below this seq.
 pub fn below_seq(channel: &JsValue, end: MessageSeq) -> Result<KeyRange, rexie::Error> {
-    range(&Array::of1(channel), &pair(channel, &seq(end)))
+    Ok(KeyRange::bound(&message(channel, end), &Array::of2(channel, &Array::new()), Some(true), Some(true))?)
 }
 
 /// The first included, the second not.

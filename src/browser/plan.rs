@@ -106,6 +106,12 @@ impl<'a> Plan<'a> {
         notes
     }
 
+    /// The channels from which it takes messages away.
+    pub fn takes_away(&self) -> impl Iterator<Item = (&'a Channel, &Timeline<'a>)> {
+        let channels = self.timelines.iter().map(|(channel, timeline)| (*channel, timeline));
+        channels.filter(|(_, timeline)| timeline.takes_away())
+    }
+
     /// The object stores that the transaction needs; `meta` always, for the epoch, and `journal`, which may be read anew.
     pub fn tables(&self) -> Vec<&'static str> {
         let timelines = !self.timelines.is_empty();
@@ -123,7 +129,11 @@ impl<'a> Plan<'a> {
             (schema::QUARANTINE, !self.quarantine.is_empty()),
             (schema::AUDIT, !self.audit.is_empty()),
         ];
-        wanted.into_iter().filter_map(|(name, wanted)| wanted.then_some(name)).collect()
+        let mut tables = Vec::new();
+        for (name, _) in wanted.iter().filter(|(_, wanted)| *wanted) {
+            tables.push(*name);
+        }
+        tables
     }
 }
 
@@ -131,12 +141,15 @@ impl Timeline<'_> {
     /// The dedup information of the rows that are put.
     fn seen(&self) -> Vec<Seen> {
         let rows = self.rows.iter().filter_map(|(seq, row)| Some((seq, (*row)?)));
-        let named = rows.filter(|(_, row)| !row.client_msg_no.is_empty());
-        named.map(|(seq, row)| Seen { hash: seen_hash(&row.from, &row.client_msg_no), placed_at: *seq }).collect()
+        let mut seen = Vec::new();
+        for (seq, row) in rows.filter(|(_, row)| !row.client_msg_no.is_empty()) {
+            seen.push(Seen { hash: seen_hash(&row.from, &row.client_msg_no), placed_at: *seq });
+        }
+        seen
     }
 
     /// Whether a row that may be stored leaves its place, so that its dedup information must go too.
-    pub fn takes_away(&self) -> bool {
+    fn takes_away(&self) -> bool {
         self.forget.is_some() || self.rows.values().any(Option::is_none)
     }
 

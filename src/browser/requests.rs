@@ -16,10 +16,10 @@ use super::failure::{self, Failure};
 /// Begins when it is polled, and gives the values that it read.
 pub type Request = Pin<Box<dyn Future<Output = rexie::Result<Vec<JsValue>>>>>;
 
-/// All values of the range, in the order of their keys.
-pub fn read(tx: &Transaction, table: &str, range: Option<KeyRange>) -> Result<Request, Failure> {
+/// The values of the range, in the order of their keys: all, or the first so many.
+pub fn read(tx: &Transaction, table: &str, range: Option<KeyRange>, limit: Option<u32>) -> Result<Request, Failure> {
     let table = tx.store(table)?;
-    Ok(Box::pin(async move { table.get_all(range, None).await }))
+    Ok(Box::pin(async move { table.get_all(range, limit).await }))
 }
 
 /// All values whose field of this name is the key.

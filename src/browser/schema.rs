@@ -6,19 +6,20 @@
 
 use rexie::{Index, ObjectStore, Rexie, RexieBuilder};
 
-/// Raised with every change of `TABLES`. Version 1 had no `journal`.
-pub const VERSION: u32 = 2;
+/// Raised with every change of `TABLES`. Up to 2 messages stood in rising order. Their rows go, with all that says which
+/// messages are stored: the server gives them again. Hence the names with a 3.
+pub const VERSION: u32 = 3;
 
 pub const META: &str = "meta";
-pub const CHANNELS: &str = "channels";
-pub const MESSAGES: &str = "messages";
-pub const SEEN: &str = "seen";
-pub const JOURNAL: &str = "journal";
+pub const CHANNELS: &str = "channels.3";
+pub const MESSAGES: &str = "messages.3";
+pub const SEEN: &str = "seen.3";
+pub const JOURNAL: &str = "journal.3";
 pub const MARKS: &str = "marks";
 pub const OUTBOX: &str = "outbox";
 pub const COMMANDS: &str = "commands";
 pub const QUARANTINE: &str = "quarantine";
-pub const AUDIT: &str = "audit";
+pub const AUDIT: &str = "audit.3";
 
 /// Messages by what they quote; a record without the field is not in it.
 pub const QUOTES: &str = "quotes";

@@ -10,13 +10,12 @@
 use std::cell::{Cell, RefCell};
 
 use js_sys::{Reflect, Uint8Array};
-use rexie::{Direction, KeyRange, Rexie, Transaction, TransactionMode};
+use rexie::{KeyRange, Rexie, Transaction, TransactionMode};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::channel::Channel;
 use crate::client::StoreFailure;
 use crate::id::{MessageId, MessageSeq};
-use crate::json::MAX_SAFE_INTEGER;
 use crate::quotes::quoted;
 use crate::rows::{Answer, Batch, ChannelRow, Copy, Epoch, Mark, MessageRow, OutboxRow, Query, Seen};
 use crate::sorted::{Map, Set};
@@ -116,14 +115,8 @@ impl IndexedStore {
     }
 
     pub async fn answer(&self, query: &Query) -> Result<Answer, StoreFailure> {
-        Ok(match query {
-            Query::Hydrate => self.hydrated().await,
-            Query::Channel(channel) => self.channel(channel).await,
-            Query::Page { channel, before, limit } => self.page(channel, *before, *limit).await,
-            Query::Messages { channel, seqs } => self.messages(channel, seqs).await,
-            Query::Quoting { channel, copies } => self.quoting(channel, copies).await,
-            Query::Audit { limit } => self.audit(*limit).await,
-        }?)
+        let tx = self.begin(tables(query), TransactionMode::ReadOnly).await?;
+        Ok(self.found(tx, query).await?)
     }
 
     /// What a transaction of this batch writes, and the journal as it is then.
@@ -140,11 +133,8 @@ impl IndexedStore {
             return Err(Failure::Fenced);
         }
         let mut writes = if epoch > stored { remember(epoch) } else { Writes::default() };
-        if let Some(row) = plan.meta {
-            writes.put(schema::META, META.into(), bytes(row));
-        }
-        write_messages(plan, &mut writes)?;
-        let left = self.left_of_seen(tx, plan, journal).await?;
+        let mut known = together(what_it_changes(tx, plan)?).await?.into_iter();
+        let left = left_of_seen(plan, journal, &mut known);
         let records = journal.add(plan.notes());
         if left.is_empty() && !journal.is_full() {
             for (number, value) in records {
@@ -153,28 +143,10 @@ impl IndexedStore {
         } else {
             self.fold(journal, left, &mut writes)?;
         }
-        self.write_marks(tx, plan, &mut writes).await?;
-        if let Some(before) = plan.commands_before {
-            let earlier = keys::range(&keys::one(&keys::time(Wall(i64::MIN))), &keys::one(&keys::time(before)))?;
-            writes.delete(schema::COMMANDS, earlier.into());
+        for ((channel, changes), stored) in plan.marks.iter().zip(known) {
+            write_marks(channel, changes, self.read(stored), &mut writes);
         }
-        for (at, id) in plan.commands.iter() {
-            let id = JsValue::from_str(&id.to_string());
-            writes.put(schema::COMMANDS, keys::pair(&keys::time(*at), &id), id);
-        }
-        for (client_msg_no, row) in &plan.outbox {
-            let key = client_msg_no.as_str().into();
-            match row {
-                Some(row) => writes.put(schema::OUTBOX, key, bytes(*row)),
-                None => writes.delete(schema::OUTBOX, key),
-            }
-        }
-        for (id, row) in &plan.quarantine {
-            writes.put(schema::QUARANTINE, id.to_string().into(), bytes(*row));
-        }
-        for (ordinal, row) in &plan.audit {
-            writes.put(schema::AUDIT, from_number(*ordinal), bytes(*row));
-        }
+        write_rest(plan, &mut writes)?;
         Ok(writes)
     }
 
@@ -184,27 +156,8 @@ impl IndexedStore {
         if let Some(known) = self.journal.take().filter(|(epoch, _)| *epoch == stored) {
             return Ok(known);
         }
-        let records = one(read(tx, schema::JOURNAL, None)?).await?;
+        let records = one(read(tx, schema::JOURNAL, None, None)?).await?;
         Ok((stored, Journal::read(records.iter().map(|record| self.read_one(record)))))
-    }
-
-    /// For each channel from which the batch takes messages away: what remains of its dedup information, wherever it was.
-    async fn left_of_seen(
-        &self,
-        tx: &Transaction,
-        plan: &Plan<'_>,
-        journal: &mut Journal,
-    ) -> Result<Vec<Note>, Failure> {
-        let mut left = Vec::new();
-        for (channel, timeline) in plan.timelines.iter().filter(|(_, timeline)| timeline.takes_away()) {
-            let mut seen = journal.take_seen(channel);
-            let all = keys::all_of(&keys::channel(channel).into())?;
-            let runs = one(read(tx, schema::SEEN, Some(all))?).await?;
-            seen.extend(seen::from_values(&runs));
-            seen.retain(|seen| timeline.keeps(seen.placed_at));
-            left.push(Note { channel: (*channel).clone(), seen, row: None });
-        }
-        Ok(left)
     }
 
     /// Writes what the journal holds into the channels' own records; those in `left` replace all runs of their channels.
@@ -234,69 +187,58 @@ impl IndexedStore {
         }
     }
 
-    async fn write_marks(&self, tx: &Transaction, plan: &Plan<'_>, writes: &mut Writes) -> Result<(), Failure> {
-        for (channel, changes) in &plan.marks {
-            let key = JsValue::from_str(&keys::channel(channel));
-            let stored = one(read(tx, schema::MARKS, Some(keys::all_of(&key)?))?).await?;
-            let mut stored: Vec<Mark> = self.read(stored);
-            let mut put: Vec<&Mark> = Vec::new();
-            for change in changes {
-                let (MarkChange::Put(mark) | MarkChange::Gone(mark)) = change;
-                for gone in stored.extract_if(.., |known| same_message(known, mark)) {
-                    writes.delete(schema::MARKS, mark_key(&key, &gone));
-                }
-                put.retain(|known| !same_message(known, mark));
-                if let MarkChange::Put(mark) = change {
-                    put.push(mark);
-                }
-            }
-            for mark in put {
-                writes.put(schema::MARKS, mark_key(&key, mark), bytes(mark));
-            }
-        }
-        Ok(())
+    async fn found(&self, tx: Transaction, query: &Query) -> Result<Answer, Failure> {
+        let journal = match query {
+            Query::Hydrate | Query::Channel(_) => Some(self.journal(&tx).await?),
+            _ => None,
+        };
+        let found = together(requests(&tx, query)?).await?;
+        Ok(match (query, journal) {
+            (Query::Hydrate, Some(journal)) => self.hydrated(found, journal),
+            (Query::Channel(channel), Some(journal)) => self.channel(tx, channel, found, journal).await?,
+            (Query::Audit { .. }, _) => Answer::Audit(self.read(found.concat())),
+            (Query::Quoting { copies, .. }, _) => self.quoting(found, copies),
+            _ => Answer::Messages(self.read(found.concat())),
+        })
     }
 
-    async fn hydrated(&self) -> Result<Answer, Failure> {
-        let tables = [schema::META, schema::JOURNAL, schema::OUTBOX, schema::CHANNELS, schema::COMMANDS];
-        let tx = self.begin(&tables, TransactionMode::ReadOnly).await?;
-        let (epoch, journal) = self.journal(&tx).await?;
-        let requests = vec![
-            read(&tx, schema::META, Some(only(&META.into())?))?,
-            read(&tx, schema::OUTBOX, None)?,
-            read(&tx, schema::CHANNELS, None)?,
-            read(&tx, schema::COMMANDS, None)?,
-        ];
-        let mut answers = together(requests).await?.into_iter();
-        let mut next = || answers.next().unwrap_or_default();
+    fn hydrated(&self, found: Vec<Vec<JsValue>>, (epoch, journal): (Epoch, Journal)) -> Answer {
+        let mut found = found.into_iter();
+        let mut next = || found.next().unwrap_or_default();
         let meta = self.read(next()).pop().unwrap_or_default();
         let outbox: Vec<OutboxRow> = self.read(next());
         let outbox: Map<u64, OutboxRow> = outbox.into_iter().map(|row| (row.ordinal, row)).collect();
         let folded: Vec<ChannelRow> = self.read(next());
-        let commands = next().into_iter().filter_map(|id| id.as_string()?.parse().ok());
-        let mut commands: Vec<MessageId> = commands.collect();
+        let mut commands: Vec<MessageId> = Vec::new();
+        for id in next() {
+            commands.extend(id.as_string().and_then(|id| id.parse::<MessageId>().ok()));
+        }
         commands.sort_unstable();
         commands.dedup();
-        let newer = journal.rows().filter_map(|row| self.decoded(Some(row)));
-        let channels: Map<Channel, ChannelRow> =
-            folded.into_iter().chain(newer).map(|row| (row.channel.clone(), row)).collect();
+        let mut channels: Map<Channel, ChannelRow> = Map::new();
+        for row in folded {
+            channels.insert(row.channel.clone(), row);
+        }
+        for row in journal.rows() {
+            if let Some(newer) = self.decoded::<ChannelRow>(Some(row)) {
+                channels.insert(newer.channel.clone(), newer);
+            }
+        }
         self.journal.set(Some((epoch, journal)));
         let (outbox, channels) = (outbox.into_values().collect(), channels.into_values().collect());
-        Ok(Answer::Hydrated { meta, outbox, channels, commands })
+        Answer::Hydrated { meta, outbox, channels, commands }
     }
 
-    async fn channel(&self, channel: &Channel) -> Result<Answer, Failure> {
+    async fn channel(
+        &self,
+        tx: Transaction,
+        channel: &Channel,
+        found: Vec<Vec<JsValue>>,
+        (epoch, journal): (Epoch, Journal),
+    ) -> Result<Answer, Failure> {
         let name = JsValue::from_str(&keys::channel(channel));
-        let tables = [schema::META, schema::JOURNAL, schema::SEEN, schema::MESSAGES, schema::MARKS];
-        let tx = self.begin(&tables, TransactionMode::ReadOnly).await?;
-        let (epoch, journal) = self.journal(&tx).await?;
-        let requests = vec![
-            read(&tx, schema::SEEN, Some(keys::all_of(&name)?))?,
-            read_index(&tx, schema::MESSAGES, schema::COPIED, &name)?,
-            read(&tx, schema::MARKS, Some(keys::all_of(&name)?))?,
-        ];
-        let mut answers = together(requests).await?.into_iter();
-        let mut next = || answers.next().unwrap_or_default();
+        let mut found = found.into_iter();
+        let mut next = || found.next().unwrap_or_default();
         let (runs, copied, marks) = (next(), next(), next());
         let aliases = self.aliases(&tx, &name, self.read(copied)).await?;
         let mut seen = seen::from_values(&runs);
@@ -311,6 +253,14 @@ impl IndexedStore {
         Ok(Answer::Channel { seen, aliases, marks: self.read(marks) })
     }
 
+    fn quoting(&self, found: Vec<Vec<JsValue>>, copies: &[Copy]) -> Answer {
+        let mut rows: Vec<MessageRow> = self.read(found.concat());
+        let is_meant = |id: &MessageId| copies.iter().any(|copy| copy.message_id == *id);
+        rows.retain(|row| quoted(&row.content).iter().any(is_meant));
+        let rows: Map<MessageSeq, MessageRow> = rows.into_iter().map(|row| (row.message_seq, row)).collect();
+        Answer::Messages(rows.into_values().collect())
+    }
+
     /// The copies beyond the first of these rows, as far as no other message has their places.
     async fn aliases(
         &self,
@@ -318,11 +268,14 @@ impl IndexedStore {
         channel: &JsValue,
         copied: Vec<MessageRow>,
     ) -> Result<Vec<(Copy, MessageSeq)>, Failure> {
-        let of = |row: MessageRow| row.copies.into_iter().map(move |copy| (copy, row.message_seq));
-        let mut aliases: Vec<(Copy, MessageSeq)> = copied.into_iter().flat_map(of).collect();
-        let places = aliases.iter().map(|(copy, _)| place(tx, channel, copy.message_seq));
-        let requests: Result<Vec<Request>, Failure> = places.collect();
-        let mut found = together(requests?).await?.into_iter();
+        let (mut aliases, mut requests) = (Vec::new(), Vec::new());
+        for row in copied {
+            for copy in row.copies {
+                requests.push(place(tx, channel, copy.message_seq)?);
+                aliases.push((copy, row.message_seq));
+            }
+        }
+        let mut found = together(requests).await?.into_iter();
         aliases.retain(|_| found.next().is_none_or(|row| row.is_empty()));
         Ok(aliases)
     }
@@ -342,75 +295,13 @@ impl IndexedStore {
         commit(tx, writes).await
     }
 
-    async fn page(&self, channel: &Channel, before: Option<MessageSeq>, limit: usize) -> Result<Answer, Failure> {
-        let name = JsValue::from_str(&keys::channel(channel));
-        let tx = self.begin(&[schema::MESSAGES], TransactionMode::ReadOnly).await?;
-        let table = tx.store(schema::MESSAGES)?;
-        let mut rows: Vec<MessageRow> = Vec::new();
-        let mut end = before;
-        if end.is_none() && limit > 0 {
-            rows = self.newest(&table, keys::all_of(&name)?, 1).await?;
-            end = rows.first().map(|row| row.message_seq);
-        }
-        let mut end = end.unwrap_or(MessageSeq(0));
-        // One request where the seqs are dense, which they usually are: a cursor costs many times as much.
-        while rows.len() < limit && MessageSeq(1) < end && end.0 <= MAX_SAFE_INTEGER {
-            let first = MessageSeq(end.0.saturating_sub((limit - rows.len()) as u64));
-            let range = keys::range(&keys::pair(&name, &keys::seq(first)), &keys::pair(&name, &keys::seq(end)))?;
-            let mut dense: Vec<MessageRow> = self.read(one(read(&tx, schema::MESSAGES, Some(range))?).await?);
-            end = first;
-            if dense.is_empty() {
-                break;
-            }
-            dense.reverse();
-            rows.append(&mut dense);
-        }
-        if rows.len() < limit && MessageSeq(1) < end {
-            rows.append(&mut self.newest(&table, keys::below_seq(&name, end)?, limit - rows.len()).await?);
-        }
-        Ok(Answer::Messages(rows))
-    }
-
-    async fn newest(&self, table: &rexie::Store, range: KeyRange, limit: usize) -> Result<Vec<MessageRow>, Failure> {
-        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        let found = table.scan(Some(range), Some(limit), None, Some(Direction::Prev)).await?;
-        Ok(self.read(found.into_iter().map(|(_, value)| value).collect()))
-    }
-
-    async fn messages(&self, channel: &Channel, seqs: &[MessageSeq]) -> Result<Answer, Failure> {
-        let seqs: Set<MessageSeq> = seqs.iter().copied().collect();
-        let name = JsValue::from_str(&keys::channel(channel));
-        let tx = self.begin(&[schema::MESSAGES], TransactionMode::ReadOnly).await?;
-        let requests: Result<Vec<Request>, Failure> = seqs.into_iter().map(|seq| place(&tx, &name, seq)).collect();
-        let found = together(requests?).await?;
-        Ok(Answer::Messages(self.read(found.into_iter().flatten().collect())))
-    }
-
-    async fn quoting(&self, channel: &Channel, copies: &[Copy]) -> Result<Answer, Failure> {
-        let name = keys::channel(channel);
-        let tx = self.begin(&[schema::MESSAGES], TransactionMode::ReadOnly).await?;
-        let quoting = |place: &JsValue| read_index(&tx, schema::MESSAGES, schema::QUOTES, place);
-        let mut places: Vec<JsValue> = copies.iter().map(|copy| keys::quote(&name, copy.message_id)).collect();
-        places.push(keys::quotes_several(&name));
-        let requests: Result<Vec<Request>, Failure> = places.iter().map(quoting).collect();
-        let found = together(requests?).await?;
-        let mut rows: Vec<MessageRow> = self.read(found.into_iter().flatten().collect());
-        let is_meant = |id: &MessageId| copies.iter().any(|copy| copy.message_id == *id);
-        rows.retain(|row| quoted(&row.content).iter().any(is_meant));
-        let rows: Map<MessageSeq, MessageRow> = rows.into_iter().map(|row| (row.message_seq, row)).collect();
-        Ok(Answer::Messages(rows.into_values().collect()))
-    }
-
-    async fn audit(&self, limit: usize) -> Result<Answer, Failure> {
-        let tx = self.begin(&[schema::AUDIT], TransactionMode::ReadOnly).await?;
-        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        let found = tx.store(schema::AUDIT)?.scan(None, Some(limit), None, Some(Direction::Prev)).await?;
-        Ok(Answer::Audit(self.read(found.into_iter().map(|(_, value)| value).collect())))
-    }
-
     /// The rows that can be read; the others are counted, stay where they are and are not shown.
     fn read<T: Field>(&self, values: Vec<JsValue>) -> Vec<T> {
-        values.iter().filter_map(|value| self.read_one(value)).collect()
+        let mut rows = Vec::new();
+        for value in &values {
+            rows.extend(self.read_one(value));
+        }
+        rows
     }
 
     fn read_one<T: Field>(&self, value: &JsValue) -> Option<T> {
@@ -468,7 +359,7 @@ fn blocked() -> Failure {
 }
 
 async fn stored_epoch(tx: &Transaction) -> Result<Epoch, Failure> {
-    let stored = one(read(tx, schema::META, Some(only(&EPOCH.into())?))?).await?;
+    let stored = one(read(tx, schema::META, Some(only(&EPOCH.into())?), None)?).await?;
     let stored = stored.first().and_then(JsValue::as_f64);
     Ok(Epoch(stored.unwrap_or_default() as u64))
 }
@@ -479,7 +370,7 @@ async fn one(request: Request) -> Result<Vec<JsValue>, Failure> {
 
 /// The message placed at this seq.
 fn place(tx: &Transaction, channel: &JsValue, seq: MessageSeq) -> Result<Request, Failure> {
-    read(tx, schema::MESSAGES, Some(only(&keys::pair(channel, &keys::seq(seq)))?))
+    read(tx, schema::MESSAGES, Some(only(&keys::message(channel, seq))?), None)
 }
 
 fn remember(epoch: Epoch) -> Writes {
@@ -488,7 +379,112 @@ fn remember(epoch: Epoch) -> Writes {
     writes
 }
 
-fn write_messages(plan: &Plan<'_>, writes: &mut Writes) -> Result<(), Failure> {
+/// The object stores from which this is answered.
+fn tables(query: &Query) -> &'static [&'static str] {
+    match query {
+        Query::Hydrate => &[schema::META, schema::JOURNAL, schema::OUTBOX, schema::CHANNELS, schema::COMMANDS],
+        Query::Channel(_) => &[schema::META, schema::JOURNAL, schema::SEEN, schema::MESSAGES, schema::MARKS],
+        Query::Page { .. } | Query::Messages { .. } | Query::Quoting { .. } => &[schema::MESSAGES],
+        Query::Audit { .. } => &[schema::AUDIT],
+    }
+}
+
+/// What is read for it, beside the journal.
+fn requests(tx: &Transaction, query: &Query) -> Result<Vec<Request>, Failure> {
+    let mut requests = Vec::new();
+    match query {
+        Query::Hydrate => {
+            requests.push(read(tx, schema::META, Some(only(&META.into())?), None)?);
+            for table in [schema::OUTBOX, schema::CHANNELS, schema::COMMANDS] {
+                requests.push(read(tx, table, None, None)?);
+            }
+        }
+        Query::Channel(channel) => {
+            let name = JsValue::from_str(&keys::channel(channel));
+            requests.push(read(tx, schema::SEEN, Some(keys::all_of(&name)?), None)?);
+            requests.push(read_index(tx, schema::MESSAGES, schema::COPIED, &name)?);
+            requests.push(read(tx, schema::MARKS, Some(keys::all_of(&name)?), None)?);
+        }
+        Query::Page { channel, before, limit } => {
+            let name = JsValue::from_str(&keys::channel(channel));
+            let range = match before {
+                Some(before) => keys::below_seq(&name, *before)?,
+                None => keys::all_of(&name)?,
+            };
+            requests.extend(newest(tx, schema::MESSAGES, Some(range), *limit)?);
+        }
+        Query::Messages { channel, seqs } => {
+            let name = JsValue::from_str(&keys::channel(channel));
+            let seqs: Set<MessageSeq> = seqs.iter().copied().collect();
+            for seq in seqs {
+                requests.push(place(tx, &name, seq)?);
+            }
+        }
+        Query::Quoting { channel, copies } => {
+            let name = keys::channel(channel);
+            for copy in copies {
+                requests.push(read_index(tx, schema::MESSAGES, schema::QUOTES, &keys::quote(&name, copy.message_id))?);
+            }
+            requests.push(read_index(tx, schema::MESSAGES, schema::QUOTES, &keys::quotes_several(&name))?);
+        }
+        Query::Audit { limit } => requests.extend(newest(tx, schema::AUDIT, None, *limit)?),
+    }
+    Ok(requests)
+}
+
+/// The first so many, which are the newest where keys fall. For the database a limit of zero is none.
+fn newest(tx: &Transaction, table: &str, range: Option<KeyRange>, limit: usize) -> Result<Option<Request>, Failure> {
+    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+    if limit == 0 { Ok(None) } else { read(tx, table, range, Some(limit)).map(Some) }
+}
+
+/// The dedup runs of the channels from which the batch takes messages away, then the marks of those whose marks it changes.
+fn what_it_changes(tx: &Transaction, plan: &Plan<'_>) -> Result<Vec<Request>, Failure> {
+    let mut requests = Vec::new();
+    for (channel, _) in plan.takes_away() {
+        requests.push(read(tx, schema::SEEN, Some(keys::all_of(&keys::channel(channel).into())?), None)?);
+    }
+    for channel in plan.marks.keys() {
+        requests.push(read(tx, schema::MARKS, Some(keys::all_of(&keys::channel(channel).into())?), None)?);
+    }
+    Ok(requests)
+}
+
+/// For each channel from which the batch takes messages away: what remains of its dedup information, wherever it was.
+fn left_of_seen(plan: &Plan<'_>, journal: &mut Journal, runs: &mut impl Iterator<Item = Vec<JsValue>>) -> Vec<Note> {
+    let mut left = Vec::new();
+    for (channel, timeline) in plan.takes_away() {
+        let mut seen = journal.take_seen(channel);
+        seen.extend(seen::from_values(&runs.next().unwrap_or_default()));
+        seen.retain(|seen| timeline.keeps(seen.placed_at));
+        left.push(Note { channel: channel.clone(), seen, row: None });
+    }
+    left
+}
+
+fn write_marks(channel: &Channel, changes: &[MarkChange<'_>], mut stored: Vec<Mark>, writes: &mut Writes) {
+    let key = JsValue::from_str(&keys::channel(channel));
+    let mut put: Vec<&Mark> = Vec::new();
+    for change in changes {
+        let (MarkChange::Put(mark) | MarkChange::Gone(mark)) = change;
+        for gone in stored.extract_if(.., |known| same_message(known, mark)) {
+            writes.delete(schema::MARKS, mark_key(&key, &gone));
+        }
+        put.retain(|known| !same_message(known, mark));
+        if let MarkChange::Put(mark) = change {
+            put.push(mark);
+        }
+    }
+    for mark in put {
+        writes.put(schema::MARKS, mark_key(&key, mark), bytes(mark));
+    }
+}
+
+/// What is written as the batch has it, whatever is stored.
+fn write_rest(plan: &Plan<'_>, writes: &mut Writes) -> Result<(), Failure> {
+    if let Some(row) = plan.meta {
+        writes.put(schema::META, META.into(), bytes(row));
+    }
     for (channel, timeline) in &plan.timelines {
         let name = keys::channel(channel);
         let key = JsValue::from_str(&name);
@@ -496,12 +492,33 @@ fn write_messages(plan: &Plan<'_>, writes: &mut Writes) -> Result<(), Failure> {
             writes.delete(schema::MESSAGES, keys::from_seq(&key, first)?.into());
         }
         for (seq, row) in &timeline.rows {
-            let place = keys::pair(&key, &keys::seq(*seq));
+            let place = keys::message(&key, *seq);
             match row {
                 Some(row) => writes.put(schema::MESSAGES, place, record(&name, row)),
                 None => writes.delete(schema::MESSAGES, place),
             }
         }
+    }
+    if let Some(before) = plan.commands_before {
+        let earlier = keys::range(&keys::one(&keys::time(Wall(i64::MIN))), &keys::one(&keys::time(before)))?;
+        writes.delete(schema::COMMANDS, earlier.into());
+    }
+    for (at, id) in plan.commands.iter() {
+        let id = JsValue::from_str(&id.to_string());
+        writes.put(schema::COMMANDS, keys::pair(&keys::time(*at), &id), id);
+    }
+    for (client_msg_no, row) in &plan.outbox {
+        let key = client_msg_no.as_str().into();
+        match row {
+            Some(row) => writes.put(schema::OUTBOX, key, bytes(*row)),
+            None => writes.delete(schema::OUTBOX, key),
+        }
+    }
+    for (id, row) in &plan.quarantine {
+        writes.put(schema::QUARANTINE, id.to_string().into(), bytes(*row));
+    }
+    for (ordinal, row) in &plan.audit {
+        writes.put(schema::AUDIT, JsValue::from_f64(-(*ordinal as f64)), bytes(*row));
     }
     Ok(())
 }

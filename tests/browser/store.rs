@@ -5,8 +5,12 @@ use jindou::browser::store::IndexedStore;
 use jindou::channel::Channel;
 use jindou::client::StoreFailure;
 use jindou::id::{MessageId, MessageSeq};
-use jindou::rows::{Answer, Batch, Change, ChannelRow, Epoch, MessageRow, MessageState, Meta, Query, Range, Seen};
+use jindou::rows::{
+    Answer, Batch, Change, ChannelRow, Epoch, MessageRow, MessageState, Meta, OutboxRow, OutboxState, Query, Seen,
+};
+use jindou::store::codec;
 use jindou::store::suite::{self, Step};
+use jindou::time::Wall;
 use rexie::{Index, ObjectStore, Rexie, TransactionMode};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -181,27 +185,33 @@ async fn a_row_that_cannot_be_read_is_counted_and_not_shown() {
     store.wipe().await.expect("is deleted");
 }
 
-/// The object stores and indexes of version 1.
-const VERSION_1: [(&str, &[&str]); 9] = [
-    ("audit", &[]),
-    ("channels", &[]),
+/// The object stores of version 1, which never had an index that is still read. Version 2 added `journal`.
+const VERSION_1: [&str; 9] =
+    ["audit", "channels", "commands", "marks", "messages", "meta", "outbox", "quarantine", "seen"];
+
+/// The object stores and indexes of version 3.
+const VERSION_3: [(&str, &[&str]); 10] = [
+    ("audit.3", &[]),
+    ("channels.3", &[]),
     ("commands", &[]),
+    ("journal.3", &[]),
     ("marks", &[]),
-    ("messages", &["copied", "quotes"]),
+    ("messages.3", &["copied", "quotes"]),
     ("meta", &[]),
     ("outbox", &[]),
     ("quarantine", &[]),
-    ("seen", &[]),
+    ("seen.3", &[]),
 ];
 
-/// A database as a build of version 1 made it.
-async fn version_1(name: &str, rows: Vec<(&str, JsValue, JsValue)>) {
-    let builder = VERSION_1.iter().fold(Rexie::builder(name).version(1), |builder, (table, indexes)| {
+/// A database as a build of an earlier version made it.
+async fn made(name: &str, version: u32, tables: &[(&str, &[&str])], rows: Vec<(&str, JsValue, JsValue)>) {
+    let builder = tables.iter().fold(Rexie::builder(name).version(version), |builder, (table, indexes)| {
         let index = |store: ObjectStore, name: &&str| store.add_index(Index::new(name, name).unique(false));
         builder.add_object_store(indexes.iter().fold(ObjectStore::new(table), index))
     });
     let database = builder.build().await.expect("opens");
-    let tx = database.transaction(&VERSION_1.map(|(name, _)| name), TransactionMode::ReadWrite).expect("begins");
+    let names: Vec<&str> = tables.iter().map(|(name, _)| *name).collect();
+    let tx = database.transaction(&names, TransactionMode::ReadWrite).expect("begins");
     for (table, key, value) in rows {
         tx.store(table).expect("is there").put(&value, Some(&key)).await.expect("is put");
     }
@@ -211,17 +221,16 @@ async fn version_1(name: &str, rows: Vec<(&str, JsValue, JsValue)>) {
 
 /// rexie deletes what is not declared, so a name that is missing here would cost a person the rows.
 #[wasm_bindgen_test]
-async fn every_object_store_of_version_1_is_declared_and_survives_an_upgrade() {
+async fn every_object_store_of_version_3_is_declared_and_survives_an_upgrade() {
     let name = fresh_name("schema");
     let kept = |table| (table, JsValue::from("kept"), js_sys::Object::new().into());
-    version_1(&name, VERSION_1.iter().map(|(table, _)| kept(*table)).collect()).await;
+    made(&name, 3, &VERSION_3, VERSION_3.iter().map(|(table, _)| kept(*table)).collect()).await;
     for version in [schema::VERSION, schema::VERSION + 1] {
         let database = schema::builder(&name).version(version).build().await.expect("is upgraded");
-        let mut names: Vec<_> = VERSION_1.iter().map(|(name, _)| *name).chain(["journal"]).collect();
-        names.sort_unstable();
+        let names = VERSION_3.map(|(name, _)| name);
         assert_eq!(database.store_names(), names);
         let tx = database.transaction(&names, TransactionMode::ReadOnly).expect("begins");
-        for (name, indexes) in &VERSION_1 {
+        for (name, indexes) in &VERSION_3 {
             let store = tx.store(name).expect("is there");
             assert_eq!(store.index_names(), *indexes, "{name}");
             assert_eq!(store.key_path().expect("is told"), None, "{name}");
@@ -237,38 +246,48 @@ async fn every_object_store_of_version_1_is_declared_and_survives_an_upgrade() {
     Rexie::delete(&name).await.expect("is deleted");
 }
 
+/// What is owed to the server stays; what is the server's is read anew, and nothing says that it is here.
 #[wasm_bindgen_test]
-async fn what_version_1_wrote_is_read_and_written_on() {
+async fn of_what_version_1_wrote_the_outbox_stays() {
     let name = fresh_name("version-1");
     let bytes = |bytes: &[u8]| JsValue::from(js_sys::Uint8Array::from(bytes));
-    let run = |run: f64| js_sys::Array::of3(&"2:g".into(), &7.into(), &run.into()).into();
+    let group = Channel::group("g");
+    let owed = OutboxRow {
+        client_msg_no: "owed".into(),
+        ordinal: 1,
+        channel: group.clone(),
+        content: b"{}".to_vec(),
+        created_at: Wall(1_700_000_000_000),
+        expire: 0,
+        flags: 0,
+        setting: 0,
+        topic: None,
+        state: OutboxState::Queued,
+    };
     let row = b"\x01\x02\x01g\x01\x01\x08\x08\x00\x00\x00\x00\x00";
-    version_1(
+    let run = js_sys::Array::of3(&"2:g".into(), &7.into(), &1.into());
+    made(
         &name,
+        1,
+        &VERSION_1.map(|name| (name, &[] as &[&str])),
         vec![
             ("meta", "epoch".into(), 3.into()),
+            ("outbox", "owed".into(), bytes(&codec::encode(&owed))),
             ("channels", "2:g".into(), bytes(row)),
-            ("seen", run(1.0), bytes(b"\x54\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0")),
-            ("seen", run(2.0), bytes(b"\x55\0\0\0\0\0\0\x80\x08\0\0\0\0\0\0\0")),
+            ("messages", js_sys::Array::of2(&"2:g".into(), &7.into()).into(), bytes(b"\x01")),
+            ("seen", run.into(), bytes(b"\x54\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0")),
         ],
     )
     .await;
     let store = IndexedStore::open(&name).await.expect("opens");
-    let group = Channel::group("g");
-    let known = |last_seq| ChannelRow {
-        ranges: vec![Range { first: MessageSeq(1), last: MessageSeq(8) }],
-        last_seq: MessageSeq(last_seq),
-        ..ChannelRow::new(group.clone())
+    assert_eq!(store.claim().await.expect("is claimed"), Epoch(4));
+    let Answer::Hydrated { outbox, channels, .. } = store.answer(&Query::Hydrate).await.expect("answers") else {
+        panic!("not what was asked");
     };
-    let seen = |hash, seq| Seen { hash, placed_at: MessageSeq(seq) };
-    assert_eq!(stored_channels(&store).await, [known(8)]);
-    assert_eq!(stored_seen(&store, &group).await, [seen(0x54, 7), seen(0x8000_0000_0000_0055, 8)]);
-    let epoch = store.claim().await.expect("is claimed");
-    assert_eq!(epoch, Epoch(4));
-    let changes = vec![Change::Forget(group.clone(), MessageSeq(7)), Change::Channel(known(9))];
-    store.apply(&batch(epoch, changes)).await.expect("writes");
-    assert_eq!(stored_channels(&store).await, [known(9)]);
-    assert_eq!(stored_seen(&store, &group).await, [seen(0x8000_0000_0000_0055, 8)]);
+    assert_eq!((outbox, channels), (vec![owed], vec![]));
+    assert_eq!(stored_seen(&store, &group).await, []);
+    let page = Query::Page { channel: group, before: None, limit: 50 };
+    assert_eq!(store.answer(&page).await.expect("answers"), Answer::Messages(vec![]));
     assert_eq!(store.unreadable(), 0);
     store.wipe().await.expect("is deleted");
 }
