@@ -51,8 +51,12 @@ const withLibrary = [
   "-Zbuild-std=std", "-Zbuild-std-features=optimize_for_size", "-Zpanic-immediate-abort", "--config", 'profile.wasm.panic="immediate-abort"',
 ];
 
-// Large functions with one caller stay functions: inlined, they compress worse. Nothing is ever stored in the first kilobyte, the stack's last.
-const smaller = ["-Os", "--one-caller-inline-max-function-size=40", "--low-memory-unused", "--minify-imports-and-exports-and-modules"];
+// What compresses best: large functions with one caller stay functions, what is cheap to compute twice is, and no load or store says how it is
+// aligned, which engines do not ask. Nothing is ever stored in the first kilobyte, the stack's last.
+const smaller = [
+  "-Os", "--one-caller-inline-max-function-size=40", "--low-memory-unused", "--dealign", "--skip-pass=local-cse",
+  "--minify-imports-and-exports-and-modules",
+];
 
 async function assemble(compiled, script, wasmBindgen) {
   // Built aside, so that a failure leaves the last good package as it is.
