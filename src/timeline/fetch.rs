@@ -90,6 +90,7 @@ impl Fetch {
         match span {
             Span::Newest { .. } => self.probe = false,
             Span::Older { end: MessageSeq(0), .. } => self.older = false,
+            Span::Recents | Span::Single if progressed => {}
             Span::Recents | Span::Single => return,
             _ => {}
         }

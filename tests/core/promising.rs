@@ -41,6 +41,15 @@ fn only_the_first(request: &Request) -> Option<Answer> {
 /// Seconds in which a business server answers this or else nothing, and an application reads again at each word of the history.
 /// Gives how often either of them did.
 fn live(world: &mut World, seconds: u64, answer: impl Fn(&Request) -> Option<Answer>) -> (usize, usize) {
+    serve(world, seconds, true, answer)
+}
+
+fn serve(
+    world: &mut World,
+    seconds: u64,
+    reads_again: bool,
+    answer: impl Fn(&Request) -> Option<Answer>,
+) -> (usize, usize) {
     let (mut asked, mut reads, mut heard) = (0, 0, world.events.len());
     for _ in 0..seconds * 50 {
         world.pass(Millis(20));
@@ -51,7 +60,7 @@ fn live(world: &mut World, seconds: u64, answer: impl Fn(&Request) -> Option<Ans
         }
         let words = world.events[heard..].iter().filter(|event| matches!(event, Event::History { .. })).count();
         heard = world.events.len();
-        if words > 0 {
+        if words > 0 && reads_again {
             reads += 1;
             is_complete(world, group());
         }
@@ -121,6 +130,28 @@ fn where_history_is_refused_word_comes_all_the_same() {
     assert!(!is_complete(&mut world, group()));
     let (asked, reads) = live(&mut world, 300, refuses);
     assert!((4..20).contains(&asked) && (4..20).contains(&reads), "asked {asked} times, read {reads} times");
+}
+
+#[test]
+fn whoever_is_let_in_again_is_asked_for_what_was_refused() {
+    let mut world = online();
+    say(&mut world, 1);
+    say(&mut world, 5);
+    let refuses = |request: &Request| {
+        matches!(request, Request::History(_)).then(|| Err(FetchFailure::new("forbidden", "no member", false)))
+    };
+    live(&mut world, 10, refuses);
+    let recents =
+        "{\"messageId\":\"16\",\"messageSeq\":6,\"clientMsgNo\":\"a6\",\"fromUid\":\"alice\",\"payload\":\"e30=\"}";
+    let list = format!(
+        "{{\"conversations\":[{{\"channelId\":\"g\",\"channelType\":2,\"lastMessageSeq\":6,\"recents\":[{recents}]}}]}}"
+    );
+    let lets_in = |request: &Request| match request {
+        Request::Conversations(_) => Some(request.read(list.as_bytes())),
+        _ => None,
+    };
+    let (asked, _) = serve(&mut world, 90, false, lets_in);
+    assert!(asked > 0, "the list shows that there is more");
 }
 
 #[test]
