@@ -51,6 +51,8 @@ pub enum Asked {
     Discard {
         number: ClientMsgNo,
     },
+    /// The conversations, at rest.
+    List,
     Close,
     Other,
 }

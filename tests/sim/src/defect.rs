@@ -1,7 +1,7 @@
 //! Deliberate defects, put between the core and its world: each is what the core would do if a rule of it were broken, and the
 //! oracle must find it. They stand here and not in the core, which is the same in every build.
 
-use jindou::client::{Command, ConnectionView, Event, Input, Output, Ticket};
+use jindou::client::{Command, ConnectionView, Event, Input, Output, Reply, Ticket};
 use jindou::request::Response;
 use jindou::rows::{Answer, Change, ChannelRow, Mark, OutboxRow, OutboxState, Query};
 use jindou::store::MemoryStore;
@@ -44,6 +44,16 @@ pub enum Defect {
     UnreadKept,
     /// What a recall did is not written down.
     AuditForgotten,
+    /// Catching up is called done when it begins.
+    DoneAtOnce,
+    /// Every page begins at the start of its timeline.
+    StartClaimed,
+    /// Every page is whole.
+    WholeClaimed,
+    /// Nobody is told that a page that was not whole can be read again.
+    WordForgotten,
+    /// The conversation in which something was said last comes last.
+    ListReversed,
     /// The disk gives back other rows than it was given: the one defect that is not the core's.
     DamagedRows,
 }
@@ -111,6 +121,14 @@ impl Defect {
                     }
                 }
             }
+            (Defect::DoneAtOnce, Output::Event(Event::Sync { done })) => *done = true,
+            (Defect::StartClaimed, Output::Settle(_, Ok(Reply::Messages { reached_start, .. }))) => {
+                *reached_start = true
+            }
+            (Defect::WholeClaimed, Output::Settle(_, Ok(Reply::Messages { complete, .. }))) => *complete = true,
+            (Defect::ListReversed, Output::Settle(_, Ok(Reply::Conversations { conversations }))) => {
+                conversations.reverse();
+            }
             (Defect::WipeForgotten, Output::Finished { wipe }) => *wipe = false,
             (Defect::AuditForgotten, Output::Store(_, batch)) => {
                 batch.changes.retain(|change| !matches!(change, Change::Audit(_)));
@@ -122,7 +140,11 @@ impl Defect {
 
     /// What the core would not do. `has_called`: the gateway, since the reload.
     pub fn omits(self, output: &Output, has_called: bool) -> bool {
-        self == Defect::NeverBack && has_called && matches!(output, Output::Connect(..))
+        match self {
+            Defect::NeverBack => has_called && matches!(output, Output::Connect(..)),
+            Defect::WordForgotten => matches!(output, Output::Event(Event::History { .. })),
+            _ => false,
+        }
     }
 
     /// What the core does of itself after this.

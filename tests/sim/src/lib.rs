@@ -118,6 +118,7 @@ impl World {
         self.read_and_check(false);
         for device in 0..self.devices.len() {
             self.check(|world| world.check_figures(device));
+            self.check(|world| _ = world.command(device, app::Asked::List, Command::Conversations));
             self.check(|world| world.check_audit(device));
         }
         for device in 0..self.devices.len() {

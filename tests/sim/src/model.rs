@@ -224,6 +224,9 @@ impl World {
             Event::Connection { connection } => {
                 tell!(self, "{} is {connection:?}", self.devices[device].name);
                 self.devices[device].app.connected = connection == ConnectionView::Ready;
+                if connection == ConnectionView::Ready {
+                    self.note_heads(device);
+                }
                 let it = &mut self.devices[device];
                 let fits = match connection {
                     ConnectionView::Kicked { .. } => {
@@ -248,9 +251,8 @@ impl World {
                 tell!(self, "{} quarantines: {why}", self.devices[device].name);
             }
             Event::Recall { .. } | Event::Command { .. } | Event::Stream { .. } => {}
-            Event::Sync { done: false } => self.note_heads(device),
             Event::Sync { done: true } => self.check_heads(device),
-            Event::Trace { .. } => {}
+            Event::Sync { done: false } | Event::Trace { .. } => {}
         }
     }
 
@@ -342,6 +344,7 @@ impl World {
                 self.page_shown(device, &channel, limit, before.is_none(), messages, complete);
                 self.page_read(device, &channel, first, reached_start, complete);
             }
+            (Asked::List, Ok(Reply::Conversations { conversations })) => self.check_list(device, &conversations),
             (Asked::Page { channel, .. }, Err(_)) => self.page_failed(device, &channel),
             _ => {}
         }

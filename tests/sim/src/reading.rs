@@ -9,6 +9,7 @@ use jindou::client::{Command, MessageView};
 use jindou::id::MessageSeq;
 
 use crate::app::Asked;
+use crate::defect::Defect;
 use crate::world::{Happening, World, tell};
 
 /// Odd ones, beside those that applications take.
@@ -130,7 +131,9 @@ impl World {
         (start, whole): (bool, bool),
     ) -> Option<String> {
         let shared = self.shared(device, channel);
-        if self.model.shortened.contains(&shared) || self.plan.defect.is_some() {
+        let spoiled =
+            |defect: Defect| !matches!(defect, Defect::StartClaimed | Defect::WholeClaimed | Defect::WordForgotten);
+        if self.model.shortened.contains(&shared) || self.plan.defect.is_some_and(spoiled) {
             return None;
         }
         let it = &self.devices[device];

@@ -1,6 +1,7 @@
 //! What stands beside the timelines, at rest: unread figures are those of a client that has just come and seen nothing else, and
 //! the audit tells of every mark.
 
+use jindou::client::ConversationView;
 use jindou::request::{Conversations, Request, Response};
 use jindou::rows::AuditRow;
 use jindou_business::rules::{self, recall::MarkState};
@@ -8,6 +9,8 @@ use jindou_gateway::Generation;
 
 use crate::world::World;
 
+/// By so much may what stands in a list be older than what follows it, in milliseconds.
+const LATER: u64 = 20_000;
 /// As many as the client asks for.
 const RECENTS: usize = 20;
 
@@ -36,6 +39,35 @@ impl World {
             };
             let text = format!("6: {} in {} {what}", it.name, told.channel.id);
             return self.fail(text);
+        }
+    }
+
+    /// All conversations, each with its last message, and the one in which something was said last comes first.
+    pub fn check_list(&mut self, device: usize, told: &[ConversationView]) {
+        let mut newest = u64::MAX;
+        let mut found = None;
+        for view in told {
+            let Some(expected) = self.expected(device, &view.channel).pop() else { continue };
+            let last = view.last_message.as_ref().map(|last| (last.client_msg_no.0.clone(), last.state.clone()));
+            if last != Some((expected.first.client_msg_no.clone(), expected.state.clone())) {
+                found = Some(format!("lists {} with {last:?}", view.channel.id));
+            }
+            // Generation 3 gives no time to history, and what is pushed is later than what is stored.
+            let at = expected.first.stored_at.0;
+            if at > newest.saturating_add(LATER) && self.plan.generation != Generation::V3 {
+                found = Some(format!("lists {} behind an older one", view.channel.id));
+            }
+            newest = newest.min(at);
+        }
+        for channel in self.channels_of(device) {
+            let is_empty = self.gateway.messages(&self.shared(device, &channel)).is_empty();
+            if !is_empty && told.iter().all(|view| view.channel != channel) {
+                found = Some(format!("does not list {}", channel.id));
+            }
+        }
+        if let Some(found) = found {
+            let text = format!("6: {} {found}", self.devices[device].name);
+            self.fail(text);
         }
     }
 

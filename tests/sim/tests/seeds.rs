@@ -181,6 +181,15 @@ fn a_wipe_that_is_forgotten_is_found() {
 }
 
 #[test]
+fn claims_that_are_not_true_are_found() {
+    is_found_in(Defect::DoneAtOnce, "catching up done without", Plan::town);
+    is_found_in(Defect::StartClaimed, "the start of", Plan::town);
+    is_found_in(Defect::WholeClaimed, "whole, without", Plan::town);
+    is_found_in(Defect::WordForgotten, "10: ", Plan::town);
+    is_found_in(Defect::ListReversed, "behind an older one", Plan::town);
+}
+
+#[test]
 fn staying_away_from_a_gateway_that_restarted_is_found() {
     is_found_in(Defect::NeverBack, "10: ", |seed| Plan { restarts: 1, ..Plan::calm(seed) });
 }
