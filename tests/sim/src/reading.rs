@@ -109,8 +109,10 @@ impl World {
             self.schedule(at, Happening::ReadPage(device, life, channel.clone()));
         }
         let it = &mut self.devices[device];
+        // It may have come to light only now that a list had left the channel out.
+        it.app.readings.whole.remove(channel);
         // Whoever looks at a channel sees it anew.
-        if it.app.complete.get(channel) == Some(&false) {
+        if it.app.complete.contains_key(channel) {
             let again = it.app.readings.again.entry(channel.clone()).or_default();
             *again += 1;
             if *again > MOST_AGAIN {
