@@ -138,7 +138,7 @@ impl Timeline {
             self.aliases.remove(&copy.message_seq);
             self.seen.insert(seen_hash(&known.from, &known.client_msg_no), copy.message_seq);
             changed = true;
-        } else if !known.copies.contains(&copy) {
+        } else if !copies_match(&known, copy) {
             known.copies.push(copy);
             self.aliases.insert(copy.message_seq, (copy.message_id, placed_at));
         }

@@ -54,6 +54,8 @@ pub enum Defect {
     WordForgotten,
     /// The conversation in which something was said last comes last.
     ListReversed,
+    /// The disk has lost what it knew of every channel, and not their messages: none of the core's defects either.
+    ChannelsLost,
     /// The disk gives back other rows than it was given: the one defect that is not the core's.
     DamagedRows,
 }
@@ -65,6 +67,7 @@ impl Defect {
             (Defect::TokenKept, Input::Fetched(_, Ok(Response::Token(given)))) => {
                 given.clone_from(token.get_or_insert_with(|| given.clone()));
             }
+            (Defect::ChannelsLost, Input::Loaded(_, Ok(Answer::Hydrated { channels, .. }))) => channels.clear(),
             (Defect::DamagedRows, Input::Loaded(_, Ok(answer))) => damage(answer),
             (Defect::OtherWordsOnRetry, Input::Loaded(_, Ok(Answer::Hydrated { outbox, .. }))) => {
                 outbox.iter_mut().for_each(|row| row.content.push(b' '));

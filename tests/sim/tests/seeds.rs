@@ -230,6 +230,14 @@ fn rows_that_are_wrong_are_no_reason_to_panic() {
     assert!(told.is_empty(), "{told:#?}");
 }
 
+/// What is known of a channel beside its messages can be had again.
+#[test]
+fn what_the_disk_forgot_of_channels_comes_back() {
+    let (failures, _) = play(0..8, |seed| Plan::of(seed).with(Defect::ChannelsLost));
+    let told = told(&failures);
+    assert!(told.is_empty(), "{told:#?}");
+}
+
 /// Conversations of hundreds of messages, so that more is missing than a page of the history holds.
 #[test]
 fn people_who_talk_without_pause_lose_nothing() {
