@@ -470,10 +470,12 @@ impl Session {
     }
 
     fn accept(&mut self, now: Now, connack: Connack) {
-        let State::Greeting { id, keys, deframer, .. } = core::mem::replace(&mut self.state, State::Idle) else {
+        let State::Greeting { id, keys, deframer, since, .. } = core::mem::replace(&mut self.state, State::Idle) else {
             return;
         };
-        self.server_clock = Some(ServerClock::new(now, connack.time_diff));
+        // It counts the way of CONNECT too, as if our clock were behind by that; rather too early than too late by it.
+        let ahead = connack.time_diff.saturating_sub_unsigned(now.mono.since(since).0);
+        self.server_clock = Some(ServerClock::new(now, ahead));
         if let Some(node) = connack.node_id {
             self.cluster |= self.node.is_some_and(|known| known != node);
             self.node = Some(node);

@@ -46,6 +46,8 @@ pub struct World {
     /// The server answers CONNECT and PING by itself.
     pub polite: bool,
     pub answers_ping: bool,
+    /// How long CONNECT is on its way.
+    pub way_up: Millis,
     /// Batches wait here in place of being stored.
     pub hold_stores: bool,
     pub held: Vec<(BatchId, Batch)>,
@@ -90,6 +92,7 @@ impl World {
             version: ProtocolVersion(5),
             polite: true,
             answers_ping: true,
+            way_up: Millis(0),
             hold_stores: false,
             held: Vec::new(),
             fail_stores: false,
@@ -230,11 +233,12 @@ impl World {
         while let Some(packet) = self.deframer.next(self.version).expect("the client sends packets") {
             match &packet {
                 Packet::Connect(connect) if self.polite => {
+                    self.advance(self.now.mono + self.way_up);
                     let salt = Text::from("0123456789abcdef");
                     self.cipher = Some(self.keys.accept(&connect.client_key, &salt).expect("a good key"));
                     let connack = Packet::Connack(Connack {
                         server_version: Some(self.version),
-                        time_diff: 0,
+                        time_diff: self.way_up.0 as i64,
                         reason: ReasonCode::SUCCESS,
                         server_key: self.keys.public_key(),
                         salt,
