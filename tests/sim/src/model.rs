@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jindou::channel::{Channel, ClientMsgNo};
 use jindou::client::{ConnectionView, ConversationView, Delivery, Event, MessageView, Reply, Ticket};
-use jindou::error::{Error, ErrorCode};
+use jindou::error::{DenyReason, Error, ErrorCode};
 use jindou::id::MessageSeq;
 use jindou::rows::{Answer, Batch, Change, MessageRow, MessageState, OutboxState, Query};
 use jindou_business::rules::{self, ChannelRef, Uid};
@@ -343,6 +343,11 @@ impl World {
                 let first = messages.iter().find_map(|message| message.message_seq);
                 self.page_shown(device, &channel, limit, before.is_none(), messages, complete);
                 self.page_read(device, &channel, first, reached_start, complete);
+            }
+            (Asked::Recall { number } | Asked::Restore { number }, Err(error))
+                if error.reason == Some(DenyReason::Window) =>
+            {
+                self.check_window(device, &number, error.deadline.map(|deadline| deadline.0));
             }
             (Asked::List, Ok(Reply::Conversations { conversations })) => self.check_list(device, &conversations),
             (Asked::Page { channel, .. }, Err(_)) => self.page_failed(device, &channel),

@@ -128,6 +128,8 @@ pub struct Plan {
     pub back: Option<u64>,
     pub society: Society,
     pub weather: Spells,
+    /// How long a message may be recalled, and a recall undone, in milliseconds; else as long as the rules say.
+    pub windows: Option<(u64, u64)>,
     /// People read back to the beginning, and again at each word of the history.
     pub reads: bool,
     /// Whether an inspector listens.
@@ -175,6 +177,7 @@ impl Plan {
             back: None,
             society: Society::default(),
             weather: Spells::default(),
+            windows: None,
             reads: false,
             defect: None,
         }
@@ -219,7 +222,9 @@ impl Plan {
         let faults = if dice.chance(300) { Faults::default() } else { of.faults };
         let sleeper = dice.chance(700);
         let back = dice.chance(600).then(|| dice.between(chaos / 2, chaos));
-        Plan { chaos, society, weather, faults, sleeper, back, reads: true, stranded: false, pause: (300, 3_000), ..of }
+        let windows = dice.chance(400).then(|| (dice.between(2_000, 10_000), dice.between(2_000, 10_000)));
+        let of = Plan { stranded: false, pause: (300, 3_000), ..of };
+        Plan { chaos, society, weather, faults, sleeper, back, windows, reads: true, ..of }
     }
 
     /// The same, but with another server.

@@ -1,12 +1,14 @@
 //! What stands beside the timelines, at rest: unread figures are those of a client that has just come and seen nothing else, and
 //! the audit tells of every mark.
 
+use jindou::channel::ClientMsgNo;
 use jindou::client::ConversationView;
 use jindou::request::{Conversations, Request, Response};
 use jindou::rows::AuditRow;
 use jindou_business::rules::{self, recall::MarkState};
 use jindou_gateway::Generation;
 
+use crate::device::EPOCH;
 use crate::world::World;
 
 /// By so much may what stands in a list be older than what follows it, in milliseconds.
@@ -39,6 +41,16 @@ impl World {
             };
             let text = format!("6: {} in {} {what}", it.name, told.channel.id);
             return self.fail(text);
+        }
+    }
+
+    /// Nobody is told that it is too late before it is.
+    pub fn check_window(&mut self, device: usize, number: &ClientMsgNo, deadline: Option<i64>) {
+        let now = i64::try_from(EPOCH + self.now).unwrap_or(i64::MAX);
+        if deadline.is_none_or(|deadline| now < deadline) {
+            let text =
+                format!("window: {} is told too early that it is too late for {}", self.devices[device].name, number.0);
+            self.fail(text);
         }
     }
 

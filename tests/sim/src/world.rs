@@ -10,8 +10,8 @@ use jindou::client::{Client, Command, ConnectionId, Input, Output, RequestId};
 use jindou::config::Config;
 use jindou::request::{FetchFailure, Request, Response};
 use jindou::rows::Answer;
-use jindou_business::rules::Role;
 use jindou_business::rules::recall::Policy;
+use jindou_business::rules::{Role, Span};
 use jindou_gateway::{Channel as Shared, ConnId, Gateway, Generation, Input as Event, Millis, Output as Effect};
 
 use crate::app::{App, Asked};
@@ -121,7 +121,13 @@ impl World {
         let mut dice = Dice::new(plan.seed);
         let gateway = server::gateway(&plan, &mut dice);
         let addresses = vec!["ws://one".to_owned(), "ws://two".to_owned()];
-        let business = Business::new(Policy::default(), addresses, plan.generation == Generation::V3);
+        let spans = plan.windows.map(|(recall, restore)| (Span(recall as i64), Span(restore as i64)));
+        let policy = spans.map_or_else(Policy::default, |(recall, restore)| Policy {
+            recall_window: Some(recall),
+            restore_window: Some(restore),
+            ..Policy::default()
+        });
+        let business = Business::new(policy, addresses, plan.generation == Generation::V3);
         let mut world = World {
             now: 0,
             gateway,
