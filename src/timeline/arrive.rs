@@ -256,7 +256,7 @@ impl Timeline {
             self.baseline = Some(figure.last_seq);
         }
         have.keeps = true;
-        let known = self.row.ranges.clone();
+        let (known, reached_start) = (self.row.ranges.clone(), self.row.reached_start);
         let mut shown = Vec::new();
         let mut whole = true;
         for arrival in arrivals {
@@ -301,7 +301,9 @@ impl Timeline {
         if context.history && self.fetch.wants(&self.row) {
             self.ask_history(Millis(0), turn);
         }
-        if !matches!(span, Span::Recents | Span::Single) || progressed {
+        // Who was shown everything reads nothing again for a page that says the same: with more channels on show than are kept
+        // fresh, each look at one would lead to the next without end.
+        if self.promised || progressed || self.row.reached_start != reached_start {
             self.tell_history(context, turn);
         }
     }

@@ -119,6 +119,30 @@ fn a_hole_that_cannot_be_filled_is_asked_for_less_and_less_often() {
 }
 
 #[test]
+fn many_channels_on_show_are_not_read_again_without_end() {
+    let mut world = online();
+    let channels: Vec<Channel> = (0..20).map(|n| Channel::group(format!("g{n}"))).collect();
+    channels.iter().for_each(|channel| _ = is_complete(&mut world, channel.clone()));
+    let (mut asked, mut heard) = (0, 0);
+    for _ in 0..3_000 {
+        world.pass(Millis(20));
+        while let Some((_, request)) = world.requests.first() {
+            asked += usize::from(matches!(request, Request::History(_)));
+            let response = nothing(request);
+            world.answer(|_| true, Ok(response));
+        }
+        let word = |event: &Event| match event {
+            Event::History { channel, .. } => Some(channel.clone()),
+            _ => None,
+        };
+        let words: Vec<Channel> = world.events[heard..].iter().filter_map(word).collect();
+        heard = world.events.len();
+        words.into_iter().for_each(|channel| _ = is_complete(&mut world, channel));
+    }
+    assert!(asked < 100, "asked {asked} times in a minute");
+}
+
+#[test]
 fn where_history_is_refused_word_comes_all_the_same() {
     let mut world = online();
     say(&mut world, 5);
