@@ -678,7 +678,12 @@ impl Client {
         for timeline in self.timelines.values_mut() {
             tickets.extend(timeline.take_tickets());
         }
+        let promised = self.timelines.iter().filter(|(_, timeline)| timeline.has_promised());
+        let promised: Vec<Channel> = promised.map(|(channel, _)| channel.clone()).collect();
         self.timelines.clear();
+        for channel in promised {
+            self.timeline(&channel).promise();
+        }
         self.queued = 0;
         self.stirred.clear();
         self.parked.clear();

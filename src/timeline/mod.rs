@@ -261,6 +261,10 @@ impl Timeline {
         self.promised
     }
 
+    pub fn promise(&mut self) {
+        self.promised = true;
+    }
+
     /// Answers of the business server wait for the store before they take effect.
     pub fn is_reading(&self) -> bool {
         self.work.iter().any(|work| matches!(work, Work::Page { .. } | Work::Marks { .. }))
@@ -299,8 +303,9 @@ impl Timeline {
         tickets
     }
 
-    /// Work that came before the database was read.
+    /// Work that came, and what was promised, before the database was read.
     pub fn take_work_of(&mut self, other: Timeline) {
+        self.promised |= other.promised;
         self.queued += other.queued;
         for work in other.work {
             self.work.push_back(work);

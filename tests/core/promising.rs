@@ -213,6 +213,22 @@ fn word_comes_after_a_reconnect_too_however_many_others_were_looked_at() {
 }
 
 #[test]
+fn word_comes_after_the_database_failed_too() {
+    let mut world = online();
+    say(&mut world, 5);
+    assert!(!is_complete(&mut world, group()));
+    world.fail_stores = true;
+    say(&mut world, 6);
+    world.fail_stores = false;
+    world.events.clear();
+    for _ in 0..20 {
+        world.pass(Millis::seconds(1));
+        catch_up(&mut world);
+    }
+    assert!(!words(&world).is_empty());
+}
+
+#[test]
 fn catching_up_is_done_when_everything_is_stored() {
     let mut world = World::with(|config| config.business = true);
     world.connect();
