@@ -22,6 +22,8 @@ impl std::error::Error for InvalidId {}
 
 /// The longest uid and group id, in bytes. It bounds rows, URLs and the ids that WuKongIM makes of two uids.
 pub const MAX_ID: usize = 64;
+/// WuKongIM's own uid, who writes notices to people. Nobody can have it.
+const SYSTEM: &str = "____system";
 /// The longest clientMsgNo, in bytes: a UUID takes 36, and other clients prefix theirs.
 pub const MAX_CLIENT_MSG_NO: usize = 128;
 /// What a JavaScript number holds exactly.
@@ -81,6 +83,22 @@ impl TryFrom<String> for Uid {
     }
 }
 
+impl Uid {
+    /// The peer of the person channel that holds somebody's notices.
+    pub fn system() -> Uid {
+        Uid(SYSTEM.to_owned())
+    }
+
+    pub fn is_system(&self) -> bool {
+        self.0 == SYSTEM
+    }
+
+    /// Whom a person channel may be with.
+    fn peer(id: &str) -> Result<Uid, InvalidId> {
+        if id == SYSTEM { Ok(Uid::system()) } else { Uid::try_from(id.to_owned()) }
+    }
+}
+
 /// A group, which is a channel of type 2.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -105,7 +123,7 @@ impl Author {
     pub fn new(from_uid: impl Into<String>) -> Author {
         let from_uid = from_uid.into();
         // Version 3 names the system by its uid where version 2 leaves it out.
-        Author(if from_uid == "____system" { String::new() } else { from_uid })
+        Author(if from_uid == SYSTEM { String::new() } else { from_uid })
     }
 
     pub fn is(&self, uid: &Uid) -> bool {
@@ -293,7 +311,7 @@ impl Channel {
     /// What `caller` means by a channel. A person channel is always the caller's own, so nobody can name that of two others.
     pub fn named(by: &ChannelRef, caller: &Uid) -> Result<Channel, InvalidId> {
         match by.channel_type {
-            PERSON => Ok(Channel::person(caller.clone(), Uid::try_from(by.channel_id.clone())?)),
+            PERSON => Ok(Channel::person(caller.clone(), Uid::peer(&by.channel_id)?)),
             GROUP => Ok(Channel::Group(GroupId::try_from(by.channel_id.clone())?)),
             _ => Err(InvalidId("only person channels (1) and groups (2) are served")),
         }
@@ -328,9 +346,7 @@ impl Channel {
     /// The channel of a row.
     pub fn from_key(channel_type: u8, key: &str) -> Result<Channel, InvalidId> {
         match (channel_type, key.split_once('@')) {
-            (PERSON, Some((one, other))) => {
-                Ok(Channel::person(Uid::try_from(one.to_owned())?, Uid::try_from(other.to_owned())?))
-            }
+            (PERSON, Some((one, other))) => Ok(Channel::person(Uid::peer(one)?, Uid::peer(other)?)),
             (GROUP, None) => Ok(Channel::Group(GroupId::try_from(key.to_owned())?)),
             _ => Err(InvalidId("this is no key of a channel")),
         }
@@ -441,6 +457,16 @@ mod tests {
         assert_eq!(Channel::named(&by_bob, &bob), Ok(channel.clone()));
         assert_eq!((channel.seen_by(&alice), channel.seen_by(&bob)), (by_alice, by_bob));
         assert_eq!(Channel::from_key(PERSON, &channel.key()), Ok(channel));
+    }
+
+    #[test]
+    fn the_system_is_a_peer_and_nobody() {
+        let notices = ChannelRef { channel_id: "____system".into(), channel_type: PERSON };
+        let channel = Channel::named(&notices, &uid("alice")).expect("her notices");
+        assert_eq!(channel.seen_by(&uid("alice")), notices);
+        assert_eq!(channel.seen_by(&uid("bob")).channel_id, "", "nobody else's");
+        assert_eq!(Channel::from_key(PERSON, &channel.key()), Ok(channel));
+        assert!(Channel::named(&ChannelRef { channel_type: GROUP, ..notices }, &uid("alice")).is_err());
     }
 
     #[test]

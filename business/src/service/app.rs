@@ -155,6 +155,7 @@ impl App {
     pub async fn remember(&self, caller: &Uid, channel: &Channel) -> Result<(), ApiError> {
         if let Channel::Person(pair) = channel
             && let Some(peer) = pair.peer_of(caller)
+            && !peer.is_system()
             && !self.store.is_pair(caller, peer).await?
         {
             self.store.remember_pair(caller, peer).await?;

@@ -13,6 +13,7 @@ use super::error::ApiError;
 use super::input::{Caller, Input, at_most, bounded};
 use super::views::{MessageView, messages};
 use super::wukongim::{Conversation, Range, is_command_log};
+use crate::rules::identity::PERSON;
 use crate::rules::reading::{self, Reading};
 use crate::rules::{Channel, ChannelRef, GroupId, MessageId, MessageSeq, StoredMessage, Uid, Version};
 
@@ -87,7 +88,7 @@ pub async fn conversations(
     let recents = bounded("recents", asked.recents, 1, 50)?;
     let mut have = BTreeMap::new();
     for cursor in &asked.cursors {
-        // A device may know channels that are not ours, the system's say; they are no reason to answer nothing.
+        // A device may know channels that are not ours; they are no reason to answer nothing.
         if let Ok(channel) = Channel::named(&cursor.channel, uid) {
             let seq = MessageSeq::try_from(cursor.message_seq)?;
             let id = cursor.message_id.as_ref().and_then(|id| MessageId::try_from(id.clone()).ok());
@@ -98,11 +99,15 @@ pub async fn conversations(
         .iter()
         .map(|(channel, known)| (channel.seen_by(uid), reading::cursor_for(known.seq)))
         // Beyond a cursor a log that has become shorter would not be named.
-        .filter(|(_, seq)| *seq > 0 && asked.since.is_none())
+        .filter(|(channel, seq)| *seq > 0 && asked.since.is_none() && !is_system(channel))
         .collect();
     let told = app.wukongim.conversations(uid, &cursors, recents as u32).await?;
     let mut groups: BTreeSet<GroupId> = app.store.roles_of(uid).await?.into_iter().map(|(group, _)| group).collect();
     let mut unlisted: BTreeSet<Uid> = app.store.peers_of(uid).await?.into_iter().collect();
+    if asked.since.is_none() {
+        // Notices: WuKongIM keeps that channel and never lists it.
+        unlisted.insert(Uid::system());
+    }
     let mut answer = Vec::new();
     for conversation in told {
         // WuKongIM remembers conversations of groups that somebody has left; commands and other kinds of channel are not ours.
@@ -172,6 +177,10 @@ async fn unlisted_conversation(
         read_to: MessageSeq::ZERO,
         recents: messages,
     }))
+}
+
+fn is_system(channel: &ChannelRef) -> bool {
+    channel.channel_type == PERSON && channel.channel_id == Uid::system().as_str()
 }
 
 fn named(conversation: &Conversation, uid: &Uid) -> Option<Channel> {

@@ -417,3 +417,34 @@ async fn the_gateway_and_the_connection_are_told_as_wukongim_tells_them() {
     assert_eq!(told["addresses"].as_array().map(Vec::len), Some(2));
     world.end().await;
 }
+
+#[tokio::test]
+async fn notices_of_the_system_are_found_by_a_fresh_device_and_by_one_that_was_away() {
+    let world = World::new(&[]).await;
+    let (alice, bob) = (world.sign_up("alice").await, world.sign_up("bob").await);
+    let id = world.fake.write("____system", "alice", 1, "n1", &text("welcome"));
+    let notices = person("____system");
+    let cursor = |seq: u64| json!([with(&notices, json!({ "messageSeq": seq }))]);
+    let conversations = async |token: &str, cursors: Value| {
+        let body = json!({ "cursors": cursors, "recents": 5 });
+        world.post("/v1/conversations", token, body).await.done()["conversations"].clone()
+    };
+    let fresh = conversations(&alice, json!([])).await;
+    assert_eq!(
+        (&fresh[0]["channelId"], shown(&fresh[0]["recents"][0])),
+        (&json!("____system"), text("welcome").to_string())
+    );
+    assert_eq!(conversations(&alice, cursor(1)).await, json!([]), "who has it keeps their own figures");
+    world.fake.write("____system", "alice", 1, "n2", &text("again"));
+    let away = conversations(&alice, cursor(1)).await;
+    assert_eq!(shown(&away[0]["recents"][0]), text("again").to_string());
+    assert_eq!(conversations(&bob, json!([])).await, json!([]), "they are hers alone");
+    let page = world.newest(&alice, &notices).await;
+    assert_eq!(page["messages"].as_array().map(Vec::len), Some(2));
+    assert_eq!(world.newest(&bob, &notices).await["messages"], json!([]));
+    let target = with(&notices, json!({ "clientMsgNo": "n1", "messageId": id, "messageSeq": 1 }));
+    assert_eq!(world.post("/v1/recall", &alice, target).await.reason(), "not-author");
+    let signup = json!({ "uid": "____system", "name": "x", "password": "correct horse" });
+    assert_eq!(world.call("POST", "/v1/signup", None, Some(signup)).await.refused(), (400, "invalid"));
+    world.end().await;
+}

@@ -52,7 +52,7 @@ pub struct Inner {
 }
 
 fn fake_id(a: &str, b: &str) -> String {
-    let uid = |id: &str| Uid::try_from(id.to_owned()).expect("a uid");
+    let uid = |id: &str| Uid::try_from(id.to_owned()).unwrap_or_else(|_| Uid::system());
     wukongim_person_channel(&Pair::new(uid(a), uid(b))).remove(0)
 }
 
@@ -321,6 +321,8 @@ fn conversations(inner: &Inner, uid: &str, cursors: &str, count: usize) -> Vec<V
     for (log, messages) in inner.logs.iter().filter(|(log, _)| !log.ends_with("____cmd")) {
         let (channel_id, channel_type) = match log.split_once('@') {
             Some(_) if inner.lists_nobody => continue,
+            // The system's is kept and never listed.
+            Some((a, b)) if [a, b].contains(&"____system") => continue,
             Some((a, b)) if a == uid => (b, 1),
             Some((a, b)) if b == uid => (a, 1),
             Some(_) => continue,

@@ -74,8 +74,7 @@ async fn a_stranger_reads_no_history_of_a_group_and_learns_not_even_that_it_is_t
 async fn a_stranger_reads_no_person_channel_by_any_name() {
     let Scene { world, mallory, .. } = scene().await;
     // WuKongIM takes an id with an @ for its own id of a person channel, and a suffix for the log of commands.
-    for id in ["bob@alice", "alice@bob", "bob@alice____cmd", "bob____cmd", "____system", "bob:1:0|alice", "bob#", "a&b"]
-    {
+    for id in ["bob@alice", "alice@bob", "bob@alice____cmd", "bob____cmd", "bob:1:0|alice", "bob#", "a&b"] {
         for channel_type in [1, 2] {
             let asked = json!({ "channelId": id, "channelType": channel_type, "limit": 10, "pull": "older" });
             let answer = world.post("/v1/history", &mallory, asked).await;
