@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::app::App;
 use super::error::ApiError;
@@ -21,6 +23,8 @@ use crate::rules::{Channel, ChannelRef, GroupId, MessageId, MessageSeq, StoredMe
 const MAX_CURSORS: usize = 5000;
 /// Person channels that are looked into at one call because WuKongIM does not list them.
 const MAX_UNLISTED: usize = 20;
+/// A node that is well answers in milliseconds; the next catching up asks again.
+const NOTICES: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
 pub struct ConversationsRequest {
@@ -104,10 +108,6 @@ pub async fn conversations(
     let told = app.wukongim.conversations(uid, &cursors, recents as u32).await?;
     let mut groups: BTreeSet<GroupId> = app.store.roles_of(uid).await?.into_iter().map(|(group, _)| group).collect();
     let mut unlisted: BTreeSet<Uid> = app.store.peers_of(uid).await?.into_iter().collect();
-    if asked.since.is_none() {
-        // Notices: WuKongIM keeps that channel and never lists it.
-        unlisted.insert(Uid::system());
-    }
     let mut answer = Vec::new();
     for conversation in told {
         // WuKongIM remembers conversations of groups that somebody has left; commands and other kinds of channel are not ours.
@@ -148,6 +148,15 @@ pub async fn conversations(
         let known = have.get(&channel).copied().unwrap_or_default();
         if let Some(conversation) = unlisted_conversation(&app, uid, &channel, known, recents as u32).await? {
             answer.extend(view(&app, uid, &channel, conversation, known, asked.since).await?);
+        }
+    }
+    if asked.since.is_none() {
+        // Notices: WuKongIM keeps that channel and never lists it. Where its leader is away, the rest is not kept waiting for it.
+        let channel = Channel::person(uid.clone(), Uid::system());
+        let known = have.get(&channel).copied().unwrap_or_default();
+        let looking = unlisted_conversation(&app, uid, &channel, known, recents as u32);
+        if let Ok(Ok(Some(conversation))) = timeout(NOTICES, looking).await {
+            answer.extend(view(&app, uid, &channel, conversation, known, None).await?);
         }
     }
     Ok(Json(json!({ "conversations": answer })))
