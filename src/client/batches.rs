@@ -28,6 +28,8 @@ pub struct Dropped {
     pub tickets: Vec<Ticket>,
     /// Calls that wait for a message in the outbox.
     pub answers: Vec<(ClientMsgNo, Waiter)>,
+    /// Of these channels' history word was to be told.
+    pub words: Vec<Channel>,
 }
 
 impl Dropped {
@@ -36,6 +38,7 @@ impl Dropped {
             match after {
                 After::Settle(ticket, _) => self.tickets.push(ticket),
                 After::Answer(client_msg_no, waiter, _) => self.answers.push((client_msg_no, waiter)),
+                After::Event(Event::History { channel, .. }) => self.words.push(channel),
                 _ => {}
             }
         }

@@ -679,7 +679,8 @@ impl Client {
             tickets.extend(timeline.take_tickets());
         }
         let promised = self.timelines.iter().filter(|(_, timeline)| timeline.has_promised());
-        let promised: Vec<Channel> = promised.map(|(channel, _)| channel.clone()).collect();
+        let mut promised: Vec<Channel> = promised.map(|(channel, _)| channel.clone()).collect();
+        promised.extend(dropped.words.into_iter().chain(gathered.words));
         self.timelines.clear();
         for channel in promised {
             self.timeline(&channel).promise();

@@ -229,6 +229,24 @@ fn word_comes_after_the_database_failed_too() {
 }
 
 #[test]
+fn word_that_went_down_with_a_batch_comes_again() {
+    let mut world = online();
+    say(&mut world, 5);
+    assert!(!is_complete(&mut world, group()));
+    world.fail_stores = true;
+    let messages = (1..6).map(|seq| stored(10 + seq as i64, seq, &format!("a{seq}"), "{}")).collect();
+    let page = HistoryPage { messages, more: false, marks_version: 0 };
+    world.answer(|request| matches!(request, Request::History(_)), Ok(Response::History(page)));
+    assert!(words(&world).is_empty());
+    world.fail_stores = false;
+    for _ in 0..20 {
+        world.pass(Millis::seconds(1));
+        catch_up(&mut world);
+    }
+    assert!(!words(&world).is_empty());
+}
+
+#[test]
 fn catching_up_is_done_when_everything_is_stored() {
     let mut world = World::with(|config| config.business = true);
     world.connect();
