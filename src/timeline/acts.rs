@@ -1,7 +1,7 @@
 //! Which acts of sending a channel has seen, by hash, and where their messages are: what dedup asks for every message.
 //!
 //! Large, and filled in any order, hence not a `sorted::Map`: a long sorted list that is seldom written, and a short one
-//! that takes what is new until it is worth a merge. A `BTreeMap` is as fast, at three times the WebAssembly.
+//! that takes what is new until it is worth a merge. A `BTreeMap` would be 1.4 KB more of the package, compressed.
 
 use crate::id::MessageSeq;
 use crate::sorted::Map;

@@ -86,11 +86,12 @@ function newestByCursor(database, group, limit) {
   });
 }
 
-/** How many messages the database holds; ours and theirs call the place alike. */
+/** How many messages the database holds. Ours has the version of its order behind the name. */
 export async function stored(name) {
   const database = await done(indexedDB.open(name));
   try {
-    return await done(database.transaction("messages").objectStore("messages").count());
+    const table = [...database.objectStoreNames].find((table) => table.startsWith("messages"));
+    return await done(database.transaction(table).objectStore(table).count());
   } finally {
     database.close();
   }
