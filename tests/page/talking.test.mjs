@@ -71,9 +71,11 @@ for (const [where, path] of [["in a worker", "/"], ["on the page", "/?worker=fal
     await ben.message("Really?").locator('.quote[data-gone="true"]', { hasText: "Recalled message" }).waitFor();
     assert.ok(!(await ben.pane.innerHTML()).includes("secret is 42"), "nothing of it is left in the page");
 
-    // Ben may hear of it before Ann has the answer.
+    // Ben may hear of it before Ann has the answer, and her text may be hidden before the line is there; the other line is there already.
     await ann.message("The secret is 42").waitFor({ state: "detached" });
-    const line = ann.pane.locator(".message").filter({ hasText: "You recalled a message" }).first();
+    const lines = ann.pane.locator(".message").filter({ hasText: "You recalled a message" });
+    await lines.nth(1).waitFor();
+    const line = lines.first();
     await line.getByRole("button", { name: "Edit again" }).click();
     await ann.page.waitForFunction((value) => document.activeElement?.value === value, "The secret is 42");
     await ann.field.fill("");
