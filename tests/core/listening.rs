@@ -21,12 +21,14 @@ struct Server {
     keeps_news: bool,
     kept: Vec<(RequestId, Request)>,
     fails_news: bool,
+    /// It names more messages than it was asked for, the newest first.
+    talks: bool,
 }
 
 impl Server {
     fn new() -> Self {
         let (log, asked, news, kept) = Default::default();
-        Self { log, asked, news, keeps_news: false, kept, fails_news: false }
+        Self { log, asked, news, keeps_news: false, kept, fails_news: false, talks: false }
     }
 
     fn store(&mut self, world: &World, from: &str, id: i64) -> u64 {
@@ -74,6 +76,9 @@ impl Server {
         let newer = self.log.iter().filter(|message| message.message_seq.0 > from || (!has_it && named));
         let mut recents: Vec<Message> = newer.rev().take(asked.recents).cloned().collect();
         recents.reverse();
+        if self.talks {
+            recents = self.log.iter().rev().cloned().collect();
+        }
         named
             .then(|| Conversation {
                 channel: Channel::group("g"),
@@ -212,6 +217,18 @@ fn what_is_stored_and_never_pushed_is_there_within_two_minutes() {
     server.pass(&mut world, 80);
     assert_eq!(world.page(Channel::group("g")).len(), 40);
     assert_eq!(world.dialled.len(), 1, "something was pushed on this connection not long ago");
+}
+
+#[test]
+fn news_are_found_in_an_answer_that_names_more_than_was_asked_for() {
+    let (mut world, mut server) = listening();
+    server.talks = true;
+    server.tell(&mut world, "alice", 2);
+    for id in 3..=40 {
+        server.store(&world, "alice", id);
+    }
+    server.pass(&mut world, 80);
+    assert_eq!(world.page(Channel::group("g")).len(), 40);
 }
 
 #[test]
