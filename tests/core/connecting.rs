@@ -1,5 +1,6 @@
 //! How it connects, what it takes for a refusal, and when it gives up (never, but for a kick).
 
+use jindou::channel::Channel;
 use jindou::client::{Command, ConnectionView, Input, Reply, Socket};
 use jindou::error::ErrorCode;
 use jindou::request::{HTTP_PATIENCE, Policy, Request, Response};
@@ -251,4 +252,25 @@ fn close_settles_whatever_waits() {
     assert_eq!(world.outcome(closing), Some(&Ok(Reply::Done)));
     let late = world.connect();
     assert_eq!(world.outcome(late).expect("settled").as_ref().expect_err("closed").code, ErrorCode::Closed);
+}
+
+#[test]
+fn what_an_attempt_asked_that_is_over_is_cancelled_and_asked_anew() {
+    let mut world = World::new();
+    world.hold_addresses = true;
+    world.connect();
+    let questions = |world: &World| -> Vec<_> {
+        let gateway = |(id, request): &(_, Request)| matches!(request, Request::Gateway).then_some(*id);
+        world.requests.iter().filter_map(gateway).collect()
+    };
+    let first = questions(&world);
+    assert_eq!(first.len(), 1);
+    // Nothing can be kept, so the attempt is given up while it is being made.
+    world.fail_stores = true;
+    world.send(Channel::group("g"), "n1", "{}");
+    world.fail_stores = false;
+    world.pass(Millis::seconds(6));
+    let second = questions(&world);
+    assert_eq!(second.len(), 1, "nobody waits for the first any more");
+    assert_ne!(first, second);
 }
