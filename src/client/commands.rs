@@ -152,7 +152,7 @@ impl Client {
         if let Err(error) = check_channel(&channel) {
             return self.settle(ticket, Err(error));
         }
-        if self.outbox.holds(&target.client_msg_no) && target.message_seq.is_none() {
+        if self.outbox.owes(&channel, &target.client_msg_no) && target.message_seq.is_none() {
             let text = "the message is not sent yet: discard it from the outbox instead";
             return self.settle(ticket, Err(Error::invalid(text)));
         }

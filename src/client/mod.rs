@@ -374,7 +374,7 @@ impl Client {
             let mut turn = Turn::new(now, self.config.trace);
             let Some(timeline) = self.timelines.get_mut(channel) else { break };
             let outbox = &self.outbox;
-            let owed = |client_msg_no: &ClientMsgNo| outbox.holds(client_msg_no);
+            let owed = |client_msg_no: &ClientMsgNo| outbox.owes(channel, client_msg_no);
             let waiting = |channel: &Channel| outbox.views(Some(channel));
             let seen = &self.seen;
             let told = |act: MessageId| seen.contains(act);

@@ -211,7 +211,7 @@ impl Client {
         // A resend is another copy of the same act of sending, with an id of its own.
         let act = act_id(&row.channel, &row.from, &row.client_msg_no);
         // What the outbox holds is shown already.
-        let owed = row.from == self.config.uid && self.outbox.holds(&row.client_msg_no);
+        let owed = row.from == self.config.uid && self.outbox.owes(&row.channel, &row.client_msg_no);
         let new_act = !owed && act.is_none_or(|act| self.seen.insert(act));
         if let Some(act) = act.filter(|_| new_act) {
             turn.change(Change::Command(act, now.wall));

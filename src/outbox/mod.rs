@@ -210,6 +210,12 @@ impl Outbox {
         self.ordinals.contains_key(client_msg_no)
     }
 
+    /// Whether this very message is owed. Another channel may have another one under the same number, from another device.
+    pub fn owes(&self, channel: &Channel, client_msg_no: &ClientMsgNo) -> bool {
+        let entry = self.ordinals.get(client_msg_no).and_then(|ordinal| self.entries.get(ordinal));
+        entry.is_some_and(|entry| entry.row.channel == *channel)
+    }
+
     /// Writes the row and shows the echo; what leaves waits for `stored`.
     pub fn accept(&mut self, turn: &mut Turn, ticket: Ticket, row: OutboxRow, deadline: Option<Millis>) {
         let view = self.view(&row);

@@ -72,10 +72,9 @@ impl Timeline {
         let (client_msg_no, message_id) = (known.client_msg_no.clone(), arrival.row.message_id);
         turn.trace(|| Trace::Duplicate { client_msg_no, message_id });
         let certain = arrival.live;
-        let mut changed = known.unconfirmed && (arrival.confirms || certain);
-        if changed {
-            known.unconfirmed = false;
-        }
+        let confirmed = arrival.confirms || certain;
+        let mut changed = (known.unconfirmed && confirmed) || owes(&known, context);
+        known.unconfirmed &= !confirmed;
         let payload = restored_content(&arrival);
         if let Some(fed) = arrival.mark
             && self.marks.is_news(&fed.mark)
@@ -109,7 +108,7 @@ impl Timeline {
         let (client_msg_no, message_id) = (known.client_msg_no.clone(), copy.message_id);
         turn.trace(|| Trace::Duplicate { client_msg_no, message_id });
         let certain = arrival.live;
-        let mut changed = known.unconfirmed && certain;
+        let mut changed = (known.unconfirmed && certain) || owes(&known, context);
         known.unconfirmed &= !certain;
         let placed_at = known.message_seq;
         if copy.message_seq < placed_at {
@@ -117,6 +116,10 @@ impl Timeline {
             known.message_seq = copy.message_seq;
             known.message_id = copy.message_id;
             known.copies.retain(|other| *other != copy);
+            if !known.content.is_empty() && !arrival.row.content.is_empty() {
+                // Of two messages under one number every device shows the same one, whatever came first.
+                known.content.clone_from(&arrival.row.content);
+            }
             turn.change(Change::Forget(self.row.channel.clone(), placed_at));
             if self.counted.remove(&placed_at) {
                 if copy.message_seq > self.row.read_to {
@@ -180,7 +183,7 @@ impl Timeline {
             row.content = content;
         }
         let own = row.from == *context.own;
-        let owed = own && (context.owed)(&row.client_msg_no);
+        let owed = owes(&row, context);
         row.unconfirmed |= owed && !live && !confirms && context.cluster;
         if live && self.baseline.is_none() {
             self.baseline = Some(MessageSeq(seq.0.saturating_sub(1)));
@@ -234,7 +237,7 @@ impl Timeline {
     /// Tells the outbox that this one is at the server. One that was withdrawn must not be sent again, wherever it stands.
     pub(super) fn land(&self, row: &MessageRow, certain: bool, context: &Context<'_>, turn: &mut Turn) {
         let certain = certain || matches!(row.state, MessageState::Recalled | MessageState::Deleted);
-        if row.from == *context.own && !row.client_msg_no.is_empty() && (context.owed)(&row.client_msg_no) {
+        if owes(row, context) {
             let message = view::message(context.own, row);
             turn.landed.push(Landed { client_msg_no: row.client_msg_no.clone(), message, certain });
         }
@@ -374,6 +377,11 @@ impl Timeline {
 fn restored_content(arrival: &Arrival) -> Option<Vec<u8>> {
     let payload = arrival.mark.as_ref().and_then(|fed| fed.payload.clone());
     payload.or_else(|| (!arrival.row.content.is_empty()).then(|| arrival.row.content.clone()))
+}
+
+/// Our own, and the outbox still holds it: whoever shows its echo is told, also of what stood here already.
+fn owes(row: &MessageRow, context: &Context<'_>) -> bool {
+    row.from == *context.own && !row.client_msg_no.is_empty() && (context.owed)(&row.client_msg_no)
 }
 
 fn is_same(known: &MessageRow, row: &MessageRow, context: &Context<'_>) -> bool {

@@ -4,6 +4,7 @@
 mod catching_up;
 mod connecting;
 mod listening;
+mod numbers;
 mod printing;
 mod promising;
 mod receiving;

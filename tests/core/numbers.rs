@@ -1,0 +1,102 @@
+//! One clientMsgNo more than once: from two devices of a person, from two people, in two channels, and long after.
+
+use jindou::channel::Channel;
+use jindou::client::{Command, Delivery, Event, Reply};
+use jindou::time::Millis;
+use jindou::wire::Packet;
+
+use crate::world::World;
+
+fn group() -> Channel {
+    Channel::group("g")
+}
+
+fn contents(world: &mut World, channel: Channel) -> Vec<String> {
+    let text = |content: &Option<Vec<u8>>| String::from_utf8_lossy(content.as_deref().unwrap_or_default()).into_owned();
+    world.page(channel).iter().map(|message| text(&message.content)).collect()
+}
+
+#[test]
+fn the_number_of_another_channel_takes_nothing_out_of_the_outbox() {
+    let mut world = World::new();
+    world.connect();
+    let sending = world.send(Channel::group("h"), "n1", "\"ours\"");
+    // Another device of the same person, of which the application gives the same numbers.
+    world.say(Packet::Recv(world.recv("bob", "n1", 5, 1, "\"theirs\"")));
+    assert!(world.outcome(sending).is_none(), "it is another message");
+    assert_eq!(contents(&mut world, group()), ["\"theirs\""]);
+    assert!(world.shown().len() == 2, "both are shown as new");
+    world.close_socket();
+    world.pass(Millis::seconds(2));
+    let client_seq = world.sends().last().expect("sent again").client_seq;
+    world.ack(client_seq, 6, 1, 1);
+    assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { .. }))));
+    assert_eq!(contents(&mut world, Channel::group("h")), ["\"ours\""]);
+}
+
+#[test]
+fn two_people_under_one_number_are_two_messages_and_take_nothing_out_of_a_third_ones_outbox() {
+    let mut world = World::new();
+    world.connect();
+    let sending = world.send(group(), "n1", "\"ours\"");
+    world.say(Packet::Recv(world.recv("alice", "n1", 5, 1, "\"hers\"")));
+    world.say(Packet::Recv(world.recv("carol", "n1", 6, 2, "\"carols\"")));
+    assert!(world.outcome(sending).is_none());
+    world.ack(world.sends()[0].client_seq, 7, 3, 1);
+    assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { .. }))));
+    assert_eq!(contents(&mut world, group()), ["\"hers\"", "\"carols\"", "\"ours\""]);
+}
+
+#[test]
+fn a_number_that_was_sent_before_is_shown_as_sent_in_the_end() {
+    let mut world = World::new();
+    world.connect();
+    world.send(group(), "n1", "{}");
+    world.ack(world.sends()[0].client_seq, 5, 9, 1);
+    world.reload();
+    world.connect();
+    // An application that died before it learned what became of it, and asks for the same once more.
+    let sending = world.send(group(), "n1", "{}");
+    let client_seq = world.sends().last().expect("sent").client_seq;
+    world.ack(client_seq, 6, 10, 1);
+    let Some(Ok(Reply::Sent { message, .. })) = world.outcome(sending) else { panic!("not sent") };
+    assert_eq!(message.message_seq.map(|seq| seq.0), Some(9), "the place of its first copy");
+    assert_eq!(world.page(group()).len(), 1);
+    let last = world.events.iter().rev().find_map(|event| match event {
+        Event::Message { message, .. } | Event::MessageChanged { message } => Some(message),
+        _ => None,
+    });
+    let last = last.expect("it was told of");
+    assert_eq!((last.delivery, last.message_seq.map(|seq| seq.0)), (Delivery::Sent, Some(9)));
+    let listing = world.call(Command::Outbox);
+    assert_eq!(world.outcome(listing), Some(&Ok(Reply::Outbox { messages: Vec::new() })));
+}
+
+#[test]
+fn two_contents_under_one_number_are_the_same_message_on_every_device() {
+    for turned in [false, true] {
+        let mut world = World::new();
+        world.connect();
+        let mut copies = [(5, 9, "\"first\""), (6, 10, "\"second\"")];
+        if turned {
+            copies.reverse();
+        }
+        for (id, seq, content) in copies {
+            world.say(Packet::Recv(world.recv("bob", "n1", id, seq, content)));
+        }
+        assert_eq!(contents(&mut world, group()), ["\"first\""], "turned: {turned}");
+    }
+}
+
+#[test]
+fn what_another_device_sent_under_our_number_is_what_is_shown() {
+    let mut world = World::new();
+    world.connect();
+    let sending = world.send(group(), "n1", "\"second\"");
+    world.ack(world.sends()[0].client_seq, 6, 10, 1);
+    assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { .. }))));
+    world.say(Packet::Recv(world.recv("bob", "n1", 5, 9, "\"first\"")));
+    assert_eq!(contents(&mut world, group()), ["\"first\""]);
+    world.reload();
+    assert_eq!(contents(&mut world, group()), ["\"first\""]);
+}
