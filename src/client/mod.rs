@@ -438,8 +438,9 @@ impl Client {
     /// Takes over what a turn collected.
     fn absorb(&mut self, mut turn: Turn) {
         let now = turn.now;
+        let time = self.session.steady_time(now);
         for landed in core::mem::take(&mut turn.landed) {
-            self.outbox.landed(&mut turn, landed);
+            self.outbox.landed(&mut turn, time, landed);
         }
         for ask in core::mem::take(&mut turn.asks) {
             match ask {

@@ -416,11 +416,13 @@ impl Client {
                 let mut missing = asked.clone();
                 missing.retain(|asked| !found.iter().any(|message| message.client_msg_no == *asked));
                 let mut arrivals = Vec::new();
+                let time = self.session.steady_time(now);
                 for message in found {
                     // Only what is ours and was asked for can answer the outbox.
                     if asked.contains(&message.client_msg_no) && message.from_uid == self.config.uid {
                         let mut found = arrival(channel, message);
-                        found.confirms = self.outbox.is_last_look(now, &found.row.client_msg_no, found.row.message_seq);
+                        found.confirms =
+                            self.outbox.is_last_look(time, &found.row.client_msg_no, found.row.message_seq);
                         found.row.unconfirmed = !found.confirms && self.outbox.is_suspect(&found.row.client_msg_no);
                         arrivals.push(found);
                     }

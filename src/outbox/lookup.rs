@@ -116,11 +116,11 @@ impl Outbox {
     }
 
     /// Whether finding it here and now settles it: the log has gone on since, or it has been there for as long as we doubt.
-    pub fn is_last_look(&self, now: Now, client_msg_no: &ClientMsgNo, found_at: MessageSeq) -> bool {
+    pub fn is_last_look(&self, time: Wall, client_msg_no: &ClientMsgNo, found_at: MessageSeq) -> bool {
         let entry = self.ordinals.get(client_msg_no).and_then(|ordinal| self.entries.get(ordinal));
         entry.is_some_and(|entry| match entry.row.state {
             OutboxState::Unconfirmed { since, .. } => {
-                has_lasted(since, now) || entry.witness.is_some_and(|witness| found_at < witness)
+                has_lasted(since, time) || entry.witness.is_some_and(|witness| found_at < witness)
             }
             _ => false,
         })
@@ -132,24 +132,24 @@ impl Outbox {
 }
 
 /// How many of `LOOKS` are behind a message. Time decides and not how often we looked: each reconnect is a look besides, and a
-/// connection that comes and goes proves nothing.
-pub fn looks_behind(since: Wall, now: Now) -> usize {
+/// connection that comes and goes proves nothing. The server's time, for our clock may be put forward.
+pub fn looks_behind(since: Wall, time: Wall) -> usize {
     let ends = LOOKS.iter().scan(since.0, |end, span| {
         *end = end.saturating_add(span.0 as i64);
         Some(*end)
     });
-    ends.take_while(|end| *end <= now.wall.0).count()
+    ends.take_while(|end| *end <= time.0).count()
 }
 
-pub fn has_lasted(since: Wall, now: Now) -> bool {
-    looks_behind(since, now) == LOOKS.len()
+pub fn has_lasted(since: Wall, time: Wall) -> bool {
+    looks_behind(since, time) == LOOKS.len()
 }
 
-pub fn next_look(since: Wall, now: Now) -> Mono {
-    let behind = looks_behind(since, now);
-    let Some(next) = LOOKS.get(behind) else { return now.mono + LOOKS[0] };
+pub fn next_look(since: Wall, time: Wall, now: Mono) -> Mono {
+    let behind = looks_behind(since, time);
+    let Some(next) = LOOKS.get(behind) else { return now + LOOKS[0] };
     let end: u64 = LOOKS[..=behind].iter().map(|span| span.0).sum();
-    let left = since.0.saturating_add(end as i64).saturating_sub(now.wall.0);
+    let left = since.0.saturating_add(end as i64).saturating_sub(time.0);
     // A clock that was set back must not make it wait for longer than the pause itself.
-    now.mono + Millis((left.max(0) as u64).min(next.0))
+    now + Millis((left.max(0) as u64).min(next.0))
 }

@@ -24,7 +24,7 @@ use crate::event::{Delivery, Event, MessageView, Trace};
 use crate::id::{ClientSeq, MessageId, MessageSeq};
 use crate::rows::{Change, Mark, MessageState, OutboxRow, OutboxState};
 use crate::sorted::{Map, Set};
-use crate::time::{Earliest, Millis, Mono, Now};
+use crate::time::{Earliest, Millis, Mono, Now, Wall};
 use crate::turn::{After, Landed, Reply, Ticket, Turn, Waiter};
 use crate::wire::{ProtocolVersion, ReasonCode, Send, Sendack};
 
@@ -480,8 +480,8 @@ impl Outbox {
         Answered::Stored { row, message_id: ack.message_id, message_seq: ack.message_seq }
     }
 
-    /// The timeline has it now.
-    pub fn landed(&mut self, turn: &mut Turn, landed: Landed) {
+    /// The timeline has it now; `time` is the server's.
+    pub fn landed(&mut self, turn: &mut Turn, time: Wall, landed: Landed) {
         let Landed { client_msg_no, mut message, certain } = landed;
         let client_msg_no = &client_msg_no;
         let (now, doubtful) = (turn.now, self.doubtful);
@@ -495,18 +495,18 @@ impl Outbox {
                 return;
             }
             OutboxState::Unconfirmed { .. } if settles => None,
-            // From a clock that was put back, time is reckoned anew.
-            OutboxState::Unconfirmed { since, .. } => Some(since.min(now.wall)),
-            _ if entry.suspect || (doubtful && matches!(entry.progress, Progress::Asking { .. })) => Some(now.wall),
+            // From a clock that was ahead, time is reckoned anew.
+            OutboxState::Unconfirmed { since, .. } => Some(since.min(time)),
+            _ if entry.suspect || (doubtful && matches!(entry.progress, Progress::Asking { .. })) => Some(time),
             // The answer to the SEND or the look-up will tell more.
             _ if doubtful => return,
             _ => None,
         };
         match since {
-            Some(since) if !has_lasted(since, now) || message.delivery == Delivery::Unconfirmed => {
-                let looks = looks_behind(since, now);
+            Some(since) if !has_lasted(since, time) || message.delivery == Delivery::Unconfirmed => {
+                let looks = looks_behind(since, time);
                 entry.row.state = OutboxState::Unconfirmed { message_id, message_seq, since, looks: looks as u8 };
-                entry.progress = Progress::Unconfirmed { look_at: next_look(since, now), asked: false };
+                entry.progress = Progress::Unconfirmed { look_at: next_look(since, time, now.mono), asked: false };
                 entry.witness = None;
                 message.delivery = Delivery::Unconfirmed;
                 turn.change(Change::Outbox(entry.row.clone()));

@@ -184,6 +184,11 @@ impl Session {
         self.server_clock.as_ref()?.time(now)
     }
 
+    /// The server's time for what must last: late rather than early.
+    pub fn steady_time(&self, now: Now) -> Wall {
+        self.server_clock.as_ref().map_or(now.wall, |clock| clock.steady(now))
+    }
+
     pub fn set_server_time(&mut self, now: Now, server: Wall) {
         if self.server_time(now).is_none() {
             self.server_clock = Some(ServerClock::new(now, server.0.saturating_sub(now.wall.0)));

@@ -25,6 +25,12 @@ impl ServerClock {
         let expected = self.learned.wall.0.saturating_add_unsigned(passed);
         (now.wall.0.abs_diff(expected) <= PARTED).then(|| Wall(now.wall.0.saturating_add(self.ahead)))
     }
+
+    /// It goes on whatever becomes of our wall clock, and may fall behind while the device sleeps.
+    pub fn steady(&self, now: Now) -> Wall {
+        let passed = now.mono.since(self.learned.mono).0;
+        Wall(self.learned.wall.0.saturating_add(self.ahead).saturating_add_unsigned(passed))
+    }
 }
 
 #[cfg(test)]
@@ -40,5 +46,6 @@ mod tests {
         assert_eq!(clock.time(at(3_601_000, 4_110_000)), Some(Wall(4_103_000)), "a little adjusted over an hour");
         assert_eq!(clock.time(at(61_000, 4_160_000)), None, "an hour ahead at once");
         assert_eq!(clock.time(at(61_000, -4_160_000)), None, "far behind");
+        assert_eq!(clock.steady(at(61_000, -4_160_000)), Wall(553_000));
     }
 }

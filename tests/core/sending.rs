@@ -320,6 +320,36 @@ fn a_clock_that_was_put_back_keeps_a_message_in_doubt_no_longer_than_at_first() 
 }
 
 #[test]
+fn a_clock_that_is_put_forward_confirms_nothing() {
+    for reload in [false, true] {
+        let mut world = World::with(|config| config.business = true);
+        world.connect();
+        world.send(group(), "n1", "{}");
+        world.pass(Millis::seconds(6));
+        world.ack(world.sends()[0].client_seq, 5, 0, 15);
+        let look = |world: &mut World| {
+            world.answer(is_lookup, Ok(Response::Found(vec![found("n1", 5, 9)])));
+            world.page(group()).last().expect("it is shown").delivery
+        };
+        world.pass(Millis::seconds(2));
+        assert_eq!(look(&mut world), Delivery::Unconfirmed);
+        world.now.wall.0 += 5 * 3600 * 1000;
+        world.ahead -= 5 * 3600 * 1000;
+        if reload {
+            world.reload();
+            world.connect();
+            assert_eq!(look(&mut world), Delivery::Unconfirmed);
+        }
+        for span in [61, 5 * 60] {
+            world.pass(Millis::seconds(span));
+            assert_eq!(look(&mut world), Delivery::Unconfirmed, "reloaded: {reload}");
+        }
+        world.pass(Millis::seconds(15 * 60));
+        assert_eq!(look(&mut world), Delivery::Sent);
+    }
+}
+
+#[test]
 fn generation_2_is_asked_before_anything_is_sent_again() {
     let mut world = World::with(|config| config.business = true);
     world.connect();

@@ -48,6 +48,8 @@ pub struct World {
     pub answers_ping: bool,
     /// How long CONNECT is on its way.
     pub way_up: Millis,
+    /// The server's clock before ours, in milliseconds.
+    pub ahead: i64,
     /// Batches wait here in place of being stored.
     pub hold_stores: bool,
     pub held: Vec<(BatchId, Batch)>,
@@ -93,6 +95,7 @@ impl World {
             polite: true,
             answers_ping: true,
             way_up: Millis(0),
+            ahead: 0,
             hold_stores: false,
             held: Vec::new(),
             fail_stores: false,
@@ -238,7 +241,7 @@ impl World {
                     self.cipher = Some(self.keys.accept(&connect.client_key, &salt).expect("a good key"));
                     let connack = Packet::Connack(Connack {
                         server_version: Some(self.version),
-                        time_diff: self.way_up.0 as i64,
+                        time_diff: self.ahead + self.way_up.0 as i64,
                         reason: ReasonCode::SUCCESS,
                         server_key: self.keys.public_key(),
                         salt,
