@@ -382,14 +382,20 @@ impl Outbox {
         let mut blocked: Set<Channel> = Set::new();
         let mut sends = Vec::new();
         for entry in self.entries.values_mut() {
+            let channel = &entry.row.channel;
             match entry.progress {
                 Progress::Idle { not_before } => {
+                    if under_way >= window {
+                        break;
+                    }
                     let ready = not_before <= now.mono
                         && !(entry.doubt && (asks || (lookups && entry.altered)))
-                        && under_way < window
                         && (under_way == 0 || bytes + entry.row.content.len() <= BYTES);
-                    if !ready || blocked.contains(&entry.row.channel) {
-                        blocked.insert(entry.row.channel.clone());
+                    let behind = blocked.contains(channel);
+                    if behind || !ready {
+                        if !behind {
+                            blocked.insert(channel.clone());
+                        }
                         continue;
                     }
                     let client_seq = ClientSeq(self.next_client_seq);
@@ -405,10 +411,15 @@ impl Outbox {
                     }
                     sends.push(packet(&entry.row, client_seq));
                 }
-                Progress::Storing | Progress::Asking { .. } => {
-                    blocked.insert(entry.row.channel.clone());
+                Progress::Storing | Progress::Asking { .. } if !blocked.contains(channel) => {
+                    blocked.insert(channel.clone());
                 }
-                Progress::InFlight { .. } | Progress::Acked | Progress::Parked | Progress::Unconfirmed { .. } => {}
+                Progress::Storing
+                | Progress::Asking { .. }
+                | Progress::InFlight { .. }
+                | Progress::Acked
+                | Progress::Parked
+                | Progress::Unconfirmed { .. } => {}
             }
         }
         sends

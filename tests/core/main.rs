@@ -3,6 +3,7 @@
 
 mod catching_up;
 mod connecting;
+mod crowd;
 mod listening;
 mod numbers;
 mod printing;
