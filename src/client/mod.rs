@@ -44,6 +44,8 @@ const LONGEST_REHYDRATE: Millis = Millis::seconds(30);
 /// A database that fails again so soon after a failure has not recovered: on a full disk each connection would bring the same messages
 /// to the same end.
 const FAILS_AGAIN: Millis = Millis::seconds(60);
+/// Questions at once for what may be at the server already; each may name a hundred.
+const LOOKUPS: usize = 4;
 /// Commands are recognised for so long. Generation 2.1 brings old ones back, but those are hints about what is long known.
 const COMMANDS_KEPT: i64 = 30 * 24 * 3600 * 1000;
 
@@ -479,7 +481,9 @@ impl Client {
                 self.session.send(crate::wire::Packet::Send(send));
             }
         }
-        while let Some((channel, asked)) = self.outbox.take_lookup(now, version) {
+        while self.requests.lookups() < LOOKUPS
+            && let Some((channel, asked)) = self.outbox.take_lookup(now, version)
+        {
             self.ask_lookup(now, channel, asked);
         }
     }

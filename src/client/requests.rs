@@ -35,7 +35,7 @@ pub enum Task {
 pub struct Requests {
     open: Map<RequestId, (Task, Mono)>,
     next: u64,
-    /// Bad answers that the application was told of. They are asked for again, each time later, until they are good.
+    /// Bad answers and refusals that the application was told of on this connection. They are asked for again, each time later.
     told: Set<String>,
 }
 
@@ -56,8 +56,13 @@ impl Requests {
         late
     }
 
+    pub fn lookups(&self) -> usize {
+        self.open.values().filter(|(task, _)| matches!(task, Task::Lookup { .. })).count()
+    }
+
     /// The connection is gone, and what catching up asked is asked anew with the next. What a person asked goes on.
     pub fn forget_jobs(&mut self) -> Vec<RequestId> {
+        self.told.clear();
         self.forget(|task| !matches!(task, Task::Token | Task::Gateway | Task::Act { .. } | Task::Lookup { .. }))
     }
 
@@ -293,11 +298,13 @@ impl Client {
         if failure.code == "not-supported" {
             Ended::Unsupported
         } else if failure.retryable {
-            Ended::Retry
+            Ended::Retry(failure.retry_after)
         } else {
             // Who logs in again is heard again; what was asked is not at fault.
-            let ended = if failure.code == "unauthorized" { Ended::Retry } else { Ended::Refused };
-            self.outputs.push_back(Output::Event(Event::Problem { error: error_of(failure) }));
+            let ended = if failure.code == "unauthorized" { Ended::Retry(Millis(0)) } else { Ended::Refused };
+            if self.requests.told.insert(failure.message.clone()) {
+                self.outputs.push_back(Output::Event(Event::Problem { error: error_of(failure) }));
+            }
             ended
         }
     }
@@ -375,7 +382,7 @@ impl Client {
                 }
                 Ended::Answered
             }
-            Ok(_) => Ended::Retry,
+            Ok(_) => Ended::Retry(Millis(0)),
         };
         self.sync.handle_ended(now.mono, &job, ended);
     }
@@ -384,7 +391,7 @@ impl Client {
         let ended = match outcome {
             Err(failure) => {
                 let ended = self.judge(failure);
-                if ended != Ended::Retry {
+                if !matches!(ended, Ended::Retry(_)) {
                     self.timeline(&channel).give_up();
                     self.push_work(&channel, Work::Whole);
                 }
@@ -399,7 +406,7 @@ impl Client {
                 }
                 Ended::Answered
             }
-            Ok(_) => Ended::Retry,
+            Ok(_) => Ended::Retry(Millis(0)),
         };
         self.sync.handle_ended(now.mono, &Job::History(channel), ended);
     }
@@ -437,8 +444,10 @@ impl Client {
                     self.push_page(channel, arrivals, Span::Single, true, None);
                 }
             }
-            Ok(_) => self.outbox.lookup_failed(now, &asked, true, &mut self.dice),
-            Err(failure) => self.outbox.lookup_failed(now, &asked, failure.retryable, &mut self.dice),
+            Ok(_) => self.outbox.lookup_failed(now, &asked, true, Millis(0), &mut self.dice),
+            Err(FetchFailure { retryable, retry_after, .. }) => {
+                self.outbox.lookup_failed(now, &asked, retryable, retry_after, &mut self.dice);
+            }
         }
     }
 

@@ -71,14 +71,21 @@ impl Outbox {
     }
 
     /// No answer to the look-up.
-    pub fn lookup_failed(&mut self, now: Now, asked: &[ClientMsgNo], retryable: bool, dice: &mut Dice) {
+    pub fn lookup_failed(
+        &mut self,
+        now: Now,
+        asked: &[ClientMsgNo],
+        retryable: bool,
+        patience: Millis,
+        dice: &mut Dice,
+    ) {
         for client_msg_no in asked {
-            let pause = dice.up_to(Millis::seconds(3));
+            let pause = dice.up_to(Millis::seconds(3)).max(patience);
             let Some(entry) = self.entry(client_msg_no) else { continue };
             match entry.progress {
                 Progress::Asking { .. } => entry.looked_in_vain(now, pause, retryable),
                 Progress::Unconfirmed { .. } => {
-                    entry.progress = Progress::Unconfirmed { look_at: now.mono + LOOKS[0], asked: false };
+                    entry.progress = Progress::Unconfirmed { look_at: now.mono + LOOKS[0].max(patience), asked: false };
                 }
                 _ => {}
             }

@@ -5,10 +5,11 @@ use serde_json::Value;
 use crate::error::DenyReason;
 use crate::json::{FromJson, field, optional, or_default, parse};
 use crate::rows::{Copy, Mark, MarkState, Role};
+use crate::time::Millis;
 
 use super::{
-    ChannelMarks, ChannelRole, Conversation, FedMark, FetchFailure, HistoryPage, Message, Policy, Request, Response,
-    Target,
+    ChannelMarks, ChannelRole, Conversation, FedMark, FetchFailure, HistoryPage, MOST_PATIENCE, Message, Policy,
+    Request, Response, Target,
 };
 
 impl Request {
@@ -71,6 +72,7 @@ impl FetchFailure {
             retryable: or_default(json, "retryable")?,
             reason: optional(json, "reason")?,
             deadline: optional(json, "deadline")?,
+            retry_after: Millis(optional(json, "retryAfter").flatten().unwrap_or_default()).min(MOST_PATIENCE),
         })
     }
 }

@@ -22,6 +22,9 @@ pub const HTTP_PATIENCE: Millis = Millis::seconds(20);
 /// For a function of the application, which may have to log in first.
 pub const FUNCTION_PATIENCE: Millis = Millis::seconds(30);
 
+/// Who wants to be left alone for longer is asked again all the same, now and then.
+pub const MOST_PATIENCE: Millis = Millis::seconds(15 * 60);
+
 /// Why a request got no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchFailure {
@@ -31,11 +34,14 @@ pub struct FetchFailure {
     pub retryable: bool,
     pub reason: Option<DenyReason>,
     pub deadline: Option<Wall>,
+    /// For so long whoever answered wants not to be asked again.
+    pub retry_after: Millis,
 }
 
 impl FetchFailure {
     pub fn new(code: &str, message: impl Into<String>, retryable: bool) -> Self {
-        Self { code: code.to_owned(), message: message.into(), retryable, reason: None, deadline: None }
+        let (reason, deadline, retry_after) = (None, None, Millis(0));
+        Self { code: code.to_owned(), message: message.into(), retryable, reason, deadline, retry_after }
     }
 }
 

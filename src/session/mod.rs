@@ -238,7 +238,7 @@ impl Session {
                 self.open_when_prepared(now);
             }
             Err(failure) if failure.code == "unauthorized" => self.refuse(now, "the token is refused"),
-            Err(failure) => self.wait(now, Some(Error::new(ErrorCode::Unavailable, failure.message))),
+            Err(failure) => self.wait_after(now, failure),
         }
     }
 
@@ -259,7 +259,7 @@ impl Session {
             // The addresses of last time are better than none.
             _ if !self.addresses.is_empty() => {}
             Ok(_) => return self.wait(now, Some(Error::new(ErrorCode::Unavailable, "there is no gateway address"))),
-            Err(failure) => return self.wait(now, Some(Error::new(ErrorCode::Unavailable, failure.message))),
+            Err(failure) => return self.wait_after(now, failure),
         }
         *addresses = true;
         self.cluster |= self.addresses.len() > 1;
@@ -532,6 +532,12 @@ impl Session {
 
     fn wait(&mut self, now: Now, error: Option<Error>) {
         let pause = self.backoff.next(&mut self.dice);
+        self.wait_for(now, pause, ConnectionView::Waiting { retry_in: pause.0, error });
+    }
+
+    fn wait_after(&mut self, now: Now, failure: FetchFailure) {
+        let pause = self.backoff.next(&mut self.dice).max(failure.retry_after);
+        let error = Some(Error::new(ErrorCode::Unavailable, failure.message));
         self.wait_for(now, pause, ConnectionView::Waiting { retry_in: pause.0, error });
     }
 

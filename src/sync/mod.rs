@@ -28,6 +28,8 @@ const HISTORIES: usize = 4;
 /// As long as a hole is held, before it is asked for.
 const SOON: Millis = Millis::seconds(1);
 const AGAIN: [Millis; 2] = [Millis::seconds(2), Millis::seconds(15)];
+/// Whoever is refused today may be a member, or known at all, a little later.
+const AFTER_REFUSAL: Millis = Millis::seconds(5 * 60);
 /// Whether WuKongIM still knows us as online: PONGs do not tell (a connection may answer every PING and never get a message).
 const PRESENCE: Millis = Millis::seconds(45);
 /// A first "no" may be a leader that has just moved.
@@ -58,9 +60,9 @@ pub enum Job {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     Answered,
-    /// Ask again later.
-    Retry,
-    /// This question is refused; asking again does not help.
+    /// Ask again later, and not before this much time has passed.
+    Retry(Millis),
+    /// This question is refused; asking again does not help, unless whoever refuses learns better.
     Refused,
     /// Nobody answers this kind of question here, ever.
     Unsupported,
@@ -82,6 +84,8 @@ enum Kind {
 #[derive(Default)]
 struct Wish {
     due: Option<Mono>,
+    /// Whoever answers asked for so much patience.
+    not_before: Mono,
     under_way: bool,
     failures: u32,
 }
@@ -89,7 +93,7 @@ struct Wish {
 impl Wish {
     #[inline(never)]
     fn want(&mut self, at: Mono) {
-        self.due = Some(self.due.map_or(at, |due| due.min(at)));
+        self.due = Some(self.due.map_or(at, |due| due.min(at)).max(self.not_before));
     }
 
     fn is_due(&self, now: Mono) -> bool {
@@ -103,8 +107,9 @@ impl Wish {
 
     fn end(&mut self, now: Mono, ended: Ended) {
         self.under_way = false;
-        if ended == Ended::Retry {
+        if let Ended::Retry(patience) = ended {
             self.failures += 1;
+            self.not_before = now + patience;
             self.want(now + pause(self.failures));
         } else {
             self.failures = 0;
@@ -382,10 +387,13 @@ impl Sync {
         if ended == Ended::Unsupported {
             self.unsupported.insert(kind(job));
         }
+        if ended == Ended::Refused && self.again.iter().all(|due| *due <= now + AGAIN[1]) {
+            self.again.push(now + AFTER_REFUSAL);
+        }
         match job {
             Job::Policy => {
                 self.policy.end(now, ended);
-                if ended != Ended::Retry {
+                if !matches!(ended, Ended::Retry(_)) {
                     self.policy.want(now + POLICY);
                 }
             }
@@ -412,9 +420,10 @@ impl Sync {
             Job::News => {
                 // What could not be answered is asked the next time.
                 self.news.end(now, Ended::Answered);
-                if matches!(ended, Ended::Answered | Ended::Retry) {
-                    self.news.want(now + self.hearing.pause(self.visible));
+                if let Ended::Retry(patience) = ended {
+                    self.news.not_before = now + patience;
                 }
+                self.news.want(now + self.hearing.pause(self.visible));
             }
             Job::History(channel) => {
                 if let Some(wish) = self.history.get_mut(channel) {

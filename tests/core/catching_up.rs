@@ -245,3 +245,112 @@ fn a_page_that_was_not_whole_is_followed_by_word_of_the_history_also_when_pushes
     assert!(!world.requests.iter().any(|(_, request)| matches!(request, Request::History(_))));
     assert!(world.events.iter().any(|event| matches!(event, Event::History { complete: true, .. })));
 }
+
+fn is_conversations(request: &Request) -> bool {
+    matches!(request, Request::Conversations(_))
+}
+
+/// Answers what catching up asks, and the conversations with a failure; how often they were asked for.
+fn play(world: &mut World, span: Millis, failure: &FetchFailure) -> usize {
+    let (mut asked, step) = (0, Millis(500));
+    for _ in 0..span.0 / step.0 {
+        world.pass(step);
+        while let Some((_, request)) = world.requests.first() {
+            let refused = is_conversations(request);
+            asked += usize::from(refused);
+            let answer = if refused { Err(failure.clone()) } else { Ok(nothing(request)) };
+            world.answer(|_| true, answer);
+        }
+    }
+    asked
+}
+
+fn problems(world: &World) -> usize {
+    world.events.iter().filter(|event| matches!(event, Event::Problem { .. })).count()
+}
+
+#[test]
+fn whoever_asks_for_patience_is_left_alone_for_so_long() {
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    let failure = jindou::request::failure(429, b"{\"code\":\"rate-limited\",\"retryAfter\":100000}");
+    assert!(failure.retryable);
+    assert_eq!(play(&mut world, Millis::seconds(99), &failure), 1, "the rounds after 2 s and 15 s wait too");
+    assert_eq!(play(&mut world, Millis::seconds(3), &failure), 1);
+    catch_up(&mut world);
+    let without = jindou::request::failure(408, b"");
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    let asked = play(&mut world, Millis::seconds(60), &without);
+    assert!((4..10).contains(&asked), "asked {asked} times");
+    assert_eq!(problems(&world), 0);
+}
+
+#[test]
+fn a_gateway_that_asks_for_patience_is_left_alone_for_so_long() {
+    let mut world = World::with(|config| config.business = true);
+    world.hold_addresses = true;
+    world.connect();
+    let failure = jindou::request::failure(503, b"{\"code\":\"unavailable\",\"retryAfter\":60000}");
+    let is_gateway = |request: &Request| matches!(request, Request::Gateway);
+    world.answer(is_gateway, Err(failure));
+    world.pass(Millis::seconds(59));
+    assert!(!world.requests.iter().any(|(_, request)| is_gateway(request)));
+    world.pass(Millis::seconds(2));
+    assert!(world.requests.iter().any(|(_, request)| is_gateway(request)));
+}
+
+#[test]
+fn a_patience_without_end_or_sense_is_not_believed() {
+    let told = |json: &str| jindou::request::failure(429, json.as_bytes());
+    assert_eq!(told("{\"code\":\"rate-limited\",\"retryAfter\":99999999999}").retry_after, Millis::seconds(15 * 60));
+    for odd in ["-1", "\"soon\"", "null", "{}", "1e300"] {
+        let failure = told(&format!("{{\"code\":\"rate-limited\",\"retryAfter\":{odd}}}"));
+        assert_eq!((failure.code.as_str(), failure.retry_after), ("rate-limited", Millis(0)), "{odd}");
+    }
+}
+
+#[test]
+fn what_is_refused_is_told_once_and_asked_for_again_much_later() {
+    for status in [403, 404] {
+        let mut world = World::with(|config| config.business = true);
+        world.connect();
+        let failure = jindou::request::failure(status, b"");
+        let early = play(&mut world, Millis::seconds(40), &failure);
+        assert!(early <= 3, "{status}: with each round, {early} times");
+        assert_eq!(problems(&world), 1, "{status}");
+        play(&mut world, Millis::seconds(6 * 60), &failure);
+        assert_eq!(problems(&world), 1, "{status}");
+        // The account is known at last.
+        world.events.clear();
+        for _ in 0..20 {
+            world.pass(Millis::seconds(30));
+            catch_up(&mut world);
+        }
+        let reading = world.call(Command::Messages { channel: group(), before: None, limit: 50 });
+        catch_up(&mut world);
+        world.pass(Millis::seconds(2));
+        let again = world.call(Command::Messages { channel: group(), before: None, limit: 50 });
+        assert!(world.outcome(reading).is_some());
+        assert!(matches!(world.outcome(again), Some(Ok(Reply::Messages { complete: true, .. }))), "{status}");
+    }
+}
+
+#[test]
+fn not_everything_that_may_be_stored_is_asked_for_at_once() {
+    let mut world = World::with(|config| config.business = true);
+    for number in 0..20 {
+        world.send(Channel::group(format!("g{number}").as_str()), &format!("n{number}"), "{}");
+    }
+    world.reload();
+    world.connect();
+    world.pass(Millis::seconds(1));
+    let lookups =
+        |world: &World| world.requests.iter().filter(|(_, request)| matches!(request, Request::Lookup(_))).count();
+    for _ in 0..20 {
+        assert!((1..=4).contains(&lookups(&world)), "{}", lookups(&world));
+        world.answer(|request| matches!(request, Request::Lookup(_)), Ok(Response::Found(Vec::new())));
+        world.pass(Millis(100));
+    }
+    assert_eq!((lookups(&world), world.sends().len()), (0, 20));
+}
