@@ -37,6 +37,7 @@ pub mod rows;
 mod session;
 mod sorted;
 pub mod store;
+mod surrogates;
 mod sync;
 pub mod time;
 mod timeline;

@@ -36,6 +36,7 @@ impl Add<Millis> for Mono {
 pub struct Earliest(pub Option<Mono>);
 
 impl Earliest {
+    // Inlined where deadlines are gathered, it is more bytes than all the calls of it.
     #[inline(never)]
     pub fn or(&mut self, due: Option<Mono>) {
         if let Some(due) = due {

@@ -175,6 +175,7 @@ pub struct Turn {
 }
 
 impl Turn {
+    // Inlined, each of some twenty places would clear all these fields itself and make the package larger.
     #[inline(never)]
     pub fn new(now: Now, trace: bool) -> Self {
         Self {

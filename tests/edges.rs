@@ -6,8 +6,21 @@ use std::path::{Path, PathBuf};
 
 /// Small words: values without behaviour of their own, which everything may use.
 const WORDS: &[&str] = &[
-    "channel", "config", "dice", "error", "event", "id", "json", "quotes", "redact", "request", "rows", "sorted",
-    "time", "turn",
+    "channel",
+    "config",
+    "dice",
+    "error",
+    "event",
+    "id",
+    "json",
+    "quotes",
+    "redact",
+    "request",
+    "rows",
+    "sorted",
+    "surrogates",
+    "time",
+    "turn",
 ];
 
 /// Beyond the small words.

@@ -91,6 +91,7 @@ struct Wish {
 }
 
 impl Wish {
+    // Inlined in some twenty places it makes the package larger, and it is never what takes the time.
     #[inline(never)]
     fn want(&mut self, at: Mono) {
         self.due = Some(self.due.map_or(at, |due| due.min(at)).max(self.not_before));

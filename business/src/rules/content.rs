@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use super::identity::MessageId;
+use super::surrogates;
 
 /// The messages that a payload quotes.
 pub fn quoted(payload: &[u8]) -> Vec<MessageId> {
@@ -35,32 +36,7 @@ fn parse(payload: &[u8]) -> Option<Value> {
     if !may_quote(b"message_id") && !may_quote(b"\\u") {
         return None;
     }
-    serde_json::from_slice(payload).or_else(|_| serde_json::from_slice(&without_lone_surrogates(payload))).ok()
-}
-
-/// With U+FFFD in place of each half of a surrogate pair that stands alone, as JavaScript writes a text that was cut within a
-/// character. Every browser reads such JSON; serde_json refuses it.
-fn without_lone_surrogates(json: &[u8]) -> Vec<u8> {
-    const UNIT: usize = 6;
-    let unit = |at: usize| {
-        let digits = json.get(at..at + UNIT)?.strip_prefix(b"\\u")?;
-        u16::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()
-    };
-    let is_low = |unit: u16| (0xdc00..0xe000).contains(&unit);
-    let mut mended = Vec::with_capacity(json.len());
-    let mut at = 0;
-    while let Some(&byte) = json.get(at) {
-        let (kept, length): (&[u8], usize) = match unit(at) {
-            Some(0xd800..0xdc00) if unit(at + UNIT).is_some_and(is_low) => (&json[at..at + 2 * UNIT], 2 * UNIT),
-            Some(0xd800..0xe000) => (b"\\ufffd", UNIT),
-            // Of an escape both bytes, so that what follows an escaped backslash is no escape.
-            _ if byte == b'\\' => (&json[at..json.len().min(at + 2)], 2),
-            _ => (&json[at..=at], 1),
-        };
-        mended.extend_from_slice(kept);
-        at += length;
-    }
-    mended
+    serde_json::from_slice(payload).or_else(|_| serde_json::from_slice(&surrogates::mended(payload))).ok()
 }
 
 /// serde_json has refused what is nested so deeply that the stack would end.

@@ -29,6 +29,8 @@ pub mod rate;
 pub mod reading;
 pub mod recall;
 pub mod roles;
+#[path = "../../../src/surrogates.rs"]
+mod surrogates;
 pub mod time;
 
 pub use identity::{
