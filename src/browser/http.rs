@@ -59,22 +59,22 @@ impl Business {
             Some(token) => token.clone(),
             None => self.new_token().await?,
         };
-        let (mut status, mut body) = in_time(&url, &http, &token, controller).await?;
-        if status == 401 && kept.is_some() {
+        let mut answer = in_time(&url, &http, &token, controller).await?;
+        if answer.status == 401 && kept.is_some() {
             // It may have run out since the connection was made; only the application knows whether there is another.
             let fresh = self.new_token().await?;
             if fresh != token {
                 token = fresh;
-                (status, body) = in_time(&url, &http, &token, controller).await?;
+                answer = in_time(&url, &http, &token, controller).await?;
             }
         }
-        if (200..300).contains(&status) {
-            return request.read(&body);
+        if (200..300).contains(&answer.status) {
+            return request.read(&answer.body);
         }
-        if status == 401 {
+        if answer.status == 401 {
             self.token.take();
         }
-        Err(failure(status, &body))
+        Err(failure(answer.status, &answer.body).after(answer.retry_after))
     }
 
     async fn new_token(&self) -> Result<String, FetchFailure> {
@@ -100,12 +100,14 @@ impl Business {
     }
 }
 
-async fn in_time(
-    url: &str,
-    http: &Http,
-    token: &str,
-    controller: &AbortController,
-) -> Result<(u16, Vec<u8>), FetchFailure> {
+struct Answered {
+    status: u16,
+    /// What the header says, in seconds. Another origin must expose it; ours says the same in its JSON.
+    retry_after: u64,
+    body: Vec<u8>,
+}
+
+async fn in_time(url: &str, http: &Http, token: &str, controller: &AbortController) -> Result<Answered, FetchFailure> {
     let answered = over_http(url, http.method, http.body.as_deref(), token, controller);
     match clock::within(HTTP_PATIENCE.0 as u32, answered).await {
         Some(answered) => answered,
@@ -122,7 +124,7 @@ async fn over_http(
     body: Option<&str>,
     token: &str,
     controller: &AbortController,
-) -> Result<(u16, Vec<u8>), FetchFailure> {
+) -> Result<Answered, FetchFailure> {
     // Neither the browser's text nor the address is told: both may quote what is private.
     let network = |_: JsValue| FetchFailure::new("network", "the business server cannot be reached", true);
     let wrong =
@@ -141,13 +143,14 @@ async fn over_http(
     init.set_headers(&headers);
     let request = Fetch::new_with_str_and_init(url, &init).map_err(wrong)?;
     let answer: Answer = JsFuture::from(fetch(&request).map_err(network)?).await.map_err(network)?.unchecked_into();
-    let length = answer.headers().get("content-length").ok().flatten().and_then(|length| length.parse::<u64>().ok());
-    if length.is_some_and(|length| length > MOST_ANSWER) {
+    let number = |name: &str| answer.headers().get(name).ok().flatten().and_then(|text| text.parse::<u64>().ok());
+    if number("content-length").is_some_and(|length| length > MOST_ANSWER) {
         controller.abort();
         return Err(FetchFailure::new("bad-response", "the business server's answer is too large", false));
     }
     let buffer = JsFuture::from(answer.array_buffer().map_err(network)?).await.map_err(network)?;
-    Ok((answer.status(), Uint8Array::new(&buffer).to_vec()))
+    let retry_after = number("retry-after").unwrap_or_default();
+    Ok(Answered { status: answer.status(), retry_after, body: Uint8Array::new(&buffer).to_vec() })
 }
 
 fn not_supported(name: &str) -> FetchFailure {

@@ -260,7 +260,7 @@ export interface HistoryMessage {
 
 /**
  * Answers what the client asks its business server, in place of an address. Each takes and gives the JSON of the HTTP API
- * (see `/v1/openapi.json` of the business server). What is missing is `not-supported`: without `history` there is only what was pushed.
+ * (see `/v1/openapi.json` of the business server), and may throw what its errors have: `code`, `retryable`, `retryAfter`. What is missing is `not-supported`: without `history` there is only what was pushed.
  */
 export interface BusinessApi {
   /** Where WuKongIM's WebSockets are. */

@@ -223,8 +223,8 @@ export class Client {
       this.#link.post({ answered: ask, value: JSON.stringify(await this.#asked(name, body)) ?? "null" });
     } catch (error) {
       // Of an error like the business server's; of any other nothing is known.
-      const { code, message, retryable, reason, deadline } = Object(error);
-      this.#link.post({ answered: ask, error: typeof code === "string" ? JSON.stringify({ code, message, retryable, reason, deadline }) : "" });
+      const { code, message, retryable, retryAfter, reason, deadline } = Object(error);
+      this.#link.post({ answered: ask, error: typeof code === "string" ? JSON.stringify({ code, message, retryable, retryAfter, reason, deadline }) : "" });
     }
   }
 

@@ -23,7 +23,7 @@ pub const HTTP_PATIENCE: Millis = Millis::seconds(20);
 pub const FUNCTION_PATIENCE: Millis = Millis::seconds(30);
 
 /// Who wants to be left alone for longer is asked again all the same, now and then.
-pub const MOST_PATIENCE: Millis = Millis::seconds(15 * 60);
+const MOST_PATIENCE: Millis = Millis::seconds(15 * 60);
 
 /// Why a request got no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,11 @@ impl FetchFailure {
     pub fn new(code: &str, message: impl Into<String>, retryable: bool) -> Self {
         let (reason, deadline, retry_after) = (None, None, Millis(0));
         Self { code: code.to_owned(), message: message.into(), retryable, reason, deadline, retry_after }
+    }
+
+    /// With the seconds of a Retry-After beside it.
+    pub fn after(self, seconds: u64) -> Self {
+        Self { retry_after: self.retry_after.max(Millis::seconds(seconds)).min(MOST_PATIENCE), ..self }
     }
 }
 

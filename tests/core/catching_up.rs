@@ -291,7 +291,7 @@ fn a_gateway_that_asks_for_patience_is_left_alone_for_so_long() {
     let mut world = World::with(|config| config.business = true);
     world.hold_addresses = true;
     world.connect();
-    let failure = jindou::request::failure(503, b"{\"code\":\"unavailable\",\"retryAfter\":60000}");
+    let failure = jindou::request::failure(503, b"<html>").after(60);
     let is_gateway = |request: &Request| matches!(request, Request::Gateway);
     world.answer(is_gateway, Err(failure));
     world.pass(Millis::seconds(59));
