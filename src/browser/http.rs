@@ -143,14 +143,17 @@ async fn over_http(
     init.set_headers(&headers);
     let request = Fetch::new_with_str_and_init(url, &init).map_err(wrong)?;
     let answer: Answer = JsFuture::from(fetch(&request).map_err(network)?).await.map_err(network)?.unchecked_into();
-    let number = |name: &str| answer.headers().get(name).ok().flatten().and_then(|text| text.parse::<u64>().ok());
-    if number("content-length").is_some_and(|length| length > MOST_ANSWER) {
+    if number(&answer, "content-length").is_some_and(|length| length > MOST_ANSWER) {
         controller.abort();
         return Err(FetchFailure::new("bad-response", "the business server's answer is too large", false));
     }
     let buffer = JsFuture::from(answer.array_buffer().map_err(network)?).await.map_err(network)?;
-    let retry_after = number("retry-after").unwrap_or_default();
+    let retry_after = number(&answer, "retry-after").unwrap_or_default();
     Ok(Answered { status: answer.status(), retry_after, body: Uint8Array::new(&buffer).to_vec() })
+}
+
+fn number(answer: &Answer, header: &str) -> Option<u64> {
+    answer.headers().get(header).ok()??.parse().ok()
 }
 
 fn not_supported(name: &str) -> FetchFailure {
