@@ -1,5 +1,6 @@
 //! A message comes in: is it known, is it another copy, what do the marks make of it, does it count as unread.
 
+use crate::channel::ClientMsgNo;
 use crate::event::{Event, Trace};
 use crate::id::MessageSeq;
 use crate::recall;
@@ -27,7 +28,7 @@ impl Timeline {
         seqs
     }
 
-    pub(super) fn arrive(&mut self, arrival: Arrival, have: &mut Have, context: &Context<'_>, turn: &mut Turn) {
+    pub(super) fn arrive(&mut self, mut arrival: Arrival, have: &mut Have, context: &Context<'_>, turn: &mut Turn) {
         if let Some((connection, ack)) = &arrival.ack {
             turn.ack(*connection, ack.clone());
         }
@@ -52,10 +53,15 @@ impl Timeline {
         if !arrival.row.client_msg_no.is_empty()
             && let Some(placed_at) = self.seen.get(seen_hash(&arrival.row.from, &arrival.row.client_msg_no))
             && let Some(Some(known)) = have.rows.get(&placed_at)
-            && is_same(known, &arrival.row, context)
+            && known.from == arrival.row.from
+            && known.client_msg_no == arrival.row.client_msg_no
         {
-            let known = known.clone();
-            return self.another_copy(known, arrival, have, context, turn);
+            if is_near(known, &arrival.row, context) || owes(known, context) {
+                let known = known.clone();
+                return self.another_copy(known, arrival, have, context, turn);
+            }
+            // A message of its own, which its id alone names: no two in a list may have the same key.
+            arrival.row.client_msg_no = ClientMsgNo::default();
         }
         self.insert(arrival, have, context, turn);
     }
@@ -384,9 +390,7 @@ fn owes(row: &MessageRow, context: &Context<'_>) -> bool {
     row.from == *context.own && !row.client_msg_no.is_empty() && (context.owed)(&row.client_msg_no)
 }
 
-fn is_same(known: &MessageRow, row: &MessageRow, context: &Context<'_>) -> bool {
-    let near = context
-        .dedup_window
-        .is_none_or(|window| known.timestamp.abs_diff(row.timestamp).saturating_mul(1000) <= window.0);
-    known.from == row.from && known.client_msg_no == row.client_msg_no && near
+fn is_near(known: &MessageRow, row: &MessageRow, context: &Context<'_>) -> bool {
+    let apart = known.timestamp.abs_diff(row.timestamp).saturating_mul(1000);
+    context.dedup_window.is_none_or(|window| apart <= window.0)
 }

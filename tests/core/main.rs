@@ -11,5 +11,6 @@ mod promising;
 mod receiving;
 mod restoring;
 mod sending;
+mod window;
 mod withdrawing;
 mod world;
