@@ -299,10 +299,10 @@ function isAddress(text) {
   }
 }
 
-/** Arguments cross the port as JSON, so what it cannot hold is told here. */
+/** Arguments cross the port as JSON, so what it cannot hold is told here, and what is no number must not become one that is left out. */
 function textOf(args) {
   try {
-    return JSON.stringify(args);
+    return JSON.stringify(args, (_, value) => (Number.isNaN(value) ? "NaN" : value));
   } catch (cause) {
     throw new JindouError({ code: "invalid-argument", message: "an argument that JSON cannot hold", cause });
   }

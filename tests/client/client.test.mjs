@@ -227,6 +227,7 @@ for (const worker of [true, false]) {
         () => im.send(channel, { type: 1, content: "x" }, { clientMsgNo: "" }),
         () => im.send(channel, { type: 1, content: "x" }, { deadline: -1 }),
         () => im.send(channel, { type: 1, content: "x" }, { topic: 5 }),
+        () => im.send(channel, { type: 1, content: "x" }, { deadline: NaN }),
         () => im.send(channel, { type: 1, content: "x".repeat(30_000) }),
         () => im.messages(channel, { limit: 0 }),
         () => im.messages(channel, { before: 1.5 }),
@@ -240,14 +241,27 @@ for (const worker of [true, false]) {
       return codes;
     });
     const invalid = "JindouError invalid-argument";
-    assert.deepEqual(codes.slice(0, 11), Array(11).fill(invalid));
-    assert.equal(codes[11], "JindouError too-large");
-    assert.deepEqual(codes.slice(12, 16), Array(4).fill(invalid));
-    assert.equal(codes[16], "JindouError not-found");
-    assert.match(codes[17], /^JindouError (recall-denied|not-found|unavailable)$/);
+    assert.deepEqual(codes.slice(0, 12), Array(12).fill(invalid));
+    assert.equal(codes[12], "JindouError too-large");
+    assert.deepEqual(codes.slice(13, 17), Array(4).fill(invalid));
+    assert.equal(codes[17], "JindouError not-found");
+    assert.match(codes[18], /^JindouError (recall-denied|not-found|unavailable)$/);
     await alice.context.close();
   });
 }
+
+test("a window for duplicates is a whole number of milliseconds", { timeout: 60_000 }, async () => {
+  const a = await tab(await person("alice"));
+  const outcomes = await a.run(async () => {
+    const outcomes = [];
+    for (const dedupWindow of [0, 1, 3_600_000, Number.MAX_SAFE_INTEGER, Infinity, null, NaN, -1, 1.5, 1e300, "5", true]) {
+      const opening = globalThis.jindou.Client.open({ uid: "a", token: "t", gateway: "ws://127.0.0.1:9", database: "window", dedupWindow });
+      outcomes.push(await opening.then((im) => im.wipe().then(() => "opened"), (error) => `${error.name} ${error.code}`));
+    }
+    return outcomes;
+  });
+  assert.deepEqual(outcomes, [...Array(6).fill("opened"), ...Array(6).fill("JindouError invalid-argument")]);
+});
 
 test("several clients live in one page, and one that is wiped leaves no database", { timeout: 60_000 }, async () => {
   const [alice, bob] = [await person("alice"), await person("bob")];
