@@ -75,9 +75,12 @@ impl Timeline {
         context: &Context<'_>,
         turn: &mut Turn,
     ) {
-        let (client_msg_no, message_id) = (known.client_msg_no.clone(), arrival.row.message_id);
-        turn.trace(|| Trace::Duplicate { client_msg_no, message_id });
         let certain = arrival.live;
+        if certain {
+            // History that is read again is no duplicate.
+            let (client_msg_no, message_id) = (known.client_msg_no.clone(), arrival.row.message_id);
+            turn.trace(|| Trace::Duplicate { client_msg_no, message_id });
+        }
         let confirmed = arrival.confirms || certain;
         let mut changed = (known.unconfirmed && confirmed) || owes(&known, context);
         known.unconfirmed &= !confirmed;

@@ -106,6 +106,10 @@ for (const [where, path] of [["in a worker", "/"], ["on the page", "/?worker=fal
     await ann.sees("are you there?");
     assert.deepEqual((await ben.texts()).filter((text) => /first|second|third/.test(text)), ["first", "second", "third"]);
     assert.equal(await ann.pane.locator(".banner").count(), 0);
+    // What was read again after the pause is no second copy of anything.
+    await ann.pane.getByRole("button", { name: "Inspector" }).click();
+    await ann.pane.locator('.lines [data-kind="SENDACK"]').first().waitFor();
+    assert.equal(await ann.pane.locator('.lines [data-what="duplicate"]').count(), 0);
   });
 
   test(`an acknowledgement that is lost makes nobody see a message twice (client ${where})`, async (context) => {
