@@ -54,6 +54,20 @@ test("on a phone there is one thing at a time, and nothing sticks out", async (c
   await bob.say("to the phone");
   await alice.seesUnread("Bob", 1);
   await inside();
+
+  // The inspector leaves room to read and to write.
+  await alice.open("Bob");
+  await alice.pane.locator(".conversation-head").getByRole("button", { name: "Menu" }).click();
+  await alice.pane.getByRole("menuitem", { name: "Inspector" }).click();
+  const box = (locator) => locator.boundingBox();
+  const inspector = alice.pane.getByRole("complementary", { name: "Inspector" });
+  await inspector.waitFor();
+  assert.ok((await box(alice.field)).y + (await box(alice.field)).height <= (await box(inspector)).y);
+  await alice.message("to the phone").waitFor();
+  assert.ok((await box(alice.message("to the phone"))).y + 8 < (await box(alice.field)).y);
+  await inside();
+  await inspector.getByRole("button", { name: "Close" }).click();
+  await alice.page.waitForFunction(() => document.activeElement?.matches(".conversation-menu [data-menu]"));
 });
 
 test("two people on a phone share the window by tabs", async (context) => {

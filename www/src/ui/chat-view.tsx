@@ -1,6 +1,7 @@
 // One person's chat: bar, banner, conversations, the open conversation, the inspector. How many of them stand beside each other depends on the
 // pane's width (chat-view.css).
 import { useSignal } from "@preact/signals";
+import { useRef } from "preact/hooks";
 import type { Pane } from "../model/pane";
 import { words } from "../words";
 import { Banner } from "./banner";
@@ -24,8 +25,14 @@ export function ChatView({ pane, beside }: { pane: Pane; beside: Beside }) {
   const beginning = useSignal(false);
   const timeline = chat.current.value;
   const said = words.value;
+  const root = useRef<HTMLDivElement>(null);
+  const stopInspecting = () => {
+    inspecting.value = false;
+    // Back to what opened it: the bar's button, or the conversation's menu where there is no bar. The other one is not shown and takes no focus.
+    for (const opener of [".bar [aria-pressed]", ".conversation-menu [data-menu]"]) root.current?.querySelector<HTMLElement>(opener)?.focus();
+  };
   return (
-    <div class="chat" data-open={timeline ? "conversation" : "list"} data-inspecting={inspecting.value}>
+    <div ref={root} class="chat" data-open={timeline ? "conversation" : "list"} data-inspecting={inspecting.value}>
       <Bar inspecting={inspecting} beside={beside} onLogOut={() => { leaving.value = true; }} />
       <Banner onReopen={() => pane.reopen()} />
       <div class="chat-body">
@@ -39,7 +46,7 @@ export function ChatView({ pane, beside }: { pane: Pane; beside: Beside }) {
             </div>
           )}
         </div>
-        {inspecting.value && <InspectorView onClose={() => { inspecting.value = false; }} />}
+        {inspecting.value && <InspectorView onClose={stopInspecting} />}
       </div>
       <NoticesView notices={chat.notices} />
       <Hearing />

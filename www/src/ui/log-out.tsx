@@ -2,14 +2,16 @@
 import { useSignal } from "@preact/signals";
 import type { Pane } from "../model/pane";
 import { words } from "../words";
+import { useChat } from "./context";
 import { Dialog } from "./dialog";
 
 export function LogOut({ pane, onClose }: { pane: Pane; onClose: () => void }) {
   const erase = useSignal(false);
   const busy = useSignal(false);
+  const { account } = useChat();
   const said = words.value;
   return (
-    <Dialog title={said.logOutQuestion} onClose={onClose}>
+    <Dialog title={said.logOutQuestion(account.name)} onClose={onClose}>
       <p class="soft">{said.logOutExplanation}</p>
       <label class="check">
         <input type="checkbox" checked={erase.value} onChange={(event) => { erase.value = event.currentTarget.checked; }} />

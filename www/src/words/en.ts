@@ -36,7 +36,7 @@ export const en = {
   theme: "Appearance",
   themes: { system: "System", light: "Light", dark: "Dark" },
   logOut: "Log out",
-  logOutQuestion: "Log out?",
+  logOutQuestion: (name: string) => `Log ${name} out?`,
   logOutExplanation: "The session ends at the server, in other windows of this account too.",
   alsoErase: "Also delete the messages stored in this browser",
   cancel: "Cancel",

@@ -32,7 +32,7 @@ export const zh: Words = {
   theme: "外观",
   themes: { system: "跟随系统", light: "浅色", dark: "深色" },
   logOut: "退出登录",
-  logOutQuestion: "退出登录？",
+  logOutQuestion: (name) => `退出 ${name} 的登录？`,
   logOutExplanation: "服务器上的登录将失效，此账号的其他窗口也会退出。",
   alsoErase: "同时删除保存在此浏览器中的消息",
   cancel: "取消",
