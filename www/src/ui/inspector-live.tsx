@@ -75,7 +75,11 @@ function describe(trace: Trace): { sign: string; name: string; details: string }
         trace.reasonCode !== undefined && trace.reasonCode !== 1 && said.reason(trace.reasonCode),
       ].filter(Boolean).join(" · "),
     };
-    case "duplicate": return { sign: "≡", name: "DEDUP", details: `${said.duplicate} · no ${short(trace.clientMsgNo)} · id ${short(trace.messageId)}` };
+    case "duplicate": return {
+      sign: "≡",
+      name: "DEDUP",
+      details: [said.duplicate, trace.clientMsgNo && `no ${short(trace.clientMsgNo)}`, `id ${short(trace.messageId)}`].filter(Boolean).join(" · "),
+    };
     case "retry": return { sign: "↻", name: "RETRY", details: `${said.retry(trace.attempt)} · no ${short(trace.clientMsgNo)}` };
     case "gap": return { sign: "…", name: "GAP", details: said.gap(String(trace.first), String(trace.last)) };
     case "stored": return { sign: "■", name: "COMMIT", details: said.stored(trace.changes) };
