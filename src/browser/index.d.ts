@@ -144,7 +144,7 @@ export type Connection =
  * - `closed`: the client was closed, or its worker died. `aborted`: by your signal, by `disconnect()` or `discard()`.
  * - `unauthorized`: the token is refused again and again. `kicked`: the person logged in elsewhere.
  * - `refused`: WuKongIM does not take the message (`reasonCode`); it stays in the outbox.
- * - `recall-denied`: `reason` and `deadline` say why. `forbidden`, `not-supported`: the business server does not allow it, or there is none.
+ * - `recall-denied`: `reason` and `deadline` say why. `forbidden`, `not-supported`: the business server does not allow it, or there is none; or this is no browser.
  * - `unavailable`: no answer, or not now. `bad-response`: an answer that cannot be read.
  */
 export type ErrorCode =
@@ -346,11 +346,11 @@ export interface SendOptions {
 
 /**
  * `unconfirmed`: one node of a cluster has it, the others perhaps not. It stays in the outbox until that is settled: a `message-changed`
- * event says so, or it is sent again by itself. `pending`: the deadline passed and it is still in the outbox.
+ * event says so, or it is sent again by itself.
  */
-export type SendResult =
-  | { type: "sent"; message: Message; unconfirmed: boolean }
-  | { type: "pending"; clientMsgNo: string };
+export interface Sent { type: "sent"; message: Message; unconfirmed: boolean }
+/** `pending`: the deadline passed and it is still in the outbox. */
+export type SendResult = Sent | { type: "pending"; clientMsgNo: string };
 
 /** A page of a timeline. */
 export interface MessagesPage {
@@ -408,6 +408,7 @@ export class Client {
   /** Stays offline until the next `connect()`. */
   disconnect(): Promise<void>;
   /** Settles with the truth: the server has it, or refused it (`refused`, still in the outbox), or the deadline passed. */
+  send(channel: Channel, content: Content, options?: SendOptions & { deadline?: undefined }): Promise<Sent>;
   send(channel: Channel, content: Content, options?: SendOptions): Promise<SendResult>;
   /**
    * The newest messages, or those before a seq: what is here, at once. `limit` is 1 to 500, default 50. From the first call on, the channel is kept up
@@ -430,7 +431,7 @@ export class Client {
   /** What is not acknowledged yet, in the order of sending: queued, parked or unconfirmed. */
   outbox(): Promise<Message[]>;
   /** Sends a parked message again under the same clientMsgNo; settles as `send` does. `not-found` where nothing of it is in the outbox. */
-  retry(clientMsgNo: string): Promise<SendResult>;
+  retry(clientMsgNo: string): Promise<Sent>;
   /** Drops a message from the outbox. What is on its way may still reach the server, and comes back as a message then. */
   discard(clientMsgNo: string): Promise<void>;
   /** The newest lines first. `limit` is at most 1,000, default 50. */

@@ -144,6 +144,7 @@ export class Client {
     const offered = functions.filter((name) => (name === "gateway" && gateway !== undefined) || typeof business?.[name] === "function");
     const options = { ...plain, functions: offered, ...(address !== undefined && { business: new URL(address, globalThis.location?.href).href }) };
     try {
+      if (!globalThis.indexedDB) throw new JindouError({ code: "not-supported", message: "there is no IndexedDB here: a client is opened in a browser" });
       const died = () => this.#end(new JindouError({ code: "closed", message: "the worker died", retryable: true }));
       this.#link = await link(worker !== false, (message) => this.#heard(message), died);
       await this.#ask({ open: textOf(options) });

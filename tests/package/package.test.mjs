@@ -48,6 +48,12 @@ test("it can be imported where there is no browser, as a server that renders pag
   assert.equal(printed.trim(), `function ${packed.version}`);
 });
 
+test("a client that is opened where there is no browser is refused by name, and holds nobody up", () => {
+  const script = 'import { Client } from "jindou"; await Client.open({ uid: "u", token: "t", gateway: "ws://127.0.0.1:9" }).catch((error) => console.log(error.name, error.code));';
+  const printed = execFileSync(process.execPath, ["--input-type=module", "--eval", script], { cwd: home, encoding: "utf8", timeout: 20_000 });
+  assert.equal(printed.trim(), "JindouError not-supported");
+});
+
 for (const resolution of ["bundler", "nodenext"]) {
   test(`its types are found by TypeScript with the module resolution "${resolution}"`, () => {
     writeFileSync(join(home, "types.ts"), 'import { Client, type Message } from "jindou";\nexport const open: Promise<Client> = Client.open({ uid: "u", token: "t" });\nexport const key = (message: Message): string => message.key;\n');

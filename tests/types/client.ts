@@ -1,6 +1,6 @@
 // What an application may write, and what the compiler must refuse. Never run.
 import { Client, JindouError, version } from "jindou";
-import type { Channel, Connection, Content, Conversation, Message, MessageSeq, SendResult } from "jindou";
+import type { Channel, Connection, Content, Conversation, Message, MessageSeq, SendOptions, SendResult } from "jindou";
 
 const group: Channel = { channelId: "g1", channelType: 2 };
 
@@ -24,7 +24,13 @@ export async function send(client: Client): Promise<string> {
   await client.send(group, { content: "no type" });
   // @ts-expect-error a channel is a channel, not its id
   await client.send("g1", { type: 1, content: "hello" });
-  const result: SendResult = await client.send(group, { type: 1, content: "hello" });
+  const { message } = await client.send(group, { type: 1, content: "hello" }, { expire: 60 });
+  await client.recall(message);
+  await client.recall((await client.retry(message.clientMsgNo)).message);
+  const later: SendOptions = { expire: 60 };
+  // @ts-expect-error who knows whether it has a deadline
+  (await client.send(group, { type: 1, content: "hello" }, later)).message;
+  const result: SendResult = await client.send(group, { type: 1, content: "hello" }, { deadline: 1000 });
   // @ts-expect-error a pending one has no message yet
   result.message;
   return result.type === "sent" ? result.message.key : result.clientMsgNo;
