@@ -388,7 +388,8 @@ impl Sync {
         if ended == Ended::Unsupported {
             self.unsupported.insert(kind(job));
         }
-        if ended == Ended::Refused && self.again.iter().all(|due| *due <= now + AGAIN[1]) {
+        let of_round = matches!(job, Job::Marks(_) | Job::Commands | Job::Conversations | Job::News | Job::History(_));
+        if ended == Ended::Refused && of_round && self.again.iter().all(|due| *due <= now + AGAIN[1]) {
             self.again.push(now + AFTER_REFUSAL);
         }
         match job {

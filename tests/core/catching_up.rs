@@ -337,6 +337,25 @@ fn what_is_refused_is_told_once_and_asked_for_again_much_later() {
 }
 
 #[test]
+fn what_a_round_does_not_ask_makes_none_when_it_is_refused() {
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    let mut asked = 0;
+    for _ in 0..20 * 60 {
+        world.pass(Millis::seconds(1));
+        while let Some((_, request)) = world.requests.first() {
+            asked += usize::from(matches!(request, Request::Commands(_)));
+            let response = match request {
+                Request::Online => Err(jindou::request::failure(404, b"")),
+                request => Ok(nothing(request)),
+            };
+            world.answer(|_| true, response);
+        }
+    }
+    assert_eq!((asked, problems(&world)), (3, 1), "at first, after 2 s and after 15 s");
+}
+
+#[test]
 fn not_everything_that_may_be_stored_is_asked_for_at_once() {
     let mut world = World::with(|config| config.business = true);
     for number in 0..20 {
