@@ -401,6 +401,35 @@ fn a_refused_message_is_parked_and_a_person_retries_or_drops_it() {
 }
 
 #[test]
+fn what_is_owed_to_a_group_that_was_dissolved_is_refused_for_good_and_holds_nobody_up() {
+    let mut world = World::new();
+    world.connect();
+    let recv = world.recv("alice", "a1", 4, 1, "{}");
+    world.say(Packet::Recv(recv));
+    world.close_socket();
+    let doomed: Vec<_> = ["n1", "n2", "n3"].map(|number| world.send(group(), number, "{}")).into();
+    let aside = world.send(Channel::person("alice"), "n4", "{}");
+    world.pass(Millis::seconds(2));
+    let sends: Vec<_> = world.sends().iter().map(|send| (send.client_seq, send.channel_type)).collect();
+    for (client_seq, kind) in sends {
+        let (id, seq, reason) = if kind == jindou::id::ChannelType::GROUP { (0, 0, 24) } else { (9, 1, 1) };
+        world.ack(client_seq, id, seq, reason);
+    }
+    for ticket in doomed {
+        let error = world.outcome(ticket).expect("settled").as_ref().expect_err("refused");
+        assert_eq!((error.code, error.reason_code, error.retryable), (ErrorCode::Refused, Some(24), false));
+    }
+    assert!(matches!(world.outcome(aside), Some(Ok(Reply::Sent { .. }))));
+    let sent = world.sends().len();
+    world.reload();
+    world.connect();
+    world.pass(Millis::seconds(600));
+    assert_eq!(world.sends().len(), sent, "nothing of it is sent again");
+    let page: Vec<_> = world.page(group()).iter().map(|message| message.delivery).collect();
+    assert_eq!(page, [Delivery::Sent, Delivery::Parked, Delivery::Parked, Delivery::Parked]);
+}
+
+#[test]
 fn a_deadline_settles_as_pending_and_the_message_stays() {
     let mut world = World::new();
     let options = SendOptions { deadline: Some(Millis(500)), ..SendOptions::default() };
