@@ -39,6 +39,8 @@ const NEWS_AGAIN: Millis = Millis::seconds(15);
 const POLICY: Millis = Millis::seconds(30 * 60);
 /// Failures in a row after which the next step is not held up any longer: a quarter of a minute. The question itself goes on.
 const PATIENCE: u32 = 4;
+/// Whoever asks for more of it holds up the next step no longer either.
+const SHORT_PATIENCE: Millis = Millis::seconds(10);
 const FIRST_PAUSE: Millis = Millis::seconds(1);
 const LONGEST_PAUSE: Millis = Millis::seconds(30);
 
@@ -110,6 +112,9 @@ impl Wish {
         self.under_way = false;
         if let Ended::Retry(patience) = ended {
             self.failures += 1;
+            if patience > SHORT_PATIENCE {
+                self.failures = self.failures.max(PATIENCE);
+            }
             self.not_before = now + patience;
             self.want(now + pause(self.failures));
         } else {

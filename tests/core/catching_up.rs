@@ -287,6 +287,21 @@ fn whoever_asks_for_patience_is_left_alone_for_so_long() {
 }
 
 #[test]
+fn a_step_that_asks_for_patience_holds_up_no_other() {
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    let recv = world.recv("alice", "a", 11, 1, "{}");
+    world.say(Packet::Recv(recv));
+    world.reload();
+    world.connect();
+    let limited = jindou::request::failure(429, b"").after(300);
+    world.answer(|request| matches!(request, Request::Marks(_)), Err(limited));
+    world.pass(Millis::seconds(1));
+    world.answer(|request| matches!(request, Request::Commands(_)), Ok(Response::Commands(Vec::new())));
+    assert!(world.requests.iter().any(|(_, request)| is_conversations(request)));
+}
+
+#[test]
 fn a_gateway_that_asks_for_patience_is_left_alone_for_so_long() {
     let mut world = World::with(|config| config.business = true);
     world.hold_addresses = true;
