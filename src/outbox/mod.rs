@@ -597,12 +597,12 @@ impl Outbox {
                 Progress::Asking { until } if until <= now.mono => entry.looked_in_vain(now, Millis(0), true),
                 _ => {}
             }
-            let client_msg_no = entry.row.client_msg_no.clone();
+            let client_msg_no = &entry.row.client_msg_no;
             entry.waiters.retain(|waiter| {
                 let over = waiter.deadline.is_some_and(|deadline| deadline <= now.mono);
                 if over {
                     let reply = Reply::Pending { client_msg_no: client_msg_no.clone() };
-                    turn.answer(&client_msg_no, *waiter, Ok(reply));
+                    turn.answer(client_msg_no, *waiter, Ok(reply));
                 }
                 !over
             });
