@@ -63,6 +63,12 @@ impl Client {
                 }
                 let quotes_less = self.timelines.get(&channel).and_then(|timeline| timeline.without_quote(&content));
                 let content = quotes_less.unwrap_or(content);
+                // An application that does not know what became of it asks for the same once more.
+                let again = self.config.dedup_window.is_none()
+                    && self
+                        .timelines
+                        .get(&channel)
+                        .is_some_and(|timeline| timeline.has_seen(&self.config.uid, &client_msg_no));
                 self.meta.next_ordinal = self.meta.next_ordinal.saturating_add(1);
                 let flags = Flags { red_dot: options.red_dot, no_persist: options.no_persist, ..Flags::default() };
                 let row = OutboxRow {
@@ -78,7 +84,7 @@ impl Client {
                     state: OutboxState::Queued,
                 };
                 let mut turn = self.turn(now);
-                self.outbox.accept(&mut turn, ticket, row, options.deadline);
+                self.outbox.accept(&mut turn, ticket, row, options.deadline, again);
                 self.absorb(turn);
             }
             Command::Messages { channel, before, limit } => {

@@ -217,7 +217,8 @@ impl Outbox {
     }
 
     /// Writes the row and shows the echo; what leaves waits for `stored`.
-    pub fn accept(&mut self, turn: &mut Turn, ticket: Ticket, row: OutboxRow, deadline: Option<Millis>) {
+    /// `doubt`: it may be stored already.
+    pub fn accept(&mut self, turn: &mut Turn, ticket: Ticket, row: OutboxRow, deadline: Option<Millis>, doubt: bool) {
         let view = self.view(&row);
         turn.change(Change::Outbox(row.clone()));
         turn.event(Event::Message { message: view, live: true });
@@ -232,7 +233,7 @@ impl Outbox {
             attempts: 0,
             sent_as: Vec::new(),
             lookups: 0,
-            doubt: false,
+            doubt,
             suspect: false,
             altered: false,
             witness: None,

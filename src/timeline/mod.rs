@@ -256,6 +256,11 @@ impl Timeline {
         self.ready
     }
 
+    /// A message under this number is stored, as far as it is read what is.
+    pub fn has_seen(&self, from: &Uid, client_msg_no: &ClientMsgNo) -> bool {
+        self.seen.get(seen_hash(from, client_msg_no)).is_some()
+    }
+
     /// Somebody waits for word of its history.
     pub fn has_promised(&self) -> bool {
         self.promised

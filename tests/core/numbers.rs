@@ -2,9 +2,11 @@
 
 use jindou::channel::Channel;
 use jindou::client::{Command, Delivery, Event, Reply};
+use jindou::request::{Request, Response};
 use jindou::time::Millis;
 use jindou::wire::Packet;
 
+use crate::sending::found;
 use crate::world::World;
 
 fn group() -> Channel {
@@ -70,6 +72,28 @@ fn a_number_that_was_sent_before_is_shown_as_sent_in_the_end() {
     assert_eq!((last.delivery, last.message_seq.map(|seq| seq.0)), (Delivery::Sent, Some(9)));
     let listing = world.call(Command::Outbox);
     assert_eq!(world.outcome(listing), Some(&Ok(Reply::Outbox { messages: Vec::new() })));
+}
+
+#[test]
+fn a_number_that_was_sent_before_is_looked_up_and_not_sent_twice() {
+    for stored in [true, false] {
+        let mut world = World::with(|config| config.business = true);
+        world.connect();
+        world.send(group(), "n1", "{}");
+        world.ack(world.sends()[0].client_seq, 5, 9, 1);
+        let sending = world.send(group(), "n1", "{}");
+        assert_eq!(world.sends().len(), 1);
+        let found = if stored { vec![found("n1", 5, 9)] } else { Vec::new() };
+        world.answer(|request| matches!(request, Request::Lookup(_)), Ok(Response::Found(found)));
+        if !stored {
+            // The server lost it.
+            assert_eq!(world.sends().len(), 2);
+            world.ack(world.sends()[1].client_seq, 6, 10, 1);
+        }
+        assert_eq!(world.sends().len(), if stored { 1 } else { 2 });
+        assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { unconfirmed: false, .. }))), "{stored}");
+        assert_eq!(world.page(group()).iter().map(|message| message.delivery).collect::<Vec<_>>(), [Delivery::Sent]);
+    }
 }
 
 #[test]

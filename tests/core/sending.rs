@@ -15,7 +15,7 @@ fn group() -> Channel {
 }
 
 /// What a look-up answers for a message of ours.
-fn found(number: &str, id: i64, seq: u64) -> Message {
+pub fn found(number: &str, id: i64, seq: u64) -> Message {
     let json = format!(
         "{{\"found\":[{{\"messageId\":\"{id}\",\"messageSeq\":{seq},\"clientMsgNo\":\"{number}\",\"fromUid\":\"bob\",\"timestamp\":1700000000,\"payload\":\"e30=\"}}]}}"
     );
