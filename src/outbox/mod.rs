@@ -217,11 +217,12 @@ impl Outbox {
     }
 
     /// Writes the row and shows the echo; what leaves waits for `stored`.
-    /// `doubt`: it may be stored already.
+    /// `doubt`: it may be stored already, and is shown then.
     pub fn accept(&mut self, turn: &mut Turn, ticket: Ticket, row: OutboxRow, deadline: Option<Millis>, doubt: bool) {
-        let view = self.view(&row);
         turn.change(Change::Outbox(row.clone()));
-        turn.event(Event::Message { message: view, live: true });
+        if !doubt {
+            turn.event(Event::Message { message: self.view(&row), live: true });
+        }
         turn.after.push(After::Owed(row.client_msg_no.clone()));
         let deadline = deadline.map(|span| turn.now.mono + span);
         self.ordinals.insert(row.client_msg_no.clone(), row.ordinal);

@@ -91,6 +91,7 @@ fn a_number_that_was_sent_before_is_looked_up_and_not_sent_twice() {
             world.ack(world.sends()[1].client_seq, 6, 10, 1);
         }
         assert_eq!(world.sends().len(), if stored { 1 } else { 2 });
+        assert_eq!(world.shown(), ["n1"], "as new it is told once");
         assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { unconfirmed: false, .. }))), "{stored}");
         assert_eq!(world.page(group()).iter().map(|message| message.delivery).collect::<Vec<_>>(), [Delivery::Sent]);
     }
