@@ -55,8 +55,9 @@ impl Client {
                 if let Err(error) = self.check_send(&channel, client_msg_no.as_str(), &content, &options) {
                     return self.settle(ticket, Err(error));
                 }
-                if !quotes::quoted(&content).is_empty() && !self.timeline(&channel).read_marks() {
-                    // What it quotes may be recalled. All that is asked for later waits behind it.
+                let timeline = self.timeline(&channel);
+                if (timeline.is_known() || !quotes::quoted(&content).is_empty()) && !timeline.read_marks() {
+                    // What it quotes may be recalled, and it may have been sent before. All that is asked for later waits behind it.
                     self.stirred.insert(channel.clone());
                     let command = Command::Send { channel, client_msg_no, content, options };
                     return self.waiting.push((ticket, command));

@@ -156,7 +156,8 @@ impl World {
         }
         let channel = self.some_channel(device);
         match self.dice.below(100) {
-            0..=34 => self.say(device, channel, false),
+            0..=33 => self.say(device, channel, false),
+            34 => self.say_again(device, channel),
             35..=44 => self.say(device, channel, true),
             45..=54 => self.show(device, channel, 50),
             55..=57 if self.plan.reads => self.read_back(device, channel),
@@ -204,6 +205,26 @@ impl World {
         let fact = Fact::new(Some(device), self.shared(device, &channel), token, no_persist, quotes);
         self.model.facts.insert(number.clone(), fact);
         let asked = Asked::Send { number: number.clone(), deadline: options.deadline.is_some() };
+        self.command(device, asked, Command::Send { channel, client_msg_no: number, content, options });
+    }
+
+    /// Gives a message that is sent once more, as an application may that died before it learned so.
+    fn say_again(&mut self, device: usize, channel: Channel) {
+        let facts = &self.model.facts;
+        let again = |message: &MessageView| {
+            let fact = facts.get(&message.client_msg_no);
+            message.own
+                && message.message_seq.is_some()
+                && message.delivery == Delivery::Sent
+                && message.content.is_some()
+                && fact.is_some_and(|fact| fact.device == Some(device) && !fact.quotes && !fact.discarded)
+        };
+        let candidates = self.devices[device].app.visible(&channel, again);
+        let Some(message) = self.dice.pick(&candidates).cloned() else { return };
+        let (number, content) = (message.client_msg_no, message.content.unwrap_or_default());
+        tell!(self, "{} says {} again in {}", self.devices[device].name, number.0, channel.id);
+        let asked = Asked::Send { number: number.clone(), deadline: false };
+        let options = SendOptions { red_dot: true, topic: message.topic, ..SendOptions::default() };
         self.command(device, asked, Command::Send { channel, client_msg_no: number, content, options });
     }
 
