@@ -316,7 +316,7 @@ export interface Options {
   database?: string;
   /** Makes clientMsgNos of 1 to 128 bytes; default UUIDs. They must never repeat. */
   clientMsgNo?: () => string;
-  /** Milliseconds for which a duplicate is recognised by its clientMsgNo; default for ever. */
+  /** Whole milliseconds, by the server's clock, for which a duplicate is recognised by its clientMsgNo; default for ever. One that comes later is a message with a `clientMsgNo` of "". */
   dedupWindow?: number;
   /** Largest content in bytes: 24559 by default, which every cluster keeps; a single node takes 32767. */
   maxContent?: number;
@@ -340,7 +340,7 @@ export interface SendOptions {
   noPersist?: boolean;
   /** At most 1,024 bytes. */
   topic?: string;
-  /** Instead of a generated one. 1 to 128 bytes that were never used before. */
+  /** Instead of a generated one, 1 to 128 bytes. It names one act of sending in its channel: given again, it is the same message and is not sent twice. */
   clientMsgNo?: string;
 }
 
