@@ -340,7 +340,7 @@ export interface SendOptions {
   noPersist?: boolean;
   /** At most 1,024 bytes. */
   topic?: string;
-  /** Instead of a generated one, 1 to 128 bytes. It names one act of sending in its channel: given again, it is the same message and is not sent twice. */
+  /** Instead of a generated one, 1 to 128 bytes. It names one act of sending in its channel: given again, it is the same message. */
   clientMsgNo?: string;
 }
 
