@@ -35,7 +35,7 @@ async function compileWasm(cargo) {
   const [name, otherwise] = ["Compiling the client to WebAssembly", "The client does not compile to WebAssembly: see the lines above."];
   if (await librarySources()) {
     try {
-      return await compile(cargo, [...withLibrary, ...args], name, otherwise, { RUSTC_BOOTSTRAP: "1" });
+      return await compile(cargo, [...withLibrary, ...args, ...smallerCode], name, otherwise, { RUSTC_BOOTSTRAP: "1" });
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       say("· This compiler does not take Rust's library along: trying without it.");
@@ -50,6 +50,9 @@ async function compileWasm(cargo) {
 const withLibrary = [
   "-Zbuild-std=std", "-Zbuild-std-features=optimize_for_size", "-Zpanic-immediate-abort", "--config", 'profile.wasm.panic="immediate-abort"',
 ];
+
+// A load that one of two ways to a place has made is not made a second time on the other, only to save a third behind it.
+const smallerCode = ["--", "-Cllvm-args=-enable-load-pre=0"];
 
 // What compresses best: large functions with one caller stay functions, what is cheap to compute twice is, and no load or store says how it is
 // aligned, which engines do not ask. Nothing is ever stored in the first kilobyte, the stack's last.
