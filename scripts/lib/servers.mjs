@@ -36,7 +36,8 @@ export function startBusiness({ program, data, wukongim, page, port = 0, demo = 
  * Answers `{ addresses, lines(), stop() }`; `onExit(sentence, lines)` is told when it ends without having been asked to.
  */
 function start(name, program, args, data, onExit) {
-  mkdirSync(data, { recursive: true });
+  // Messages and password hashes are nobody else's, and a server leaves a folder that is there as it is.
+  mkdirSync(data, { recursive: true, mode: 0o700 });
   const child = launch(program, args);
   let said = "";
   let ready = false;

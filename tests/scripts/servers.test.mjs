@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,6 +26,7 @@ test("a server is started once it has said where it listens, and stops when aske
   assert.deepEqual(server.addresses, { ws: "ws://127.0.0.1:1", api: "http://127.0.0.1:2" });
   await server.stop();
   assert.match(server.lines(), new RegExp(`--ws 127.0.0.1:0 --api 127.0.0.1:0 --data ${data} --generation 2.1 --token-auth`));
+  assert.equal(statSync(data).mode & 0o077, 0, "its folder is nobody else's");
 });
 
 test("a server that ends before it is ready is a problem with its last lines", async () => {
