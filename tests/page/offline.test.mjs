@@ -1,8 +1,5 @@
 // Without servers: the page loads, everything that was said is there, what is written waits; and it all goes on when they are back.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "node:test";
 
 import { Person } from "./support/person.mjs";
@@ -44,8 +41,7 @@ for (const [where, path] of [["in a worker", "/"], ["on the page", "/?worker=fal
 }
 
 test("a browser that was ended and started again opens without any server", async (context) => {
-  const folder = mkdtempSync(join(tmpdir(), "jindou-profile-"));
-  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = town.folder("profile");
   const before = new Person(await town.profile(context, folder));
   await before.logIn("carol");
   await before.begin("Bob");

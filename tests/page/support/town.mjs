@@ -157,6 +157,11 @@ export class Town {
     assert.ok(answer.ok, `/message/send: ${answer.status}`);
   }
 
+  /** A folder that is gone once everything is that may write to it: what a test registers with `after` runs first to last. */
+  folder(name) {
+    return mkdtempSync(join(this.#folder, `${name}-`));
+  }
+
   get makesFaults() {
     return !real;
   }
@@ -172,6 +177,7 @@ export class Town {
     await this.browser?.close();
     await this.business?.stop();
     await this.gateway?.stop();
-    rmSync(this.#folder, { recursive: true, force: true });
+    // A browser that has ended may leave processes that take a moment longer.
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }
