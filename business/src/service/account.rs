@@ -87,7 +87,7 @@ pub async fn log_in(
     account::check_password_size(&asked.password)?;
     let device = device(asked.device_flag)?;
     // A uid that cannot be has no account, and that is all a stranger learns.
-    let uid = Uid::try_from(asked.uid).map_err(|_| ApiError::Unauthorized)?;
+    let uid = Uid::try_from(asked.uid).map_err(|_| ApiError::WrongPassword)?;
     app.limits.login(&uid, app.now())?;
     let found = app.store.person_with_password(&uid).await?;
     let hash = found.as_ref().map_or_else(|| app.nobodys_hash.clone(), |(_, hash)| hash.clone());
@@ -97,7 +97,7 @@ pub async fn log_in(
             app.limits.right_password(&uid);
             open(&app, person, device).await
         }
-        _ => Err(ApiError::Unauthorized),
+        _ => Err(ApiError::WrongPassword),
     }
 }
 

@@ -17,6 +17,7 @@ const BANNED: u16 = 19;
 pub enum ApiError {
     Invalid(String),
     Unauthorized,
+    WrongPassword,
     Forbidden(&'static str),
     SignupDisabled,
     RecallDenied(Denial),
@@ -40,7 +41,7 @@ impl ApiError {
     pub fn status(&self) -> StatusCode {
         match self {
             ApiError::Invalid(_) => StatusCode::BAD_REQUEST,
-            ApiError::Unauthorized => StatusCode::UNAUTHORIZED,
+            ApiError::Unauthorized | ApiError::WrongPassword => StatusCode::UNAUTHORIZED,
             ApiError::Forbidden(_) | ApiError::SignupDisabled | ApiError::RecallDenied(_) => StatusCode::FORBIDDEN,
             ApiError::NotFound(_) => StatusCode::NOT_FOUND,
             ApiError::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -56,7 +57,7 @@ impl ApiError {
     pub fn code(&self) -> &'static str {
         match self {
             ApiError::Invalid(_) | ApiError::MethodNotAllowed => "invalid",
-            ApiError::Unauthorized => "unauthorized",
+            ApiError::Unauthorized | ApiError::WrongPassword => "unauthorized",
             ApiError::Forbidden(_) => "forbidden",
             ApiError::SignupDisabled => "signup-disabled",
             ApiError::RecallDenied(_) => "recall-denied",
@@ -82,6 +83,7 @@ impl ApiError {
             | ApiError::Conflict(message)
             | ApiError::TooLarge(message) => message,
             ApiError::Unauthorized => "log in first",
+            ApiError::WrongPassword => "the uid or the password is wrong",
             ApiError::SignupDisabled => "this server takes no new accounts",
             ApiError::RecallDenied(_) => "this message may not be changed so",
             ApiError::MethodNotAllowed => "this path does not take that method",

@@ -4,20 +4,21 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::app::App;
 use super::errands;
 use super::error::ApiError;
-use super::input::{Caller, Input, at_most};
+use super::input::{Caller, InPath, Input, at_most};
 use super::secrets;
 use crate::rules::account::{MAX_GROUP_MEMBERS, Name};
 use crate::rules::{GroupId, Role, Uid};
 use crate::storage::{Group, GroupChange};
 
 const NO_GROUP: ApiError = ApiError::NotFound("there is no such group for you");
+const NO_MEMBER: ApiError = ApiError::NotFound("there is no such group for you, or no such member in it");
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -86,6 +87,11 @@ async fn finish(app: &App, change: GroupChange) -> Result<(), ApiError> {
     }
 }
 
+/// Whether group or member is missing is not told apart, for strangers.
+fn of_member(error: ApiError) -> ApiError {
+    if error == NO_GROUP { NO_MEMBER } else { error }
+}
+
 pub async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Value>, ApiError> {
     let groups = app.store.groups_of(caller.uid()).await?;
     let groups: Vec<GroupView> = groups.into_iter().filter_map(|group| view(group, caller.uid())).collect();
@@ -95,7 +101,7 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Va
 pub async fn one(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
 ) -> Result<Json<GroupView>, ApiError> {
     shown(&app, &group_id(id)?, caller.uid()).await
 }
@@ -129,7 +135,7 @@ pub struct NewMembers {
 pub async fn add_members(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
     Input(asked): Input<NewMembers>,
 ) -> Result<Json<GroupView>, ApiError> {
     app.limits.change(caller.uid(), app.now())?;
@@ -150,24 +156,24 @@ pub struct NewRole {
 pub async fn set_role(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path((id, uid)): Path<(String, String)>,
+    InPath((id, uid)): InPath<(String, String)>,
     Input(asked): Input<NewRole>,
 ) -> Result<Json<GroupView>, ApiError> {
     app.limits.change(caller.uid(), app.now())?;
-    let (id, uid) = (group_id(id)?, Uid::try_from(uid).map_err(|_| NO_GROUP)?);
+    let (id, uid) = (group_id(id)?, Uid::try_from(uid).map_err(|_| NO_MEMBER)?);
     let change = app.store.set_role(&id, caller.uid(), &uid, asked.role).await?;
-    finish(&app, change).await?;
+    finish(&app, change).await.map_err(of_member)?;
     shown(&app, &id, caller.uid()).await
 }
 
 pub async fn remove_member(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path((id, uid)): Path<(String, String)>,
+    InPath((id, uid)): InPath<(String, String)>,
 ) -> Result<Json<Value>, ApiError> {
     app.limits.change(caller.uid(), app.now())?;
-    let (id, uid) = (group_id(id)?, Uid::try_from(uid).map_err(|_| NO_GROUP)?);
+    let (id, uid) = (group_id(id)?, Uid::try_from(uid).map_err(|_| NO_MEMBER)?);
     let change = app.store.remove_member(&id, caller.uid(), &uid, app.now()).await?;
-    finish(&app, change).await?;
+    finish(&app, change).await.map_err(of_member)?;
     Ok(Json(json!({})))
 }

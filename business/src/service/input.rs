@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Request};
 use axum::http::header;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -55,13 +55,29 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Input<T> {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Input<T>, ApiError> {
         let body = Bytes::from_request(request, app).await.map_err(|_| ApiError::TooLarge("this body is too large"))?;
-        serde_json::from_slice(&body).map(|Object(asked)| Input(asked)).map_err(|error| {
-            ApiError::invalid(format!(
-                "the body is not what this request takes (line {}, column {})",
-                error.line(),
-                error.column()
-            ))
-        })
+        serde_json::from_slice(&body)
+            .map(|Object(asked)| Input(asked))
+            .map_err(|error| ApiError::invalid(complaint(&error)))
+    }
+}
+
+/// Of what a reader says, only the name of a field that is missing is not the sender's own.
+fn complaint(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let missing = said.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    let what = missing.map_or("is not what this request takes".to_owned(), |field| format!("lacks \"{field}\""));
+    format!("the body {what} (line {}, column {})", error.line(), error.column())
+}
+
+/// What stands in the path.
+pub struct InPath<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for InPath<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<InPath<T>, ApiError> {
+        let read = Path::from_request_parts(parts, app).await;
+        read.map(|Path(asked)| InPath(asked)).map_err(|_| ApiError::invalid("this path cannot be read"))
     }
 }
 

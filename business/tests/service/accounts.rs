@@ -111,6 +111,48 @@ async fn wrong_names_and_passwords_are_refused_alike() {
 }
 
 #[tokio::test]
+async fn a_refusal_says_what_is_wrong_in_words_of_ours() {
+    let world = World::new(&[]).await;
+    let alice = world.sign_up("alice").await;
+    world.sign_up("bob").await;
+    let group = world.group(&alice, &[]).await;
+    for (method, path, token, body, code, sentence) in [
+        (
+            "POST",
+            "/v1/login",
+            None,
+            login("alice", "wrong password"),
+            "unauthorized",
+            "the uid or the password is wrong",
+        ),
+        ("POST", "/v1/login", None, Some(json!({ "uid": "alice" })), "invalid", "the body lacks \"password\""),
+        (
+            "POST",
+            "/v1/login",
+            None,
+            Some(json!({ "uid": ["alice"] })),
+            "invalid",
+            "the body is not what this request takes",
+        ),
+        ("GET", "/v1/groups/%ff", Some(&*alice), None, "invalid", "this path cannot be read"),
+        (
+            "DELETE",
+            &format!("/v1/groups/{group}/members/bob"),
+            Some(&*alice),
+            None,
+            "not-found",
+            "or no such member in it",
+        ),
+    ] {
+        let answer = world.call(method, path, token, body).await;
+        let message = answer.body["message"].as_str().expect(path);
+        assert!(answer.refused().1 == code && message.contains(sentence), "{method} {path}: {}", answer.text);
+        assert!(!message.contains("alice"), "{message}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_taken_uid_a_short_password_and_a_bad_name_are_refused() {
     let world = World::new(&[]).await;
     world.sign_up("alice").await;
