@@ -56,13 +56,16 @@ test("an owner recalls a member's message, and everybody reads who did it", asyn
   await bob.seesLast(group.name, "Alice recalled your message");
 });
 
-test("a member leaves a group", async (context) => {
-  const group = await town.group("alice", "Short stay", ["bob"]);
-  const bob = await town.person(context, "bob");
-  await bob.open(group.name);
-  await bob.pane.getByRole("button", { name: "Group", exact: true }).click();
-  await bob.page.getByRole("button", { name: "Leave group" }).click();
-  await bob.page.getByRole("dialog").waitFor({ state: "detached" });
-  const { groups } = await town.ask("GET", "/v1/groups", { token: await town.token("bob") });
-  assert.ok(!groups.some(({ groupId }) => groupId === group.groupId));
+test("a member leaves a group, and so does its owner, whom somebody follows", async (context) => {
+  const group = await town.group("alice", "Short stay", ["bob", "carol"]);
+  const roleOf = async (uid) => (await town.ask("GET", "/v1/groups", { token: await town.token(uid) })).groups.find(({ groupId }) => groupId === group.groupId)?.role;
+  for (const uid of ["bob", "alice"]) {
+    const person = await town.person(context, uid);
+    await person.open(group.name);
+    await person.pane.getByRole("button", { name: "Group", exact: true }).click();
+    await person.page.getByRole("button", { name: "Leave group" }).click();
+    await person.page.getByRole("dialog").waitFor({ state: "detached" });
+    assert.equal(await roleOf(uid), undefined);
+  }
+  assert.equal(await roleOf("carol"), "owner");
 });

@@ -87,7 +87,7 @@ export function GroupInfo({ group, onClose }: { group: Group; onClose: () => voi
           </ul>
           <FormError error={error.value} />
           <div class="dialog-actions">
-            {group.role !== "owner" && <button type="button" class="button" onClick={leave}>{said.leaveGroup}</button>}
+            <button type="button" class="button" onClick={leave}>{said.leaveGroup}</button>
             {manages && <button type="button" class="button primary" onClick={() => { adding.value = true; }}>{said.addMembers}</button>}
           </div>
         </>
