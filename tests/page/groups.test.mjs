@@ -69,3 +69,21 @@ test("a member leaves a group, and so does its owner, whom somebody follows", as
   }
   assert.equal(await roleOf("carol"), "owner");
 });
+
+test("who was put out of a group reads there why a message is not sent, and the group keeps its name", async (context) => {
+  const group = await town.group("alice", "Brief club", ["bob", "carol"]);
+  const bob = await town.person(context, "bob");
+  await bob.open(group.name);
+  await bob.say("I am here");
+  await bob.sent("I am here");
+  await town.ask("DELETE", `/v1/groups/${group.groupId}/members/bob`, { token: await town.token("alice") });
+  await bob.say("am I still?");
+  await bob.message("am I still?").getByText("Not sent: you are not in this group").waitFor();
+  await bob.page.reload();
+  await bob.connected();
+  await bob.open(group.name);
+  await bob.pane.getByRole("button", { name: "Group", exact: true }).waitFor({ state: "detached" });
+  await bob.pane.locator(".bar .connection-line", { hasText: "Connected" }).waitFor();
+  await bob.seesLast(group.name, "am I still?");
+  assert.equal(await bob.pane.locator(".notice").count(), 0, "it is not told what the client may not ask");
+});

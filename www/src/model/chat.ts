@@ -229,6 +229,8 @@ export class Chat {
     client.on("history", ({ channel }) => void this.#timelineOf(channel)?.refresh());
     client.on("problem", ({ error }) => {
       if (error.code === "not-supported" && !navigator.locks) this.notices.add("info", (said) => said.noLocks);
+      // Nobody did anything that he may not do: he is no member any more of a group that the client asked for.
+      else if (error.code === "forbidden") this.directory.refresh().catch(() => {});
       else this.#complain(error);
     });
     client.on("trace", ({ line }) => this.inspector.add(line));

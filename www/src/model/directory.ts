@@ -10,11 +10,13 @@ import { cleanName } from "./text";
 const atOnce = 4;
 const mostKept = 2000;
 
-interface Kept { people: [string, string][]; groups: Group[] }
+interface Kept { people: [string, string][]; groups: Group[]; former?: [string, string][] }
 
 export class Directory {
   readonly people = signal<ReadonlyMap<string, string>>(new Map());
   readonly groups = signal<ReadonlyMap<string, Group>>(new Map());
+  /** The names of groups that are mine no more: what was said there is still here. */
+  readonly former = signal<ReadonlyMap<string, string>>(new Map());
   #asked = new Set<string>();
   #wanted: string[] = [];
   #asking = 0;
@@ -26,6 +28,7 @@ export class Directory {
     try {
       this.people.value = new Map(before?.people).set(own.uid, own.name);
       this.groups.value = new Map(before?.groups.map((known) => [known.groupId, known]));
+      this.former.value = new Map(before?.former);
     } catch {
       this.people.value = new Map([[own.uid, own.name]]);
     }
@@ -43,7 +46,8 @@ export class Directory {
 
   channelName(channel: Channel): string {
     if (channel.channelType !== group) return this.personName(channel.channelId);
-    return cleanName(this.groups.value.get(channel.channelId)?.name ?? "") || cleanName(channel.channelId);
+    const { channelId } = channel;
+    return cleanName(this.groups.value.get(channelId)?.name ?? this.former.value.get(channelId) ?? "") || cleanName(channelId);
   }
 
   /** The group of a channel, if it is one of mine. */
@@ -54,7 +58,7 @@ export class Directory {
   async refresh(): Promise<void> {
     this.#asked.clear();
     const groups = await this.server.groups();
-    this.groups.value = new Map(groups.map((known) => [known.groupId, known]));
+    this.#own(new Map(groups.map((known) => [known.groupId, known])));
     this.#learn(groups.flatMap((known) => known.members));
   }
 
@@ -80,7 +84,7 @@ export class Directory {
     }
     const groups = new Map(this.groups.peek());
     groups.delete(groupId);
-    this.groups.value = groups;
+    this.#own(groups);
     this.#save();
   }
 
@@ -89,6 +93,12 @@ export class Directory {
     if (this.groups.peek().has(groupId) || this.#asked.has(`group ${groupId}`)) return;
     this.#asked.add(`group ${groupId}`);
     this.#put(await this.server.group(groupId));
+  }
+
+  #own(groups: ReadonlyMap<string, Group>): void {
+    const lost = [...this.groups.peek().values()].filter(({ groupId }) => !groups.has(groupId));
+    if (lost.length > 0) this.former.value = new Map([...this.former.peek(), ...lost.map(({ groupId, name }) => [groupId, name] as const)]);
+    this.groups.value = groups;
   }
 
   #put(changed: Group): Group {
@@ -132,7 +142,9 @@ export class Directory {
     setTimeout(() => {
       this.#saving = false;
       if (this.#forgotten) return;
-      const now: Kept = { people: [...this.people.peek()].slice(-mostKept), groups: [...this.groups.peek().values()] };
+      const now: Kept = {
+        people: [...this.people.peek()].slice(-mostKept), groups: [...this.groups.peek().values()], former: [...this.former.peek()].slice(-mostKept),
+      };
       keep(this.#shelf, now);
     }, 500);
   }
