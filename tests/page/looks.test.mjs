@@ -55,8 +55,21 @@ test("on a phone there is one thing at a time, and nothing sticks out", async (c
   await alice.seesUnread("Bob", 1);
   await inside();
 
-  // The inspector leaves room to read and to write.
+  // What can be done with a message is a tap away, and a long one.
   await alice.open("Bob");
+  const menu = alice.message("from the phone").getByRole("button", { name: "Actions" });
+  assert.ok(!await menu.isVisible());
+  await alice.message("from the phone").locator(".text").tap();
+  await menu.tap();
+  await alice.pane.getByRole("menuitem", { name: "Copy text" }).waitFor();
+  await alice.page.keyboard.press("Escape");
+  await alice.message("to the phone").locator(".text")
+    .evaluate((text) => text.dispatchEvent(new PointerEvent("contextmenu", { bubbles: true, cancelable: true, pointerType: "touch" })));
+  await alice.pane.getByRole("menuitem", { name: "Reply" }).tap();
+  await alice.pane.getByText("Reply to Bob").waitFor();
+  await alice.pane.getByRole("button", { name: "Cancel reply" }).tap();
+
+  // The inspector leaves room to read and to write.
   await alice.pane.locator(".conversation-head").getByRole("button", { name: "Menu" }).click();
   await alice.pane.getByRole("menuitem", { name: "Inspector" }).click();
   const box = (locator) => locator.boundingBox();

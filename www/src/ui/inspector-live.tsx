@@ -68,7 +68,7 @@ function describe(trace: Trace): { sign: string; name: string; details: string }
       sign: trace.sent ? "↑" : "↓",
       name: trace.kind,
       details: [
-        size(trace.bytes),
+        trace.bytes > 0 && size(trace.bytes),
         trace.clientMsgNo && `no ${short(trace.clientMsgNo)}`,
         trace.messageId && trace.messageId !== "0" && `id ${short(trace.messageId)}`,
         trace.messageSeq ? `seq ${trace.messageSeq}` : "",
