@@ -76,8 +76,9 @@ impl Marks {
     pub fn insert(&mut self, mut mark: Mark) {
         if let Some(slot) = self.slot(&mark)
             && let Some(old) = self.take(slot)
+            && !old.hint
         {
-            // What either knew of its copies, both know now: a command names one, the feed may name all.
+            // What either knew of its copies, both know now. A command may name what it likes, so its word is not taken over.
             for copy in old.copies {
                 if !mark.copies.contains(&copy) {
                     mark.copies.push(copy);

@@ -213,3 +213,24 @@ fn a_clock_that_was_put_right_denies_nobody_a_recall_and_the_server_decides() {
         assert_eq!(denied, late);
     }
 }
+
+#[test]
+fn a_forged_command_leads_no_recall_to_the_words_of_another_message() {
+    let mut world = told();
+    let recv = world.recv("mallory", "m1", 12, 2, "{}");
+    world.say(Packet::Recv(recv));
+    // Of one's own message, but it names another one too; and then that message is recalled indeed.
+    let mut command = world.recv("mallory", "k", 70, 900, "");
+    command.flags = Flags { sync_once: true, ..Flags::default() };
+    command.payload =
+        br#"{"type":99,"cmd":"messageRevoke","param":{"client_msg_no":"m1","message_id":"11","version":1}}"#.to_vec();
+    world.seal(&mut command);
+    world.say(Packet::Recv(command));
+    let own = Mark { author: "mallory".into(), ..mark(1, MarkState::Recalled, "m1", 12, 2) };
+    feed(&mut world, 1, vec![own]);
+    let recv = world.recv("carol", "c1", 13, 3, QUOTE);
+    world.say(Packet::Recv(recv));
+    let page = world.page(group());
+    assert_eq!(page[1].state, MessageState::Recalled);
+    assert!(holds_secret(page[2].content.as_deref()), "nobody recalled what it quotes");
+}
