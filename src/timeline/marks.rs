@@ -201,6 +201,8 @@ impl Timeline {
         turn: &mut Turn,
     ) {
         let row = self.place_of_target(&target).and_then(|place| have.rows.get(&place)).and_then(Option::as_ref);
+        // The server may have given the place to another message since the application looked.
+        let row = row.filter(|row| names(&target, row));
         let judged = row.map_or(Ok(()), |row| self.judge(act, row, context));
         if target == Target::default() {
             return turn.settle(ticket, Err(Error::invalid("the message has no clientMsgNo, messageId or messageSeq")));
@@ -317,6 +319,13 @@ fn is_of(mark: &Mark, row: &MessageRow) -> bool {
         })
     };
     (mark.author.is_empty() || mark.author == row.from) && (by_number || by_copy())
+}
+
+/// Whether a message that stands where the application says is the one that it means.
+fn names(target: &Target, row: &MessageRow) -> bool {
+    let by_number = !target.client_msg_no.is_empty() && target.client_msg_no == row.client_msg_no;
+    let by_id = |id| row.all_copies().iter().any(|copy| copy.message_id == id);
+    by_number || target.message_id.map_or(target.client_msg_no.is_empty(), by_id)
 }
 
 fn same_message(a: &Mark, b: &Mark) -> bool {

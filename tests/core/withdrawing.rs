@@ -234,3 +234,30 @@ fn a_forged_command_leads_no_recall_to_the_words_of_another_message() {
     assert_eq!(page[1].state, MessageState::Recalled);
     assert!(holds_secret(page[2].content.as_deref()), "nobody recalled what it quotes");
 }
+
+#[test]
+fn what_has_taken_the_place_of_a_message_is_not_recalled_for_it() {
+    let mut world = online();
+    let recv = world.recv("bob", "b9", 19, 1, SECRET);
+    world.say(Packet::Recv(recv));
+    let target = |number: &str, id: i64| Target {
+        client_msg_no: number.into(),
+        message_id: Some(MessageId(id)),
+        message_seq: Some(MessageSeq(1)),
+    };
+    // As the application knew it before the server gave its place away.
+    for (number, id) in [("b1", 11), ("", 11)] {
+        world.call(Command::Recall { channel: group(), target: target(number, id) });
+        let asked = world.requests.iter().find_map(|(_, request)| match request {
+            Request::Recall(act) => Some(act.target.clone()),
+            _ => None,
+        });
+        assert_eq!(asked, Some(target(number, id)));
+        world.requests.clear();
+    }
+    let stays = world.recv("alice", "a2", 20, 2, SECRET);
+    world.say(Packet::Recv(stays));
+    let of_alice = Target { message_seq: Some(MessageSeq(2)), ..target("b1", 11) };
+    let recalling = world.call(Command::Recall { channel: group(), target: of_alice });
+    assert!(world.outcome(recalling).is_none(), "it is for the business server to say");
+}
