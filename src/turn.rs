@@ -103,6 +103,8 @@ pub enum Ask {
     History { channel: Channel, after: Millis },
     /// A command says that the channel has new marks.
     Marks(Channel),
+    /// Somebody's role decided, and may have changed since it was told.
+    Policy,
     /// The application's recall, restore or re-edit, found possible as far as we can tell.
     Act(Ticket, Act, Channel, Target),
     /// The read position moved here.

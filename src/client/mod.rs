@@ -448,6 +448,7 @@ impl Client {
             match ask {
                 Ask::History { channel, after } => self.sync.want_history(now.mono, channel, after),
                 Ask::Marks(channel) => self.sync.want_marks(now.mono, channel),
+                Ask::Policy => self.sync.want_policy(now.mono),
                 Ask::Read(channel, seq) => self.sync.want_read(now.mono, channel, seq),
                 Ask::Act(ticket, act, channel, target) => self.ask_act(now, ticket, act, channel, target),
             }

@@ -309,6 +309,10 @@ impl Sync {
         self.marks.entry(channel).or_default().want(now);
     }
 
+    pub fn want_policy(&mut self, now: Mono) {
+        self.policy.want(now);
+    }
+
     pub fn want_ack(&mut self, now: Mono, seq: MessageSeq) {
         self.ack_seq = self.ack_seq.max(seq);
         self.ack.want(now);

@@ -213,6 +213,9 @@ impl Timeline {
         );
         self.audit(turn, context.own, client_msg_no, copies, act.told(judged.is_ok()), "application");
         if let Err(error) = judged {
+            if error.reason == Some(DenyReason::NotAuthor) {
+                turn.asks.push(Ask::Policy);
+            }
             return turn.settle(ticket, Err(error));
         }
         let target = match row {

@@ -261,3 +261,21 @@ fn what_has_taken_the_place_of_a_message_is_not_recalled_for_it() {
     let recalling = world.call(Command::Recall { channel: group(), target: of_alice });
     assert!(world.outcome(recalling).is_none(), "it is for the business server to say");
 }
+
+#[test]
+fn who_was_denied_by_a_role_that_has_changed_since_is_not_denied_the_next_time() {
+    let mut world = told();
+    let policy = |role| Policy { roles: vec![ChannelRole { channel: group(), role }], ..Policy::default() };
+    let is_policy = |request: &Request| matches!(request, Request::Policy);
+    let recall = |world: &mut World| {
+        let target = Target { message_seq: Some(MessageSeq(1)), client_msg_no: "a1".into(), ..Target::default() };
+        world.call(Command::Recall { channel: group(), target })
+    };
+    world.pass(Millis::seconds(30 * 60));
+    world.answer(is_policy, Ok(Response::Policy(policy(Role::Member))));
+    let denied = recall(&mut world);
+    assert!(matches!(world.outcome(denied), Some(Err(error)) if error.reason == Some(DenyReason::NotAuthor)));
+    world.answer(is_policy, Ok(Response::Policy(policy(Role::Admin))));
+    let asked = recall(&mut world);
+    assert!(world.outcome(asked).is_none(), "it is for the business server to say");
+}
