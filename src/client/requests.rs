@@ -287,10 +287,15 @@ impl Client {
         self.sync.handle_ended(now.mono, job, ended);
         if *job == Job::Conversations && ended == Ended::Answered {
             // Only now it is known that nothing newer is at the server.
-            let promised = self.timelines.iter().filter(|(_, timeline)| timeline.has_promised());
-            for channel in promised.map(|(channel, _)| channel.clone()).collect::<Vec<_>>() {
-                self.push_work(&channel, Work::Whole);
-            }
+            self.keep_promises();
+        }
+    }
+
+    /// Whoever was shown less than there is hears that nothing more comes, as far as that is so.
+    fn keep_promises(&mut self) {
+        let promised = self.timelines.iter().filter(|(_, timeline)| timeline.has_promised());
+        for channel in promised.map(|(channel, _)| channel.clone()).collect::<Vec<_>>() {
+            self.push_work(&channel, Work::Whole);
         }
     }
 
@@ -409,6 +414,10 @@ impl Client {
             Ok(_) => Ended::Retry(Millis(0)),
         };
         self.sync.handle_ended(now.mono, &Job::History(channel), ended);
+        if ended == Ended::Unsupported {
+            // The other channels are not asked about any more.
+            self.keep_promises();
+        }
     }
 
     fn lookup_answered(

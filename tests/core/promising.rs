@@ -270,3 +270,19 @@ fn catching_up_is_done_when_everything_is_stored() {
     let done = world.events.iter().position(|event| matches!(event, Event::Sync { done: true }));
     assert!(first < done);
 }
+
+#[test]
+fn where_nobody_answers_for_history_word_comes_to_everybody_who_waits_for_it() {
+    let mut world = online();
+    let channels: Vec<Channel> = (0..12).map(|n| Channel::group(format!("g{n}"))).collect();
+    channels.iter().for_each(|channel| _ = is_complete(&mut world, channel.clone()));
+    let lacks = |request: &Request| {
+        let kind = matches!(request, Request::History(_) | Request::Conversations(_));
+        kind.then(|| Err(FetchFailure::new("not-supported", "nobody", false)))
+    };
+    live(&mut world, 60, lacks);
+    for channel in channels {
+        let is_word = |event: &Event| matches!(event, Event::History { channel: of, .. } if *of == channel);
+        assert!(world.events.iter().any(is_word), "{}", channel.id);
+    }
+}
