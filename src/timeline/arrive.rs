@@ -1,7 +1,7 @@
 //! A message comes in: is it known, is it another copy, what do the marks make of it, does it count as unread.
 
 use crate::channel::ClientMsgNo;
-use crate::event::{Event, Trace};
+use crate::event::{Event, Trace, key};
 use crate::id::MessageSeq;
 use crate::recall;
 use crate::rows::{Change, Copy, MessageRow, MessageState, seen_hash};
@@ -81,6 +81,8 @@ impl Timeline {
             let (client_msg_no, message_id) = (known.client_msg_no.clone(), arrival.row.message_id);
             turn.trace(|| Trace::Duplicate { client_msg_no, message_id });
         }
+        let other_name = (arrival.row.client_msg_no != known.client_msg_no && owes(&arrival.row, context))
+            .then(|| arrival.row.client_msg_no.clone());
         let confirmed = arrival.confirms || certain;
         let mut changed = (known.unconfirmed && confirmed) || owes(&known, context);
         known.unconfirmed &= !confirmed;
@@ -102,6 +104,13 @@ impl Timeline {
             turn.event(Event::MessageChanged { message: view::message(context.own, &known) });
         }
         self.land(&known, certain, context, turn);
+        if let Some(client_msg_no) = other_name {
+            // The server calls what we owe a message that stands here under another number, or under none: nobody would ever
+            // answer for it again. The echo goes, for it is this one.
+            let key = key(context.own, &client_msg_no, known.message_id);
+            turn.event(Event::MessageRemoved { channel: self.row.channel.clone(), key });
+            turn.landed.push(Landed { client_msg_no, message: view::message(context.own, &known), certain });
+        }
     }
 
     /// The same message, stored again by the server. The first copy by messageSeq places it.

@@ -125,3 +125,19 @@ fn what_another_device_sent_under_our_number_is_what_is_shown() {
     world.reload();
     assert_eq!(contents(&mut world, group()), ["\"first\""]);
 }
+
+#[test]
+fn a_message_that_the_server_calls_one_that_we_have_counts_as_sent() {
+    let mut world = World::new();
+    world.connect();
+    // A server, or who stands in for one, that leaves the number out.
+    let recv = world.recv("bob", "", 11, 1, "{}");
+    world.say(Packet::Recv(recv));
+    let sending = world.send(group(), "n1", "{}");
+    world.pass(Millis(20));
+    let client_seq = world.sends()[0].client_seq;
+    world.ack(client_seq, 11, 1, 1);
+    assert!(matches!(world.outcome(sending), Some(Ok(_))), "{:?}", world.outcome(sending));
+    assert_eq!(world.page(group()).len(), 1);
+    assert_eq!(world.disk.outbox().count(), 0);
+}
