@@ -10,6 +10,9 @@ use crate::turn::{Landed, Turn};
 
 use super::{Arrival, Context, Figure, Have, Span, Timeline, copies_match, ranges, view};
 
+/// Copies of one message that its row remembers. A sender that fails makes some; who makes more makes rows that grow with each.
+const COPIES: usize = 200;
+
 impl Timeline {
     /// The rows that decide what these arrivals are.
     pub(super) fn rows_for(&self, arrivals: &[Arrival]) -> Vec<MessageSeq> {
@@ -159,7 +162,7 @@ impl Timeline {
             self.aliases.remove(&copy.message_seq);
             self.seen.insert(seen_hash(&known.from, &known.client_msg_no), copy.message_seq);
             changed = true;
-        } else if !copies_match(&known, copy) {
+        } else if !copies_match(&known, copy) && known.copies.len() < COPIES {
             known.copies.push(copy);
             self.aliases.insert(copy.message_seq, (copy.message_id, placed_at));
         }

@@ -138,6 +138,28 @@ fn the_newest_page_is_the_first_question_and_names_the_end_that_is_known() {
 }
 
 #[test]
+fn whoever_sends_one_message_without_end_makes_no_row_that_grows_without_end() {
+    let mut world = online();
+    for seq in 1..=300 {
+        let recv = world.recv("alice", "a1", 10 + seq, seq as u64, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    assert_eq!(world.disk.messages().map(|row| row.copies.len()).max(), Some(200));
+    assert_eq!(world.shown(), ["a1"]);
+    assert_eq!(world.acks().len(), 300);
+    let page = world.page(group());
+    assert_eq!(seqs(&page), [1]);
+    for seq in [250, 300, 301] {
+        let recv = world.recv("alice", "a1", 10 + seq, seq as u64, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    assert_eq!(world.shown(), ["a1"]);
+    let ranges: Vec<_> =
+        world.disk.channels().flat_map(|row| &row.ranges).map(|range| (range.first.0, range.last.0)).collect();
+    assert_eq!(ranges, [(1, 301)], "nothing is missing");
+}
+
+#[test]
 fn an_empty_number_is_no_key() {
     let mut world = World::new();
     world.connect();
