@@ -14,7 +14,7 @@ use crate::timeline::{Arrival, HOLD, SYSTEM, Work};
 use crate::turn::{After, ConnectionId};
 use crate::wire::{Recv, Recvack, Sendack};
 
-use super::{Client, Delivery, MessageView, Target, UNCOMMITTED};
+use super::{COMMANDS_KEPT, Client, Delivery, MessageView, Target, UNCOMMITTED};
 
 /// The suffix of a command log, which version 3 leaves on the channelId.
 const COMMAND_SUFFIX: &str = "____cmd";
@@ -73,7 +73,7 @@ impl Client {
             // Another connection of this device may bring it back.
             let act = act_id(&row.channel, &self.config.uid, &row.client_msg_no);
             if let Some(act) = act.filter(|act| self.seen.insert(*act)) {
-                turn.change(Change::Command(act, now.wall));
+                turn.change(passing(act, now));
             }
         }
         self.absorb(turn);
@@ -206,7 +206,7 @@ impl Client {
         turn.ack(connection, ack);
         let new_copy = self.seen.insert(row.message_id);
         if new_copy {
-            turn.change(Change::Command(row.message_id, now.wall));
+            turn.change(passing(row.message_id, now));
         }
         // A resend is another copy of the same act of sending, with an id of its own.
         let act = act_id(&row.channel, &row.from, &row.client_msg_no);
@@ -214,7 +214,7 @@ impl Client {
         let owed = row.from == self.config.uid && self.outbox.owes(&row.channel, &row.client_msg_no);
         let new_act = !owed && act.is_none_or(|act| self.seen.insert(act));
         if let Some(act) = act.filter(|_| new_act) {
-            turn.change(Change::Command(act, now.wall));
+            turn.change(passing(act, now));
         }
         if new_copy && new_act {
             let message = MessageView {
@@ -334,6 +334,12 @@ fn act_id(channel: &Channel, from: &Uid, client_msg_no: &ClientMsgNo) -> Option<
     let sender = Uid(format!("{}#{}#{}", channel.kind, channel.id, from.0));
     let hash = crate::rows::seen_hash(&sender, client_msg_no);
     (!client_msg_no.is_empty()).then_some(MessageId(!((hash >> 1) as i64)))
+}
+
+/// What nobody keeps is often sent ("is typing"), and never from a store: it is remembered for a day and not as long as a command.
+fn passing(id: MessageId, now: Now) -> Change {
+    const DAY: i64 = 24 * 3600 * 1000;
+    Change::Command(id, Wall(now.wall.0 - COMMANDS_KEPT + DAY))
 }
 
 /// The channel type of what WuKongIM sends to a list of people.

@@ -9,7 +9,7 @@ use jindou::rows::{
     Answer, Batch, Change, ChannelRow, Copy, Epoch, Mark, MarkState, MessageState, Meta, Query, Range, Role,
 };
 use jindou::time::{Millis, Wall};
-use jindou::wire::{Flags, Packet};
+use jindou::wire::{Flags, Packet, Recv};
 
 use crate::world::World;
 
@@ -466,6 +466,29 @@ fn a_command_counts_in_another_log_and_is_recognised_by_its_id() {
     let commands = world.events.iter().filter(|event| matches!(event, Event::Command { .. })).count();
     assert_eq!(commands, 1);
     assert_eq!(seqs(&world.page(group())), [1]);
+}
+
+#[test]
+fn what_nobody_keeps_is_remembered_for_a_day_and_a_command_for_a_month() {
+    let remembered = |world: &World| match world.disk.answer(&Query::Hydrate) {
+        Answer::Hydrated { commands, .. } => commands.len(),
+        other => panic!("not what was asked: {other:?}"),
+    };
+    let mut world = online();
+    let flags = [Flags { no_persist: true, ..Flags::default() }, Flags { sync_once: true, ..Flags::default() }];
+    for (id, flags) in [40, 41].into_iter().zip(flags) {
+        let recv = Recv { flags, ..world.recv("alice", "t1", id, 0, "{}") };
+        world.say(Packet::Recv(recv));
+    }
+    assert_eq!(remembered(&world), 3, "an id, an act of sending, and a command");
+    for (days, left) in [(0, 3), (2, 1), (40, 0)] {
+        world.now.wall.0 += days * 24 * 3600 * 1000;
+        world.reload();
+        world.connect();
+        let recv = world.recv("alice", "", 50 + days, 1 + days as u64, "{}");
+        world.say(Packet::Recv(recv));
+        assert_eq!(remembered(&world), left, "after {days} days more");
+    }
 }
 
 pub fn mark(version: u64, state: MarkState, number: &str, id: i64, seq: u64) -> Mark {
