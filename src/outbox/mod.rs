@@ -257,6 +257,10 @@ impl Outbox {
             return turn
                 .settle(ticket, Err(Error::new(ErrorCode::NotFound, "nothing in the outbox under that number")));
         };
+        if matches!(entry.row.state, OutboxState::Unconfirmed { .. }) {
+            // As `send` settles; the next look may be far away.
+            return turn.settle(ticket, Ok(Reply::Sent { message: view_of(&own, &entry.row), unconfirmed: true }));
+        }
         entry.waiters.push(Waiter { ticket, deadline: None });
         if matches!(entry.progress, Progress::Parked) {
             entry.row.state = OutboxState::Queued;

@@ -171,6 +171,14 @@ fn what_a_cluster_only_shows_is_confirmed_when_the_log_goes_on_behind_it() {
 }
 
 #[test]
+fn whoever_wants_an_unconfirmed_message_sent_again_need_not_wait_for_the_next_look() {
+    let (mut world, _) = found_in_a_cluster();
+    let retrying = world.call(Command::Retry(ClientMsgNo("n1".into())));
+    assert!(matches!(world.outcome(retrying), Some(Ok(Reply::Sent { unconfirmed: true, .. }))));
+    assert_eq!(world.sends().len(), 1);
+}
+
+#[test]
 fn what_a_cluster_took_back_is_sent_again() {
     let (mut world, _) = found_in_a_cluster();
     world.answer(is_lookup, Ok(Response::Found(Vec::new())));
