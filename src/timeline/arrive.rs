@@ -301,6 +301,15 @@ impl Timeline {
                 self.arrive(arrival, have, context, turn);
             }
         }
+        if context.cluster
+            && whole
+            && let (Span::Newest { top, .. }, Some(last)) = (&span, shown.iter().max())
+            && last < top
+        {
+            // The log ends below what was here already: that was taken back, and nobody may ever write there again.
+            self.drop_tail(MessageSeq(last.0.saturating_add(1)), turn);
+            have.rows.retain(|seq, _| seq <= last);
+        }
         self.cover(&span, &shown, more, whole);
         if context.cluster
             && let (Some(top), Some(first)) = (known.last(), shown.iter().min())
@@ -345,7 +354,7 @@ impl Timeline {
             return;
         }
         match *span {
-            Span::Newest { limit } => {
+            Span::Newest { limit, .. } => {
                 if let (Some(first), Some(last)) = (first, last) {
                     self.cover_range(first, last);
                 }

@@ -137,7 +137,8 @@ impl Timeline {
         if !self.fetch.wants(&self.row) {
             return None;
         }
-        let newest = |limit| Some((ask(zero, zero, limit, Pull::Older), Span::Newest { limit }));
+        let top = self.row.ranges.last().map_or(zero, |range| range.last);
+        let newest = |limit| Some((ask(zero, zero, limit, Pull::Older), Span::Newest { limit, top }));
         if self.fetch.probe || self.row.ranges.is_empty() {
             return newest(FIRST_PAGE);
         }

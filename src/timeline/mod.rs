@@ -81,8 +81,8 @@ pub struct Arrival {
 /// Which stretch a history page answers for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Span {
-    /// The newest of the channel.
-    Newest { limit: usize },
+    /// The newest of the channel; `top` was the newest that was here when they were asked for.
+    Newest { limit: usize, top: MessageSeq },
     /// As `Newest`, but the list may have been cut by a cursor, so its beginning says nothing.
     Recents,
     /// From this seq on.

@@ -387,6 +387,33 @@ fn a_page_that_only_joins_what_a_cluster_gave_before_is_compared_also_after_a_re
 }
 
 #[test]
+fn what_stands_beyond_the_end_of_a_log_was_taken_back_though_nothing_takes_its_place() {
+    for (cluster, left) in [(true, vec![1, 2]), (false, vec![1, 2, 5])] {
+        let mut world = World::with(|config| config.business = true);
+        if cluster {
+            world.addresses.push("ws://two".to_owned());
+        }
+        world.connect();
+        for (seq, number) in [(1, "a1"), (5, "a5")] {
+            let recv = world.recv("alice", number, 10 + seq, seq as u64, "{}");
+            world.say(Packet::Recv(recv));
+        }
+        assert_eq!(seqs(&world.page(group())), [1, 5]);
+        let log = || vec![stored(11, 1, "a1", "{}"), stored(22, 2, "a2", "{}")];
+        for _ in 0..20 {
+            world.pass(Millis::seconds(1));
+            while let Some((_, request)) = world.requests.first() {
+                let page = HistoryPage { messages: log(), more: false, marks_version: 0 };
+                let is_history = matches!(request, Request::History(_));
+                let response = if is_history { Response::History(page) } else { nothing(request) };
+                world.answer(|_| true, Ok(response));
+            }
+        }
+        assert_eq!(seqs(&world.page(group())), left, "a cluster: {cluster}");
+    }
+}
+
+#[test]
 fn a_copy_that_was_taken_back_leads_nobody_astray_after_a_reload() {
     let mut world = World::new();
     world.connect();
