@@ -328,7 +328,7 @@ pub enum StoreFailure {
     Failed(String),
 }
 
-/// The dedup information of one stored copy: `dedup::hash` of its sender and clientMsgNo, and where its message is placed.
+/// The dedup information of one message: the `seen_hash` of its sender and clientMsgNo, and where it is placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seen {
     pub hash: u64,

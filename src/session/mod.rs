@@ -228,7 +228,6 @@ impl Session {
         }
     }
 
-    /// `None`: a failure that says nothing about the token.
     pub fn handle_token(&mut self, now: Now, answer: Result<String, FetchFailure>) {
         let State::Preparing { token, .. } = &mut self.state else { return };
         match answer {
@@ -398,7 +397,7 @@ impl Session {
         }
     }
 
-    /// Queues a packet; `flush` sends what is queued. Nothing without a connection.
+    /// Queues a packet; `transmit` sends what is queued. Nothing without a connection.
     pub fn send(&mut self, packet: Packet) {
         if let State::Live(link) = &mut self.state {
             link.queue(packet, self.trace, &mut self.effects);

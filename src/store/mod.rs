@@ -11,7 +11,7 @@
 //!   `seen` is a hint: where another message has taken a row's place, the old one's may still be there.
 //! * `Change::Forget` and `Change::ForgetFrom` take rows, their dedup information, aliases and quotes away, at, or at and above,
 //!   the seq. What a row was *aliased* by goes with its row.
-//! * `Query::Quoting` finds rows whose content is JSON with `reply.message_id` (string or number) naming one of the copies' ids.
+//! * `Query::Quoting` finds rows whose content copies words of one of these, by the copies' ids: see `quotes`.
 //! * `Change::Mark` replaces the mark of the same message: the same clientMsgNo of one author (as far as both are
 //!   known) where both have a clientMsgNo, else a copy in common.
 //!   `Change::MarkGone` takes that mark away.
