@@ -38,7 +38,9 @@ const OPENING: u32 = 10_000;
 
 pub struct IndexedStore {
     name: String,
+    /// Not there between a loss and the next use, and once it is closed.
     database: RefCell<Option<Rexie>>,
+    closed: Cell<bool>,
     /// Names the runs that this handle writes, so that they never meet those of another.
     handle: f64,
     next_run: Cell<u64>,
@@ -59,6 +61,7 @@ impl IndexedStore {
         Ok(Self {
             name: name.to_owned(),
             database: RefCell::new(Some(database)),
+            closed: Cell::new(false),
             handle,
             next_run: Cell::new(0),
             journal: Cell::default(),
@@ -91,7 +94,9 @@ impl IndexedStore {
         self.unreadable.take()
     }
 
+    /// For good.
     pub fn close(&self) {
+        self.closed.set(true);
         if let Some(database) = self.database.take() {
             database.close();
         }
@@ -330,10 +335,13 @@ impl IndexedStore {
     }
 
     async fn reopen(&self) -> Result<(), Failure> {
-        let Some(old) = self.database.take() else {
+        if self.closed.get() {
             return Err(Failure::Failed("the database is closed".to_owned()));
-        };
-        old.close();
+        }
+        // It may have failed to open the last time, too.
+        if let Some(old) = self.database.take() {
+            old.close();
+        }
         self.journal.take();
         let database = open(&self.name).await?;
         let tx = database.transaction(&[schema::META], TransactionMode::ReadWrite)?;

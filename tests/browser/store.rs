@@ -171,6 +171,26 @@ async fn a_database_that_was_closed_under_us_is_opened_again() {
 }
 
 #[wasm_bindgen_test]
+async fn a_database_that_could_not_be_opened_again_is_tried_the_next_time_too() {
+    let name = fresh_name("away");
+    let store = IndexedStore::open(&name).await.expect("opens");
+    let epoch = store.claim().await.expect("is claimed");
+    // A later build of the application has it, and then it is gone.
+    let newer = schema::builder(&name).version(schema::VERSION + 1).build().await.expect("is upgraded under us");
+    newer.close();
+    let failed = store.apply(&batch(epoch, vec![device("lost")])).await;
+    assert!(matches!(&failed, Err(StoreFailure::Failed(text)) if text.starts_with("VersionError")), "{failed:?}");
+    Rexie::delete(&name).await.expect("is deleted");
+    let emptied = store.apply(&batch(epoch, vec![device("lost")])).await;
+    assert!(matches!(emptied, Err(StoreFailure::Failed(_))), "an emptied database fails once: {emptied:?}");
+    store.apply(&batch(epoch, vec![device("anew")])).await.expect("then it is as good as any");
+    assert_eq!(stored_device(&store).await, "anew");
+    store.wipe().await.expect("is deleted");
+    let closed = store.apply(&batch(epoch, vec![device("late")])).await;
+    assert!(matches!(closed, Err(StoreFailure::Failed(_))), "what was closed stays closed: {closed:?}");
+}
+
+#[wasm_bindgen_test]
 async fn a_row_that_cannot_be_read_is_counted_and_not_shown() {
     let name = fresh_name("damaged");
     let store = IndexedStore::open(&name).await.expect("opens");
