@@ -234,7 +234,7 @@ export class Client {
     if (name === "token") return text(typeof token === "function" ? await token() : token);
     if (name === "gateway" && gateway !== undefined) {
       const addresses = typeof gateway === "function" ? await gateway() : gateway;
-      return { addresses: [addresses].flat().map(String) };
+      return { addresses: [addresses].flat().map(text) };
     }
     return business[name](JSON.parse(body));
   }
@@ -243,7 +243,7 @@ export class Client {
     const make = this.#options.clientMsgNo;
     if (!make) return undefined;
     try {
-      return String(make());
+      return text(make());
     } catch (cause) {
       throw new JindouError({ code: "invalid-argument", message: "clientMsgNo() failed", cause });
     }
@@ -309,10 +309,10 @@ function textOf(args) {
   }
 }
 
-/** A token that is missing must not become the word "undefined" on its way to a server. */
-function text(token) {
-  if (typeof token !== "string") throw new TypeError("token() gave no string");
-  return token;
+/** What a function of the application gives: what is missing must not become the word "undefined" on its way to a server. */
+function text(given) {
+  if (typeof given !== "string") throw new TypeError("that is no string");
+  return given;
 }
 
 const channelOf = (channel) => ({ channelId: channel?.channelId, channelType: channel?.channelType });

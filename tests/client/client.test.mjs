@@ -357,6 +357,28 @@ test("an application's own functions stand in for the business server", { timeou
   assert.deepEqual({ tokens: asked.tokens, mine: asked.mine, denied: asked.denied }, { tokens: true, mine: true, denied: "not-supported" });
 });
 
+test("what a function of the application gives and is no string is not spelled out", { timeout: 60_000 }, async () => {
+  const a = await tab(await person("alice"));
+  const outcomes = await a.run(async () => {
+    const outcomes = [];
+    const open = (options) => globalThis.jindou.Client.open({ uid: "a", token: "t", gateway: "ws://127.0.0.1:9", database: "nonsense", ...options });
+    for (const clientMsgNo of [async () => "later", () => undefined]) {
+      const im = await open({ clientMsgNo });
+      outcomes.push(await im.send({ channelId: "b", channelType: 1 }, { type: 1 }, { deadline: 1 }).then(() => "done", (error) => error.code));
+      await im.wipe();
+    }
+    for (const gateway of [() => undefined, async () => ["ws://127.0.0.1:9", null]]) {
+      const im = await open({ gateway });
+      const waiting = new Promise((resolve) => im.on("connection", ({ connection }) => connection.state === "waiting" && resolve(connection.error?.message)));
+      im.connect().catch(() => {});
+      outcomes.push(await waiting);
+      await im.wipe();
+    }
+    return outcomes;
+  });
+  assert.deepEqual(outcomes, ["invalid-argument", "invalid-argument", "the application's gateway failed", "the application's gateway failed"]);
+});
+
 test("an address that cannot be is a problem and no crash, and a gateway that is away is waited for", { timeout: 60_000 }, async () => {
   const alice = await person("alice");
   const a = await tab(alice);
