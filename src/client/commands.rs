@@ -3,7 +3,6 @@
 use crate::channel::Channel;
 use crate::config;
 use crate::error::{Error, ErrorCode};
-use crate::quotes;
 use crate::rows::{ChannelRow, OutboxRow, OutboxState, Query};
 use crate::time::{Millis, Now};
 use crate::timeline::{Work, conversation_view};
@@ -55,8 +54,7 @@ impl Client {
                 if let Err(error) = self.check_send(&channel, client_msg_no.as_str(), &content, &options) {
                     return self.settle(ticket, Err(error));
                 }
-                let timeline = self.timeline(&channel);
-                if (timeline.is_known() || !quotes::quoted(&content).is_empty()) && !timeline.read_marks() {
+                if !self.timeline(&channel).read_marks() {
                     // What it quotes may be recalled, and it may have been sent before. All that is asked for later waits behind it.
                     self.stirred.insert(channel.clone());
                     let command = Command::Send { channel, client_msg_no, content, options };
