@@ -27,6 +27,9 @@ const FIRST_PONG: Millis = Millis::seconds(3);
 const PONG: Millis = Millis::seconds(5);
 /// A line that is slow and not dead brings something else meanwhile. But what comes says nothing of what goes, so not for long.
 const SLOW_PONG: Millis = Millis::seconds(30);
+/// A connection that ends sooner was none: whoever ends each at once (a server that fails, another device under our name) is
+/// not called without a pause.
+const LASTS: Millis = Millis::seconds(10);
 /// What the slowest line that is still of use carries in a millisecond; a PING behind a large SEND waits for that.
 const SLOWEST: usize = 2;
 
@@ -46,7 +49,8 @@ pub struct Link {
     version: ProtocolVersion,
     cipher: Cipher,
     deframer: Deframer,
-    proven: bool,
+    /// Since the first PONG.
+    proven: Option<Mono>,
     outgoing: VecDeque<Vec<u8>>,
     /// Until then nothing leaves, unless the server says something first.
     quiet_until: Option<Mono>,
@@ -64,7 +68,7 @@ impl Link {
             version,
             cipher,
             deframer,
-            proven: false,
+            proven: None,
             outgoing: VecDeque::new(),
             quiet_until: None,
             unanswered: 0,
@@ -83,7 +87,11 @@ impl Link {
     }
 
     pub fn is_proven(&self) -> bool {
-        self.proven
+        self.proven.is_some()
+    }
+
+    pub fn has_lasted(&self, now: Mono) -> bool {
+        self.proven.is_some_and(|since| now.since(since) >= LASTS)
     }
 
     pub fn cipher(&self) -> &Cipher {
@@ -91,7 +99,7 @@ impl Link {
     }
 
     pub fn push(&mut self, now: Mono, bytes: &[u8]) {
-        if self.proven
+        if self.is_proven()
             && let Some(due) = &mut self.pong_due
         {
             *due = (now + PONG).min(self.last_ping + SLOW_PONG).max(*due);
@@ -110,7 +118,7 @@ impl Link {
             let on_its_way = Millis((before_it / SLOWEST) as u64).min(SLOW_PONG);
             self.outgoing.push_back(vec![0x70]);
             self.last_ping = now;
-            self.pong_due = Some(now + if self.proven { PONG } else { FIRST_PONG } + on_its_way);
+            self.pong_due = Some(now + if self.is_proven() { PONG } else { FIRST_PONG } + on_its_way);
         }
     }
 
@@ -194,7 +202,7 @@ impl Link {
                 Packet::Pong => {
                     self.unanswered = 0;
                     self.pong_due = None;
-                    self.proven = true;
+                    self.proven.get_or_insert(now);
                     self.last_ping = now;
                 }
                 Packet::Sendack(ack) => {

@@ -87,7 +87,6 @@ pub struct Session {
     backoff: Backoff,
     silences: u32,
     silent_since: Option<Mono>,
-    refused: bool,
     /// Generation 3 holds a dead session of the same device for up to 90 s, so after CONNACK 15 we come as another.
     device_suffix: u32,
     visible: bool,
@@ -113,7 +112,6 @@ impl Session {
             backoff: Backoff::default(),
             silences: 0,
             silent_since: None,
-            refused: false,
             device_suffix: 0,
             visible: true,
             held: false,
@@ -360,6 +358,10 @@ impl Session {
     pub fn reconnect(&mut self, now: Now, why: &str) {
         match self.state {
             State::Preparing { .. } | State::Opening { .. } | State::Greeting { .. } | State::Live(_) => {
+                if self.is_ready() {
+                    // Our own wish, and no failure.
+                    self.backoff.reset();
+                }
                 self.lose(now, why);
             }
             State::Idle | State::Waiting { .. } | State::Kicked => {}
@@ -377,7 +379,7 @@ impl Session {
         let taken = link.take(now.mono, limit, self.trace, &mut self.effects);
         let proven = link.is_proven();
         if proven && !was_proven {
-            self.forgive();
+            (self.silences, self.silent_since) = (0, None);
             self.effects.push_back(Effect::State(ConnectionView::Ready));
             self.effects.push_back(Effect::Ready);
         }
@@ -503,7 +505,6 @@ impl Session {
         self.backoff.reset();
         self.silences = 0;
         self.silent_since = None;
-        self.refused = false;
     }
 
     fn lose_in_silence(&mut self, now: Now, asked: Mono) {
@@ -530,6 +531,9 @@ impl Session {
     }
 
     fn wait(&mut self, now: Now, error: Option<Error>) {
+        if matches!(&self.state, State::Live(link) if link.has_lasted(now.mono)) {
+            self.backoff.reset();
+        }
         let pause = self.backoff.next(&mut self.dice);
         self.wait_for(now, pause, ConnectionView::Waiting { retry_in: pause.0, error });
     }
@@ -552,7 +556,6 @@ impl Session {
         self.drop_socket();
         // Another gateway may know better.
         self.next_address = self.next_address.wrapping_add(1);
-        self.refused = true;
         let error = Error::new(ErrorCode::Unauthorized, why);
         self.wait_for(now, REFUSED_PAUSE, ConnectionView::Refused { error });
     }

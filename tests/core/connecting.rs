@@ -274,3 +274,22 @@ fn what_an_attempt_asked_that_is_over_is_cancelled_and_asked_anew() {
     assert_eq!(second.len(), 1, "nobody waits for the first any more");
     assert_ne!(first, second);
 }
+
+#[test]
+fn connections_that_end_as_soon_as_they_are_ready_are_made_less_and_less_often() {
+    let mut world = World::new();
+    world.connect();
+    for _ in 0..6_000 {
+        if world.last_state() == Some(&ConnectionView::Ready) {
+            world.close_socket();
+        }
+        world.pass(Millis(10));
+    }
+    assert!((8..40).contains(&world.dialled.len()), "called {} times in a minute", world.dialled.len());
+    // One that holds is as good as any.
+    world.pass(Millis::seconds(60));
+    let before = world.dialled.len();
+    world.close_socket();
+    world.pass(Millis::seconds(1));
+    assert_eq!(world.dialled.len(), before + 1);
+}

@@ -283,6 +283,7 @@ fn reconnects_do_not_confirm_what_only_time_confirms() {
     world.pass(Millis::seconds(2));
     assert_eq!(look(&mut world), Delivery::Unconfirmed);
     for _ in 0..5 {
+        world.pass(Millis::seconds(10));
         world.close_socket();
         world.pass(Millis::seconds(1));
         assert_eq!(look(&mut world), Delivery::Unconfirmed);
