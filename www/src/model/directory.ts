@@ -21,6 +21,7 @@ export class Directory {
   #wanted: string[] = [];
   #asking = 0;
   #saving = false;
+  #unsaved = false;
   #forgotten = false;
 
   constructor(private readonly server: Server, readonly own: Person) {
@@ -136,16 +137,19 @@ export class Directory {
       });
   }
 
+  /** At once, so that a page that goes a moment later has it, and then not more often than twice a second. */
   #save(): void {
+    this.#unsaved = true;
     if (this.#saving || this.#forgotten) return;
     this.#saving = true;
+    this.#unsaved = false;
+    const now: Kept = {
+      people: [...this.people.peek()].slice(-mostKept), groups: [...this.groups.peek().values()], former: [...this.former.peek()].slice(-mostKept),
+    };
+    keep(this.#shelf, now);
     setTimeout(() => {
       this.#saving = false;
-      if (this.#forgotten) return;
-      const now: Kept = {
-        people: [...this.people.peek()].slice(-mostKept), groups: [...this.groups.peek().values()], former: [...this.former.peek()].slice(-mostKept),
-      };
-      keep(this.#shelf, now);
+      if (this.#unsaved) this.#save();
     }, 500);
   }
 
