@@ -3,6 +3,7 @@
 use jindou::channel::Channel;
 use jindou::client::{Command, Delivery, Event, Reply};
 use jindou::request::{Request, Response};
+use jindou::rows::{Batch, Change, ChannelRow, Epoch};
 use jindou::time::Millis;
 use jindou::wire::Packet;
 
@@ -95,6 +96,19 @@ fn a_number_that_was_sent_before_is_looked_up_and_not_sent_twice() {
         assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { unconfirmed: false, .. }))), "{stored}");
         assert_eq!(world.page(group()).iter().map(|message| message.delivery).collect::<Vec<_>>(), [Delivery::Sent]);
     }
+}
+
+#[test]
+fn a_number_that_was_sent_before_is_known_where_the_row_of_its_channel_is_lost() {
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    world.send(group(), "n1", "{}");
+    world.ack(world.sends()[0].client_seq, 5, 9, 1);
+    let changes = vec![Change::Channel(ChannelRow::new(group()))];
+    world.disk.apply(&Batch { epoch: Epoch(1), changes }).expect("stored");
+    world.reload();
+    world.send(group(), "n1", "{}");
+    assert_eq!(world.shown(), ["n1"], "as new it is told once");
 }
 
 #[test]
