@@ -39,7 +39,7 @@ export class Client {
   }
 
   static async open(options) {
-    const client = new Client(ours, checked(options));
+    const client = new Client(ours, readable(() => checked(options)));
     await client.#open();
     return client;
   }
@@ -57,7 +57,7 @@ export class Client {
   }
 
   on(type, listener) {
-    if (typeof listener !== "function") throw new JindouError({ code: "invalid-argument", message: "a listener is a function" });
+    if (typeof listener !== "function") throw wrong("a listener is a function");
     // A function may be given twice, and each time is undone for itself.
     const entry = { listener };
     const of = this.#listeners.get(type) ?? new Set();
@@ -65,29 +65,36 @@ export class Client {
     return () => void of.delete(entry);
   }
 
-  events(options = {}) {
-    const { limit = 1024 } = options;
-    if (!Number.isInteger(limit) || limit < 1) throw new JindouError({ code: "invalid-argument", message: "a limit of events is a whole number above 0" });
-    return this.#readers.read(limit, options.signal, this.#ended !== undefined);
+  events(options) {
+    return readable(() => {
+      const { limit = 1024, signal } = options ?? {};
+      if (!Number.isInteger(limit) || limit < 1) throw wrong("a limit of events is a whole number above 0");
+      return this.#readers.read(limit, signal, this.#ended !== undefined);
+    });
   }
 
-  async connect({ signal } = {}) {
-    await this.#call("connect", {}, signal);
+  async connect(options) {
+    await this.#call("connect", () => ({ signal: options?.signal }));
   }
 
   async disconnect() {
     await this.#call("disconnect");
   }
 
-  async send(channel, content, options = {}) {
-    const { signal, ...rest } = options;
-    const clientMsgNo = rest.clientMsgNo ?? this.#newClientMsgNo();
-    const result = await this.#call("send", { ...rest, ...(clientMsgNo !== undefined && { clientMsgNo }), channel: channelOf(channel) }, signal, json(content));
+  async send(channel, content, options) {
+    const result = await this.#call("send", () => {
+      const { signal, ...rest } = options ?? {};
+      const clientMsgNo = rest.clientMsgNo ?? this.#newClientMsgNo();
+      return { args: { ...rest, clientMsgNo, channel: channelOf(channel) }, signal, content: json(content) };
+    });
     return sent(result);
   }
 
-  async messages(channel, { signal, before, limit } = {}) {
-    const page = await this.#call("messages", { channel: channelOf(channel), before, limit }, signal);
+  async messages(channel, options) {
+    const page = await this.#call("messages", () => {
+      const { signal, before, limit } = options ?? {};
+      return { args: { channel: channelOf(channel), before, limit }, signal };
+    });
     return { messages: page.messages.map(messageOf), reachedStart: page.reachedStart, complete: page.complete };
   }
 
@@ -97,19 +104,19 @@ export class Client {
   }
 
   async markRead(channel, messageSeq) {
-    await this.#call("markRead", { channel: channelOf(channel), messageSeq });
+    await this.#call("markRead", () => ({ args: { channel: channelOf(channel), messageSeq } }));
   }
 
-  async recall(message, { signal } = {}) {
-    return messageOf((await this.#call("recall", actOn(message), signal)).message);
+  async recall(message, options) {
+    return messageOf((await this.#call("recall", () => actOn(message, options))).message);
   }
 
-  async restore(message, { signal } = {}) {
-    return messageOf((await this.#call("restore", actOn(message), signal)).message);
+  async restore(message, options) {
+    return messageOf((await this.#call("restore", () => actOn(message, options))).message);
   }
 
-  async reedit(message, { signal } = {}) {
-    return payloadOf((await this.#call("reedit", actOn(message), signal)).content);
+  async reedit(message, options) {
+    return payloadOf((await this.#call("reedit", () => actOn(message, options))).content);
   }
 
   async outbox() {
@@ -117,15 +124,15 @@ export class Client {
   }
 
   async retry(clientMsgNo) {
-    return sent(await this.#call("retry", { clientMsgNo }));
+    return sent(await this.#call("retry", () => ({ args: { clientMsgNo } })));
   }
 
   async discard(clientMsgNo) {
-    await this.#call("discard", { clientMsgNo });
+    await this.#call("discard", () => ({ args: { clientMsgNo } }));
   }
 
-  async audit({ limit } = {}) {
-    return (await this.#call("audit", { limit })).lines;
+  async audit(options) {
+    return (await this.#call("audit", () => ({ args: { limit: options?.limit } }))).lines;
   }
 
   async close() {
@@ -141,15 +148,15 @@ export class Client {
   async #open() {
     const { token, gateway, business, clientMsgNo, worker, ...plain } = this.#options;
     const address = typeof business === "string" ? business : undefined;
-    const offered = functions.filter((name) => (name === "gateway" && gateway !== undefined) || typeof business?.[name] === "function");
+    const offered = functions.filter((name) => (name === "gateway" && gateway !== undefined) || readable(() => typeof business?.[name] === "function"));
     const options = { ...plain, functions: offered, ...(address !== undefined && { business: new URL(address, globalThis.location?.href).href }) };
     try {
       if (!globalThis.indexedDB) throw new JindouError({ code: "not-supported", message: "there is no IndexedDB here: a client is opened in a browser" });
       const died = () => this.#end(new JindouError({ code: "closed", message: "the worker died", retryable: true }));
       this.#link = await link(worker !== false, (message) => this.#heard(message), died);
-      await this.#ask({ open: textOf(options) });
+      await this.#ask({ open: readable(() => textOf(options)) });
     } catch (error) {
-      this.#end(errorOf(error));
+      this.#end(error);
       throw error;
     }
     this.#watchPage();
@@ -163,27 +170,35 @@ export class Client {
     }
   }
 
-  /** Sends a call and gives the promise of its answer. An abort ends the waiting at once, and tells the engine. */
-  #call(call, args = {}, signal, content) {
-    if (this.#ended) return Promise.reject(this.#ended);
-    if (this.#ending) return Promise.reject(closed());
-    return this.#ask({ call, args: textOf(args), content }, signal);
+  /** Sends a call, with the arguments that `read` gives, and gives the promise of its answer. */
+  async #call(call, read = () => ({})) {
+    if (this.#ended) throw this.#ended;
+    if (this.#ending) throw closed();
+    const [message, signal] = readable(() => {
+      const { args = {}, signal, content } = read();
+      return [{ call, args: textOf(args), content }, signal];
+    });
+    return this.#ask(message, signal);
   }
 
+  /** An abort ends the waiting at once, and tells the engine. */
   #ask(message, signal) {
     return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(aborted(signal));
       const ticket = (this.#tickets += 1);
       const stop = () => {
         this.#calls.delete(ticket);
         this.#link.post({ call: "abort", ticket: (this.#tickets += 1), args: textOf({ ticket }) });
         reject(aborted(signal));
       };
-      signal?.addEventListener("abort", stop, { once: true });
+      const stopped = readable(() => {
+        signal?.addEventListener("abort", stop, { once: true });
+        return signal?.aborted;
+      });
+      if (stopped) return reject(aborted(signal));
       const settle = (how) => (value) => {
         this.#calls.delete(ticket);
-        signal?.removeEventListener("abort", stop);
         how(value);
+        signal?.removeEventListener("abort", stop);
       };
       this.#calls.set(ticket, { resolve: settle(resolve), reject: settle(reject) });
       this.#link.post({ ...message, ticket });
@@ -223,9 +238,7 @@ export class Client {
     try {
       this.#link.post({ answered: ask, value: JSON.stringify(await this.#asked(name, body)) ?? "null" });
     } catch (error) {
-      // Of an error like the business server's; of any other nothing is known.
-      const { code, message, retryable, retryAfter, reason, deadline } = Object(error);
-      this.#link.post({ answered: ask, error: typeof code === "string" ? JSON.stringify({ code, message, retryable, retryAfter, reason, deadline }) : "" });
+      this.#link.post({ answered: ask, error: failureOf(error) });
     }
   }
 
@@ -245,7 +258,7 @@ export class Client {
     try {
       return text(make());
     } catch (cause) {
-      throw new JindouError({ code: "invalid-argument", message: "clientMsgNo() failed", cause });
+      throw wrong("clientMsgNo() failed", cause);
     }
   }
 
@@ -278,9 +291,20 @@ export class Client {
   }
 }
 
-function checked(options) {
-  const wrong = (message) => new JindouError({ code: "invalid-argument", message });
-  if (typeof options !== "object" || options === null) throw wrong("options are an object");
+const wrong = (message, cause) => new JindouError({ code: "invalid-argument", message, cause });
+
+/** Reading an argument runs what it brings along, like a getter; whatever that throws, the argument is wrong. */
+function readable(read) {
+  try {
+    return read();
+  } catch (cause) {
+    throw cause instanceof JindouError ? cause : wrong("an argument cannot be read, or JSON cannot hold it", cause);
+  }
+}
+
+/** A copy, so that nothing of it is another thing later. */
+function checked(given) {
+  const options = { ...given };
   const { uid, token, gateway, business, clientMsgNo } = options;
   if (typeof uid !== "string" || uid === "") throw wrong("uid is a string that is not empty");
   if (typeof token !== "string" && typeof token !== "function") throw wrong("token is a string or a function");
@@ -289,7 +313,7 @@ function checked(options) {
   if (typeof business === "string" && !isAddress(business)) throw wrong("business is not an address");
   if (gateway === undefined && business === undefined) throw wrong("either gateway or business is needed");
   if (clientMsgNo !== undefined && typeof clientMsgNo !== "function") throw wrong("clientMsgNo is a function");
-  return { ...options };
+  return options;
 }
 
 function isAddress(text) {
@@ -300,13 +324,9 @@ function isAddress(text) {
   }
 }
 
-/** Arguments cross the port as JSON, so what it cannot hold is told here, and what is no number must not become one that is left out. */
+/** Arguments cross the port as JSON. What it leaves out without a word must not look as if it had not been given: no argument is a list. */
 function textOf(args) {
-  try {
-    return JSON.stringify(args, (_, value) => (Number.isNaN(value) ? "NaN" : value));
-  } catch (cause) {
-    throw new JindouError({ code: "invalid-argument", message: "an argument that JSON cannot hold", cause });
-  }
+  return JSON.stringify(args, (_, value) => (Number.isNaN(value) || /function|symbol/.test(typeof value) ? [] : value));
 }
 
 /** What a function of the application gives: what is missing must not become the word "undefined" on its way to a server. */
@@ -317,9 +337,19 @@ function text(given) {
 
 const channelOf = (channel) => ({ channelId: channel?.channelId, channelType: channel?.channelType });
 
-function actOn(message) {
+function actOn(message, options) {
   const { clientMsgNo = "", messageId, messageSeq } = message ?? {};
-  return { channel: channelOf(message), target: { clientMsgNo, messageId, messageSeq } };
+  return { args: { channel: channelOf(message), target: { clientMsgNo, messageId, messageSeq } }, signal: options?.signal };
+}
+
+/** Of an error like the business server's, its JSON; of any other nothing is known. */
+function failureOf(error) {
+  try {
+    const { code, message, retryable, retryAfter, reason, deadline } = error;
+    return typeof code === "string" ? JSON.stringify({ code, message, retryable, retryAfter, reason, deadline }) : "";
+  } catch {
+    return "";
+  }
 }
 
 const sent = (result) => (result.type === "sent" ? { ...result, message: messageOf(result.message) } : result);

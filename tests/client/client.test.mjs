@@ -210,7 +210,7 @@ for (const worker of [true, false]) {
     const alice = await person("alice");
     const a = await tab(alice, { worker });
     await a.open();
-    const codes = await a.run(async () => {
+    const told = await a.run(async () => {
       const { im } = globalThis;
       const channel = { channelId: "somebody", channelType: 1 };
       const circle = { type: 1 };
@@ -236,11 +236,43 @@ for (const worker of [true, false]) {
         () => im.retry("nothing"),
         () => im.recall({ ...channel, messageId: "1" }),
       ];
+      const throws = { get: () => { throw new Error("not yours"); } };
+      const hostile = new Proxy({}, throws);
+      const text = { type: 1, content: "x" };
+      const hostileTries = [
+        () => im.connect(hostile),
+        () => im.connect({ signal: {} }),
+        async () => im.events({ signal: "now" }),
+        async () => im.events(hostile),
+        () => im.send(hostile, text),
+        () => im.send(channel, hostile),
+        () => im.send(channel, Promise.resolve(text)),
+        () => im.send(channel, text, hostile),
+        () => im.send(channel, text, { signal: "now" }),
+        () => im.send(channel, text, { redDot: () => false }),
+        () => im.send(channel, text, { clientMsgNo: NaN }),
+        () => im.send({ channelId: NaN, channelType: 1 }, text),
+        () => im.messages(hostile),
+        () => im.messages(channel, hostile),
+        () => im.markRead(hostile, 1),
+        () => im.recall(hostile),
+        () => im.restore(channel, hostile),
+        () => im.reedit(Object.defineProperty({ ...channel }, "messageId", throws)),
+        () => im.audit(hostile),
+        () => globalThis.jindou.Client.open(null),
+        () => globalThis.jindou.Client.open(hostile),
+        () => globalThis.jindou.Client.open({ uid: "a", token: "t", business: hostile }),
+        () => globalThis.jindou.Client.open({ uid: "a", token: "t", gateway: "ws://127.0.0.1:9", deviceFlag: Symbol() }),
+      ];
       const codes = [];
-      for (const attempt of tries) codes.push(await attempt().then(() => "done", (error) => `${error.name} ${error.code}`));
-      return codes;
+      for (const attempt of tries.concat(hostileTries)) codes.push(await attempt().then(() => "done", (error) => `${error.name} ${error.code}`));
+      const nothing = [(await im.audit(null)).length, (await im.messages(channel, null)).messages.length, await im.connect(null)];
+      return { codes, nothing };
     });
+    const { codes, nothing } = told;
     const invalid = "JindouError invalid-argument";
+    assert.deepEqual(codes.slice(19), Array(23).fill(invalid));
+    assert.deepEqual(nothing, [2, 0, undefined], "null is no options");
     assert.deepEqual(codes.slice(0, 12), Array(12).fill(invalid));
     assert.equal(codes[12], "JindouError too-large");
     assert.deepEqual(codes.slice(13, 17), Array(4).fill(invalid));
@@ -377,6 +409,25 @@ test("what a function of the application gives and is no string is not spelled o
     return outcomes;
   });
   assert.deepEqual(outcomes, ["invalid-argument", "invalid-argument", "the application's gateway failed", "the application's gateway failed"]);
+});
+
+test("a function of the application that throws what cannot be read has failed, at once", { timeout: 60_000 }, async () => {
+  const a = await tab(await person("alice"));
+  const told = await a.run(async () => {
+    const throws = { get: () => { throw new Error("not yours"); } };
+    const told = [];
+    for (const thrown of [new Proxy({}, throws), { code: "unavailable", message: 1n }, null, Symbol("no")]) {
+      const gateway = () => { throw thrown; };
+      const im = await globalThis.jindou.Client.open({ uid: "a", token: "t", database: "throws", gateway });
+      const waiting = new Promise((resolve) => im.on("connection", ({ connection }) => connection.state === "waiting" && resolve(connection.error?.message)));
+      im.connect().catch(() => {});
+      told.push(await waiting);
+      await im.wipe();
+    }
+    return told;
+  });
+  assert.deepEqual(told, Array(4).fill("the application's gateway failed"));
+  assert.deepEqual(a.problems, []);
 });
 
 test("an address that cannot be is a problem and no crash, and a gateway that is away is waited for", { timeout: 60_000 }, async () => {
