@@ -42,6 +42,68 @@ test("a group is made, people are added, and a mention reaches who is meant", as
   await bob.conversation("Mountain trip").getByRole("img", { name: "You were mentioned" }).waitFor({ state: "detached" });
 });
 
+test("what becomes of a group shows at everybody at once, in their own language, without a message", async (context) => {
+  const [alice, bob] = await town.pair(context, "alice", "bob");
+  const carol = await town.person(context, "carol");
+  await carol.page.evaluate(() => localStorage.setItem("jindou.language", '"zh"'));
+  await carol.page.reload();
+  await carol.connected();
+  await alice.pane.getByRole("button", { name: "New conversation" }).first().click();
+  const dialog = alice.page.getByRole("dialog");
+  await dialog.getByRole("button", { name: "Group" }).click();
+  await dialog.getByLabel("Group name").fill("Evening walk");
+  await dialog.getByRole("searchbox").fill("Bob");
+  await dialog.getByRole("button", { name: /^B? ?Bob/ }).first().click();
+  await dialog.getByRole("button", { name: "Create group" }).click();
+  await alice.seesLine("You made this group with Bob");
+  await bob.seesLast("Evening walk", "Alice made this group with you");
+  await bob.open("Evening walk");
+  await bob.seesLine("Alice made this group with you");
+
+  await alice.pane.getByRole("button", { name: "Group", exact: true }).click();
+  await dialog.getByRole("button", { name: "Add members" }).click();
+  await dialog.getByRole("button", { name: /Carol/ }).click();
+  await dialog.getByRole("button", { name: "Add", exact: true }).click();
+  await bob.seesLine("Alice added Carol");
+  await carol.open("Evening walk");
+  await carol.seesLine("Alice邀请你加入了群聊");
+  await carol.pane.locator(".conversation-title").getByText("3 位成员").waitFor();
+
+  await dialog.getByRole("button", { name: "Rename group" }).click();
+  await dialog.getByLabel("Group name").fill("Morning walk");
+  await dialog.getByRole("button", { name: "Rename", exact: true }).click();
+  await dialog.getByRole("heading", { name: "Morning walk" }).waitFor();
+  await bob.pane.locator(".conversation-head").filter({ hasText: "Morning walk" }).waitFor();
+  await carol.seesLine("Alice将群名修改为“Morning walk”");
+  await carol.conversation("Morning walk").waitFor();
+
+  await dialog.getByRole("button", { name: "What to do with Bob" }).click();
+  await dialog.getByRole("menuitem", { name: "Make admin" }).click();
+  await alice.page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  await bob.pane.getByRole("button", { name: "Group", exact: true }).click();
+  // Nobody writes a line of it; the dialog is open already when it is known.
+  await bob.page.getByRole("dialog").getByRole("button", { name: "Add members" }).waitFor();
+  await bob.page.keyboard.press("Escape");
+
+  await alice.pane.getByRole("button", { name: "Group", exact: true }).click();
+  await dialog.getByRole("button", { name: "What to do with Bob" }).click();
+  await dialog.getByRole("menuitem", { name: "Remove from group" }).click();
+  await bob.pane.getByText("You are not in this group any more.").waitFor();
+  await carol.seesLine("Alice将Bob移出了群聊");
+  await alice.seesLine("You removed Bob");
+  assert.equal(await bob.pane.locator(".notice").count(), 0);
+});
+
+test("what a member says in the words of the system stays a message of theirs", async (context) => {
+  const group = await town.group("alice", "Masks", ["bob"]);
+  const bob = await town.person(context, "bob");
+  await bob.open(group.name);
+  await town.say("alice", group.groupId, 2, { type: 1003, content: "{0} left", from_uid: "bob", extra: [{ uid: "bob", name: "Bob" }, { uid: "alice", name: "Alice" }] });
+  await bob.sees("Bob left");
+  assert.equal(await bob.pane.locator(".place", { hasText: "left" }).count(), 0);
+});
+
 test("an owner recalls a member's message, and everybody reads who did it", async (context) => {
   const group = await town.group("alice", "Rules club", ["bob", "carol"]);
   const [alice, bob] = await town.pair(context, "alice", "bob");

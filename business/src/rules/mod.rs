@@ -12,6 +12,7 @@
 //! feed       the feed of marks, one version per channel
 //! content    purging what quotes a recalled message
 //! command    telling devices that a mark changed
+//! notice     telling a group who came and who went
 //! reading    read positions and unread figures
 //! account    names, passwords, and what a sign-up must look like
 //! rate       how often somebody may try
@@ -25,6 +26,7 @@ pub mod feed;
 pub mod identity;
 pub mod ledger;
 pub mod message;
+pub mod notice;
 pub mod rate;
 pub mod reading;
 pub mod recall;

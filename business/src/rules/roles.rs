@@ -31,6 +31,10 @@ pub fn may_add_members(actor: Role) -> bool {
     actor >= Role::Admin
 }
 
+pub fn may_rename(actor: Role) -> bool {
+    may_add_members(actor)
+}
+
 /// Owner and admins may remove whoever has less power than they have. Leaving is not removing.
 pub fn may_remove(actor: Role, target: Role) -> bool {
     actor >= Role::Admin && actor > target

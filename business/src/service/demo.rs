@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::account;
 use super::app::App;
 use super::error::ApiError;
+use super::groups;
 use crate::rules::account::Name;
 use crate::rules::{GroupId, Uid};
 use crate::storage::Person;
@@ -32,7 +33,7 @@ pub async fn make(app: &App) -> Result<(), ApiError> {
     }
     let (id, name) = (GroupId::try_from(GROUP.0.to_owned())?, Name::parse(GROUP.1)?);
     if let [owner, others @ ..] = uids.as_slice() {
-        app.store.create_group(&id, &name, owner, others, app.now()).await?;
+        app.store.create_group(&id, &name, owner, others, &groups::fresh_name()?, app.now()).await?;
     }
     tracing::info!("made the people and the group of the demo");
     Ok(())

@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::app::App;
 use super::error::ApiError;
 use super::wukongim::WukongimError;
-use crate::rules::{ChannelRef, Span};
-use crate::storage::{CommandErrand, DueErrand, Errand, ErrandId, SessionKey, Stored};
+use crate::rules::{Channel, ChannelRef, Span, notice};
+use crate::storage::{CommandErrand, DueErrand, Errand, ErrandId, NoticeErrand, SessionKey, Stored};
 
 /// Lanes that are served side by side.
 const LANES: u32 = 16;
@@ -84,9 +84,7 @@ async fn finish(app: &App, due: DueErrand) -> Stored<()> {
     let kind = errand.kind();
     match perform(app, due.id, errand).await {
         Ok(Next::Nothing) => app.store.errand_done(due.id).await,
-        Ok(Next::Confirm { command, sent, after }) => {
-            app.store.errand_followed(due.id, &Errand::Confirm { command, sent }, app.now().plus(after)).await
-        }
+        Ok(Next::Look { errand, after }) => app.store.errand_followed(due.id, &errand, app.now().plus(after)).await,
         // Whatever answers in WuKongIM's place, it is not WuKongIM that has refused.
         Err(WukongimError::Unavailable | WukongimError::Unreadable | WukongimError::Missing)
             if due.attempts < ATTEMPTS =>
@@ -104,16 +102,24 @@ async fn finish(app: &App, due: DueErrand) -> Stored<()> {
 
 enum Next {
     Nothing,
-    Confirm { command: CommandErrand, sent: u8, after: Span },
+    Look { errand: Errand, after: Span },
 }
 
 async fn perform(app: &App, id: ErrandId, errand: &Errand) -> Result<Next, WukongimError> {
     match errand {
         Errand::Command(command) => {
             send(app, command).await?;
-            return Ok(Next::Confirm { command: command.clone(), sent: 1, after: FIRST_LOOK });
+            return Ok(look_at_command(command, 1));
         }
         Errand::Confirm { command, sent } => return confirm(app, command, *sent).await,
+        Errand::Notice(notice) => {
+            say(app, notice).await?;
+            return Ok(look_at_notice(notice, 1));
+        }
+        Errand::ConfirmNotice { notice, sent } => return confirm_notice(app, notice, *sent).await,
+        Errand::Nudge { group, people } => {
+            app.wukongim.command_online(people, &STANDARD.encode(notice::changed(group.as_str()))).await?
+        }
         Errand::CreateGroup { group, members } => app.wukongim.create_group(group, members).await?,
         Errand::Subscribe { group, members } => app.wukongim.subscribe(group, members).await?,
         Errand::Unsubscribe { group, members } => app.wukongim.unsubscribe(group, members).await?,
@@ -138,12 +144,24 @@ fn channel_of(command: &CommandErrand) -> ChannelRef {
     ChannelRef { channel_id: command.channel_id.clone(), channel_type: command.channel_type }
 }
 
+fn look_at_command(command: &CommandErrand, sent: u8) -> Next {
+    Next::Look { errand: Errand::Confirm { command: command.clone(), sent }, after: until_look(sent) }
+}
+
+fn look_at_notice(notice: &NoticeErrand, sent: u8) -> Next {
+    Next::Look { errand: Errand::ConfirmNotice { notice: notice.clone(), sent }, after: until_look(sent) }
+}
+
+fn until_look(sent: u8) -> Span {
+    if sent == 1 { FIRST_LOOK } else { LATER_LOOKS }
+}
+
 async fn confirm(app: &App, command: &CommandErrand, sent: u8) -> Result<Next, WukongimError> {
     match app.wukongim.command_is_stored(&command.from, &channel_of(command), &command.client_msg_no).await {
         Ok(true) => Ok(Next::Nothing),
         Ok(false) if sent < SENDS => {
             send(app, command).await?;
-            Ok(Next::Confirm { command: command.clone(), sent: sent + 1, after: LATER_LOOKS })
+            Ok(look_at_command(command, sent + 1))
         }
         Ok(false) => {
             // Devices learn of the mark from the feed when they catch up.
@@ -152,6 +170,28 @@ async fn confirm(app: &App, command: &CommandErrand, sent: u8) -> Result<Next, W
         }
         // 2.1.x has no index to look into.
         Err(WukongimError::Missing) => Ok(Next::Nothing),
+        Err(error) => Err(error),
+    }
+}
+
+async fn say(app: &App, notice: &NoticeErrand) -> Result<(), WukongimError> {
+    let payload = STANDARD.encode(&notice.payload);
+    app.wukongim.send_notice(&notice.group, &payload, &notice.client_msg_no).await
+}
+
+async fn confirm_notice(app: &App, notice: &NoticeErrand, sent: u8) -> Result<Next, WukongimError> {
+    let group = Channel::Group(notice.group.clone());
+    match app.wukongim.first_copy(&group, &notice.client_msg_no).await {
+        Ok(None) if sent < SENDS => {
+            say(app, notice).await?;
+            Ok(look_at_notice(notice, sent + 1))
+        }
+        Ok(None) => {
+            // Devices read the group when they connect.
+            tracing::warn!("a notice was sent several times and is not stored");
+            Ok(Next::Nothing)
+        }
+        Ok(Some(_)) | Err(WukongimError::Missing) => Ok(Next::Nothing),
         Err(error) => Err(error),
     }
 }

@@ -14,7 +14,7 @@ use super::error::ApiError;
 use super::input::{Caller, InPath, Input, at_most};
 use super::secrets;
 use crate::rules::account::{MAX_GROUP_MEMBERS, Name};
-use crate::rules::{GroupId, Role, Uid};
+use crate::rules::{ClientMsgNo, GroupId, Role, Uid};
 use crate::storage::{Group, GroupChange};
 
 const NO_GROUP: ApiError = ApiError::NotFound("there is no such group for you");
@@ -73,18 +73,24 @@ async fn people(app: &App, uids: Vec<String>) -> Result<Vec<Uid>, ApiError> {
 
 async fn finish(app: &App, change: GroupChange) -> Result<(), ApiError> {
     match change {
-        GroupChange::Done(errand) => {
-            if let Some(errand) = errand {
-                errands::wait_for(app, errand).await?;
+        GroupChange::Done(errand) => match errand {
+            Some(errand) => errands::wait_for(app, errand).await,
+            None => {
+                app.errand_added.notify_one();
+                Ok(())
             }
-            Ok(())
-        }
+        },
         GroupChange::Forbidden => Err(ApiError::Forbidden("your role in this group does not allow it")),
         GroupChange::NotFound => Err(NO_GROUP),
         GroupChange::TooLarge => {
             Err(ApiError::invalid("a group has at most 500 members, and a person at most 1000 groups"))
         }
     }
+}
+
+/// A name for the message that tells the group of a change.
+pub fn fresh_name() -> Result<ClientMsgNo, ApiError> {
+    Ok(ClientMsgNo::stored(format!("notice-{:032x}", u128::from_le_bytes(secrets::random()?))))
 }
 
 /// Whether group or member is missing is not told apart, for strangers.
@@ -122,7 +128,25 @@ pub async fn create(
     let name = Name::parse(&asked.name)?;
     let members = people(&app, asked.members).await?;
     let id = GroupId::try_from(format!("g-{:032x}", u128::from_le_bytes(secrets::random()?)))?;
-    let change = app.store.create_group(&id, &name, caller.uid(), &members, app.now()).await?;
+    let change = app.store.create_group(&id, &name, caller.uid(), &members, &fresh_name()?, app.now()).await?;
+    finish(&app, change).await?;
+    shown(&app, &id, caller.uid()).await
+}
+
+#[derive(Deserialize)]
+pub struct NewName {
+    name: String,
+}
+
+pub async fn rename(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    InPath(id): InPath<String>,
+    Input(asked): Input<NewName>,
+) -> Result<Json<GroupView>, ApiError> {
+    app.limits.change(caller.uid(), app.now())?;
+    let (id, name) = (group_id(id)?, Name::parse(&asked.name)?);
+    let change = app.store.rename_group(&id, caller.uid(), &name, &fresh_name()?, app.now()).await?;
     finish(&app, change).await?;
     shown(&app, &id, caller.uid()).await
 }
@@ -143,7 +167,7 @@ pub async fn add_members(
     // Whoever is no member learns nothing, not even who has an account.
     app.store.role(&id, caller.uid()).await?.ok_or(NO_GROUP)?;
     let uids = people(&app, asked.uids).await?;
-    let change = app.store.add_members(&id, caller.uid(), &uids, app.now()).await?;
+    let change = app.store.add_members(&id, caller.uid(), &uids, &fresh_name()?, app.now()).await?;
     finish(&app, change).await?;
     shown(&app, &id, caller.uid()).await
 }
@@ -161,7 +185,7 @@ pub async fn set_role(
 ) -> Result<Json<GroupView>, ApiError> {
     app.limits.change(caller.uid(), app.now())?;
     let (id, uid) = (group_id(id)?, Uid::try_from(uid).map_err(|_| NO_MEMBER)?);
-    let change = app.store.set_role(&id, caller.uid(), &uid, asked.role).await?;
+    let change = app.store.set_role(&id, caller.uid(), &uid, asked.role, app.now()).await?;
     finish(&app, change).await.map_err(of_member)?;
     shown(&app, &id, caller.uid()).await
 }
@@ -173,7 +197,7 @@ pub async fn remove_member(
 ) -> Result<Json<Value>, ApiError> {
     app.limits.change(caller.uid(), app.now())?;
     let (id, uid) = (group_id(id)?, Uid::try_from(uid).map_err(|_| NO_MEMBER)?);
-    let change = app.store.remove_member(&id, caller.uid(), &uid, app.now()).await?;
+    let change = app.store.remove_member(&id, caller.uid(), &uid, &fresh_name()?, app.now()).await?;
     finish(&app, change).await.map_err(of_member)?;
     Ok(Json(json!({})))
 }

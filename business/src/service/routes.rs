@@ -43,6 +43,7 @@ fn routes() -> Vec<Route> {
         route("GET", "/v1/groups", get(groups::list)),
         route("POST", "/v1/groups", post(groups::create)),
         route("GET", "/v1/groups/{id}", get(groups::one)),
+        route("PUT", "/v1/groups/{id}", put(groups::rename)),
         route("POST", "/v1/groups/{id}/members", post(groups::add_members)),
         route("PUT", "/v1/groups/{id}/members/{uid}", put(groups::set_role)),
         route("DELETE", "/v1/groups/{id}/members/{uid}", delete(groups::remove_member)),

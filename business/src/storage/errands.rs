@@ -7,7 +7,7 @@ use sqlx::{Row, Transaction};
 
 use super::{Db, SessionKey, StorageError, Store, Stored};
 use crate::rules::command::Command;
-use crate::rules::{Channel, GroupId, Time, Uid};
+use crate::rules::{Channel, ClientMsgNo, GroupId, Time, Uid};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ErrandId(i64);
@@ -21,6 +21,17 @@ pub enum Errand {
     Confirm {
         command: CommandErrand,
         sent: u8,
+    },
+    /// Say in a group what became of it.
+    Notice(NoticeErrand),
+    ConfirmNotice {
+        notice: NoticeErrand,
+        sent: u8,
+    },
+    /// Tell these people's devices that the group changed, those that are online: the others read it when they are.
+    Nudge {
+        group: GroupId,
+        people: Vec<Uid>,
     },
     CreateGroup {
         group: GroupId,
@@ -58,6 +69,20 @@ impl fmt::Debug for CommandErrand {
     }
 }
 
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeErrand {
+    pub group: GroupId,
+    /// JSON.
+    pub payload: String,
+    pub client_msg_no: ClientMsgNo,
+}
+
+impl fmt::Debug for NoticeErrand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NoticeErrand({} bytes)", self.payload.len())
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct DueErrand {
     pub id: ErrandId,
@@ -91,9 +116,13 @@ impl Errand {
             Errand::Command(command) => command.lane.clone(),
             // What waits to be looked at holds up no other command of its channel.
             Errand::Confirm { command, .. } => format!("confirm:{}:{}", command.lane, command.client_msg_no),
-            Errand::CreateGroup { group, .. } | Errand::Subscribe { group, .. } | Errand::Unsubscribe { group, .. } => {
-                format!("group:{}", group.as_str())
-            }
+            Errand::ConfirmNotice { notice, .. } => format!("confirm:{}", notice.client_msg_no.as_str()),
+            // Behind the change that it tells of.
+            Errand::Notice(NoticeErrand { group, .. })
+            | Errand::Nudge { group, .. }
+            | Errand::CreateGroup { group, .. }
+            | Errand::Subscribe { group, .. }
+            | Errand::Unsubscribe { group, .. } => format!("group:{}", group.as_str()),
             Errand::Quit { uid, device_flag } => format!("session:{}:{device_flag}", uid.as_str()),
         }
     }
@@ -103,6 +132,9 @@ impl Errand {
         match self {
             Errand::Command(_) => "command",
             Errand::Confirm { .. } => "confirm",
+            Errand::Notice(_) => "notice",
+            Errand::ConfirmNotice { .. } => "confirm-notice",
+            Errand::Nudge { .. } => "nudge",
             Errand::CreateGroup { .. } => "create-group",
             Errand::Subscribe { .. } => "subscribe",
             Errand::Unsubscribe { .. } => "unsubscribe",

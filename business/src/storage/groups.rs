@@ -3,10 +3,11 @@
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Transaction};
 
-use super::errands::{self, Errand, ErrandId};
+use super::errands::{self, Errand, ErrandId, NoticeErrand};
 use super::{Db, Person, StorageError, Store, Stored};
 use crate::rules::account::{MAX_GROUP_MEMBERS, MAX_GROUPS, Name};
-use crate::rules::{GroupId, Role, Time, Uid, roles};
+use crate::rules::notice::{Notice, Who};
+use crate::rules::{ClientMsgNo, GroupId, Role, Time, Uid, roles};
 
 #[derive(Clone, Debug)]
 pub struct Group {
@@ -84,6 +85,48 @@ async fn update_role(tx: &mut Transaction<'static, Db>, group: &GroupId, uid: &U
     Ok(())
 }
 
+async fn name_of(tx: &mut Transaction<'static, Db>, uid: &Uid) -> Stored<Name> {
+    let row = sqlx::query("SELECT name FROM people WHERE uid = $1").bind(uid.as_str()).fetch_one(&mut **tx).await?;
+    Ok(Name::parse(row.try_get("name")?)?)
+}
+
+async fn with_names(tx: &mut Transaction<'static, Db>, uids: &[Uid]) -> Stored<Vec<(Uid, Name)>> {
+    let mut named = Vec::with_capacity(uids.len());
+    for uid in uids {
+        named.push((uid.clone(), name_of(tx, uid).await?));
+    }
+    Ok(named)
+}
+
+fn each(people: &[(Uid, Name)]) -> Vec<Who<'_>> {
+    people.iter().map(|(uid, name)| (uid, name)).collect()
+}
+
+async fn tell(
+    tx: &mut Transaction<'static, Db>,
+    group: &GroupId,
+    notice: &Notice<'_>,
+    told: ClientMsgNo,
+    now: Time,
+) -> Stored<()> {
+    let errand = Errand::Notice(NoticeErrand { group: group.clone(), payload: notice.payload(), client_msg_no: told });
+    errands::add(tx, &errand, now).await?;
+    Ok(())
+}
+
+async fn nudge(tx: &mut Transaction<'static, Db>, group: &GroupId, people: Vec<Uid>, now: Time) -> Stored<()> {
+    errands::add(tx, &Errand::Nudge { group: group.clone(), people }, now).await?;
+    Ok(())
+}
+
+async fn members_of(tx: &mut Transaction<'static, Db>, group: &GroupId) -> Stored<Vec<(Uid, Role)>> {
+    let rows = sqlx::query("SELECT uid, role FROM members WHERE group_id = $1 ORDER BY joined_at, uid")
+        .bind(group.as_str())
+        .fetch_all(&mut **tx)
+        .await?;
+    rows.iter().map(|row| Ok((Uid::try_from(row.try_get::<String, _>("uid")?)?, role(row)?))).collect()
+}
+
 async fn count(tx: &mut Transaction<'static, Db>, statement: &'static str, id: &str) -> Stored<usize> {
     let row = sqlx::query(statement).bind(id).fetch_one(&mut **tx).await?;
     Ok(usize::try_from(row.try_get::<i64, _>("number")?).unwrap_or(usize::MAX))
@@ -93,13 +136,14 @@ const COUNT_MEMBERS: &str = "SELECT COUNT(*) AS number FROM members WHERE group_
 const COUNT_GROUPS: &str = "SELECT COUNT(*) AS number FROM members WHERE uid = $1";
 
 impl Store {
-    /// `members` beside the owner; all have an account.
+    /// `members` beside the owner; all have an account. `told` names the message that tells the group, here and below.
     pub async fn create_group(
         &self,
         id: &GroupId,
         name: &Name,
         owner: &Uid,
         members: &[Uid],
+        told: &ClientMsgNo,
         now: Time,
     ) -> Stored<GroupChange> {
         let mut tx = self.write().await?;
@@ -119,7 +163,12 @@ impl Store {
                 all.push(uid.clone());
             }
         }
+        let people = with_names(&mut tx, &all).await?;
         let errand = errands::add(&mut tx, &Errand::CreateGroup { group: id.clone(), members: all }, now).await?;
+        if let [(uid, name), others @ ..] = people.as_slice() {
+            let made = Notice::Made { by: (uid, name), with: each(others) };
+            tell(&mut tx, id, &made, told.clone(), now).await?;
+        }
         tx.commit().await?;
         Ok(GroupChange::Done(Some(errand)))
     }
@@ -179,10 +228,17 @@ impl Store {
         Ok(groups)
     }
 
-    pub async fn add_members(&self, group: &GroupId, caller: &Uid, uids: &[Uid], now: Time) -> Stored<GroupChange> {
+    pub async fn add_members(
+        &self,
+        group: &GroupId,
+        caller: &Uid,
+        uids: &[Uid],
+        told: &ClientMsgNo,
+        now: Time,
+    ) -> Stored<GroupChange> {
         let mut tx = self.write().await?;
-        let Some(caller) = role_in(&mut tx, group, caller).await? else { return Ok(GroupChange::NotFound) };
-        if !roles::may_add_members(caller) {
+        let Some(role) = role_in(&mut tx, group, caller).await? else { return Ok(GroupChange::NotFound) };
+        if !roles::may_add_members(role) {
             return Ok(GroupChange::Forbidden);
         }
         let mut added = Vec::new();
@@ -197,12 +253,22 @@ impl Store {
         if count(&mut tx, COUNT_MEMBERS, group.as_str()).await? > MAX_GROUP_MEMBERS {
             return Ok(GroupChange::TooLarge);
         }
+        let (name, people) = (name_of(&mut tx, caller).await?, with_names(&mut tx, &added).await?);
         let errand = errands::add(&mut tx, &Errand::Subscribe { group: group.clone(), members: added }, now).await?;
+        let notice = Notice::Added { by: (caller, &name), people: each(&people) };
+        tell(&mut tx, group, &notice, told.clone(), now).await?;
         tx.commit().await?;
         Ok(GroupChange::Done(Some(errand)))
     }
 
-    pub async fn set_role(&self, group: &GroupId, caller: &Uid, uid: &Uid, wanted: Role) -> Stored<GroupChange> {
+    pub async fn set_role(
+        &self,
+        group: &GroupId,
+        caller: &Uid,
+        uid: &Uid,
+        wanted: Role,
+        now: Time,
+    ) -> Stored<GroupChange> {
         let mut tx = self.write().await?;
         let (Some(caller), Some(target)) =
             (role_in(&mut tx, group, caller).await?, role_in(&mut tx, group, uid).await?)
@@ -212,13 +278,50 @@ impl Store {
         if !roles::may_set_role(caller, target, wanted) {
             return Ok(GroupChange::Forbidden);
         }
-        update_role(&mut tx, group, uid, wanted).await?;
+        if target != wanted {
+            update_role(&mut tx, group, uid, wanted).await?;
+            let members = members_of(&mut tx, group).await?;
+            nudge(&mut tx, group, members.into_iter().map(|(uid, _)| uid).collect(), now).await?;
+        }
+        tx.commit().await?;
+        Ok(GroupChange::Done(None))
+    }
+
+    pub async fn rename_group(
+        &self,
+        group: &GroupId,
+        caller: &Uid,
+        name: &Name,
+        told: &ClientMsgNo,
+        now: Time,
+    ) -> Stored<GroupChange> {
+        let mut tx = self.write().await?;
+        let Some(role) = role_in(&mut tx, group, caller).await? else { return Ok(GroupChange::NotFound) };
+        if !roles::may_rename(role) {
+            return Ok(GroupChange::Forbidden);
+        }
+        let renamed = sqlx::query("UPDATE chat_groups SET name = $2 WHERE group_id = $1 AND name <> $2")
+            .bind(group.as_str())
+            .bind(name.as_str())
+            .execute(&mut *tx)
+            .await?;
+        if renamed.rows_affected() == 1 {
+            let caller_name = name_of(&mut tx, caller).await?;
+            tell(&mut tx, group, &Notice::Renamed { by: (caller, &caller_name), name }, told.clone(), now).await?;
+        }
         tx.commit().await?;
         Ok(GroupChange::Done(None))
     }
 
     /// Removes somebody, or lets them leave. From here on none of our roads gives them the group; WuKongIM is told by an errand.
-    pub async fn remove_member(&self, group: &GroupId, caller: &Uid, uid: &Uid, now: Time) -> Stored<GroupChange> {
+    pub async fn remove_member(
+        &self,
+        group: &GroupId,
+        caller: &Uid,
+        uid: &Uid,
+        told: &ClientMsgNo,
+        now: Time,
+    ) -> Stored<GroupChange> {
         let mut tx = self.write().await?;
         let (Some(actor), Some(target)) = (role_in(&mut tx, group, caller).await?, role_in(&mut tx, group, uid).await?)
         else {
@@ -232,22 +335,28 @@ impl Store {
             .bind(uid.as_str())
             .execute(&mut *tx)
             .await?;
-        if target == Role::Owner {
-            let rows = sqlx::query("SELECT uid, role FROM members WHERE group_id = $1 ORDER BY joined_at, uid")
-                .bind(group.as_str())
-                .fetch_all(&mut *tx)
-                .await?;
-            let others = rows
-                .iter()
-                .map(|row| Ok((Uid::try_from(row.try_get::<String, _>("uid")?)?, role(row)?)))
-                .collect::<Stored<Vec<_>>>()?;
-            if let Some(next) = roles::successor(&others) {
-                update_role(&mut tx, group, next, Role::Owner).await?;
-            }
+        let unsubscribe = Errand::Unsubscribe { group: group.clone(), members: vec![uid.clone()] };
+        let errand = errands::add(&mut tx, &unsubscribe, now).await?;
+        let (caller_name, name) = (name_of(&mut tx, caller).await?, name_of(&mut tx, uid).await?);
+        let notice = if caller == uid {
+            Notice::Left { person: (uid, &name) }
+        } else {
+            Notice::Removed { by: (caller, &caller_name), person: (uid, &name) }
+        };
+        let others = members_of(&mut tx, group).await?;
+        if !others.is_empty() {
+            tell(&mut tx, group, &notice, told.clone(), now).await?;
         }
-        let errand =
-            errands::add(&mut tx, &Errand::Unsubscribe { group: group.clone(), members: vec![uid.clone()] }, now)
-                .await?;
+        if target == Role::Owner
+            && let Some(next) = roles::successor(&others)
+        {
+            update_role(&mut tx, group, next, Role::Owner).await?;
+            let name = name_of(&mut tx, next).await?;
+            let follows = Notice::Follows { person: (next, &name) };
+            tell(&mut tx, group, &follows, ClientMsgNo::stored(format!("{}-owner", told.as_str())), now).await?;
+        }
+        // Whoever is out hears nothing of the group any more, this neither.
+        nudge(&mut tx, group, vec![uid.clone()], now).await?;
         tx.commit().await?;
         Ok(GroupChange::Done(Some(errand)))
     }

@@ -22,7 +22,7 @@ use sqlx::{Pool, Sqlite, Transaction};
 
 use crate::rules::InvalidId;
 
-pub use errands::{CommandErrand, DueErrand, Errand, ErrandId};
+pub use errands::{CommandErrand, DueErrand, Errand, ErrandId, NoticeErrand};
 pub use groups::{Group, GroupChange, Member};
 pub use marks::{Action, Asked, AuditRow, Decided, Known, Seal};
 pub use people::{Person, Session, SessionKey, TokenHash};

@@ -51,6 +51,73 @@ async fn a_group_is_made_at_wukongim_and_its_members_are_kept_in_step() {
 }
 
 #[tokio::test]
+async fn a_group_reads_who_came_and_who_went_and_whoever_is_put_out_is_told() {
+    let world = World::new(&[]).await;
+    let (owner, bob) = (world.sign_up("owner").await, world.sign_up("bob").await);
+    let _ = (world.sign_up("carol").await, world.sign_up("dave").await);
+    let id = world.group(&owner, &["bob"]).await;
+    let (path, members) = (format!("/v1/groups/{id}"), format!("/v1/groups/{id}/members"));
+    world.post(&members, &owner, json!({ "uids": ["bob", "carol", "dave"] })).await.done();
+    world.call("PUT", &format!("{members}/carol"), Some(&owner), Some(json!({ "role": "admin" }))).await.done();
+    world.call("PUT", &format!("{members}/carol"), Some(&owner), Some(json!({ "role": "admin" }))).await.done();
+    let renamed = world.call("PUT", &path, Some(&owner), Some(json!({ "name": " new name " }))).await.done();
+    assert_eq!(renamed["name"], "new name");
+    world.call("PUT", &path, Some(&owner), Some(json!({ "name": "new name" }))).await.done();
+    let by_a_member = world.call("PUT", &path, Some(&bob), Some(json!({ "name": "mine" }))).await;
+    assert_eq!(by_a_member.refused(), (403, "forbidden"));
+    world.call("DELETE", &format!("{members}/bob"), Some(&owner), None).await.done();
+    let by_a_stranger = world.call("PUT", &path, Some(&bob), Some(json!({ "name": "mine" }))).await;
+    assert_eq!(by_a_stranger.refused(), (404, "not-found"));
+    world.call("DELETE", &format!("{members}/owner"), Some(&owner), None).await.done();
+    world.settle().await;
+
+    let inner = world.fake.lock();
+    let told: Vec<(u64, String)> = inner
+        .notices
+        .iter()
+        .map(|(group, _, payload)| {
+            assert_eq!(*group, id);
+            let who = payload["extra"].as_array().expect("people").iter();
+            let who: Vec<&str> = who.map(|one| one["uid"].as_str().expect("a uid")).collect();
+            (payload["type"].as_u64().expect("a type"), who.join(" "))
+        })
+        .collect();
+    let expected = [
+        (1001, "owner bob"),
+        (1002, "owner carol dave"),
+        (1005, "owner"),
+        (1003, "owner bob"),
+        (1021, "owner"),
+        (1008, "carol"),
+    ];
+    assert_eq!(told, expected.map(|(kind, who)| (kind, who.to_owned())));
+    assert_eq!(inner.notices[2].2["data"], json!({ "name": "new name" }));
+    let nudged: Vec<String> = inner.nudges.iter().map(|(people, _)| people.join(" ")).collect();
+    assert_eq!(nudged, ["bob carol dave owner", "bob", "owner"], "of a role, and who is out");
+    assert_eq!(inner.nudges[0].1, json!({ "type": 99, "cmd": "memberUpdate", "param": { "group_no": id } }));
+    drop(inner);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_notice_that_wukongim_loses_is_said_again() {
+    let world = World::new(&[]).await;
+    let owner = world.sign_up("owner").await;
+    world.fake.lock().lost = 2;
+    let id = world.group(&owner, &[]).await;
+    world.settle().await;
+    let names: Vec<(String, u64)> = world
+        .fake
+        .lock()
+        .notices
+        .iter()
+        .map(|(group, _, payload)| (group.clone(), payload["type"].as_u64().expect("a type")))
+        .collect();
+    assert_eq!(names, [(id, 1001)], "once");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_group_of_people_without_an_account_is_not_made() {
     let world = World::new(&[]).await;
     let owner = world.sign_up("owner").await;

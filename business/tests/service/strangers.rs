@@ -48,7 +48,7 @@ async fn without_a_token_only_the_doors_are_open() {
             }
         }
     }
-    assert_eq!(closed, 3 * 22);
+    assert_eq!(closed, 3 * 23);
     world.end().await;
 }
 
@@ -61,10 +61,11 @@ async fn a_stranger_reads_no_history_of_a_group_and_learns_not_even_that_it_is_t
     assert_eq!((real.refused(), &real.text), ((403, "forbidden"), &none.text));
     for (method, path) in [
         ("GET", format!("/v1/groups/{id}")),
+        ("PUT", format!("/v1/groups/{id}")),
         ("DELETE", format!("/v1/groups/{id}/members/bob")),
         ("PUT", format!("/v1/groups/{id}/members/bob")),
     ] {
-        let answer = world.call(method, &path, Some(&mallory), Some(json!({ "role": "admin" }))).await;
+        let answer = world.call(method, &path, Some(&mallory), Some(json!({ "role": "admin", "name": "mine" }))).await;
         assert_eq!(answer.refused(), (404, "not-found"), "{method} {path}");
     }
     world.end().await;

@@ -4,7 +4,7 @@ import { batch, computed, signal } from "@preact/signals";
 import { Client, type Channel, type Connection, type Conversation, type JindouErrorInfo, type Message, type MessageSeq } from "jindou";
 import type { Account } from "./accounts";
 import { compareSeq, group, hasSeq, keyOf } from "./channel";
-import { kindOf, mentionsOf, mentionsPerson } from "./content";
+import { changedGroup, kindOf, mentionsOf, mentionsPerson, noticeOf } from "./content";
 import { Directory } from "./directory";
 import { Draft } from "./draft";
 import { Inspector } from "./inspector";
@@ -226,6 +226,11 @@ export class Chat {
       this.#timelineOf(channel)?.remove(key);
       void this.#readOutbox();
     });
+    // It says that something became of a group, and is no proof of it.
+    client.on("command", ({ content }) => {
+      const group = changedGroup(content);
+      if (group !== undefined) this.directory.reread(group).catch(() => {});
+    });
     client.on("history", ({ channel }) => void this.#timelineOf(channel)?.refresh());
     client.on("problem", ({ error }) => {
       if (error.code === "not-supported" && !navigator.locks) this.notices.add("info", (said) => said.noLocks);
@@ -274,6 +279,7 @@ export class Chat {
     this.#timelineOf(message)?.put(message);
     if (message.own) void this.#readOutbox();
     if (message.own) return;
+    if (message.channelType === group && noticeOf(message)) this.directory.reread(message.channelId).catch(() => {});
     if (mentionsPerson(message, this.account.uid) && this.#isUnread(message)) this.mentioned.value = new Set(this.mentioned.peek()).add(keyOf(message));
     if (!live) return;
     this.heard.value = message;

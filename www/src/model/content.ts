@@ -5,9 +5,24 @@ import type { Content, Message } from "jindou";
 export type Kind =
   | { kind: "text"; text: string }
   | { kind: "link"; what: "image" | "gif" | "voice" | "video" | "file" | "card" | "location" | "merged"; text: string; url?: string }
-  | { kind: "notice"; template: string; names: string[] }
+  | ({ kind: "notice" } & Notice)
   | { kind: "unknown"; type: number }
   | { kind: "raw" };
+
+/** Somebody in a notice, as it names them. */
+export interface Noticed { uid: string; name: string }
+
+export interface Notice {
+  type: number;
+  template: string;
+  people: Noticed[];
+  /** Who did it, where the notice says that it is the first of them. */
+  by?: Noticed;
+  /** How many it is about beside that one, where it does not name them all. */
+  count?: number;
+  /** The new name of a group. */
+  name?: string;
+}
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
@@ -27,15 +42,40 @@ export function kindOf(content: Message["content"]): Kind {
     case 11: return { kind: "link", what: "merged", text: list(fields.users).map((one) => text((one as { name?: unknown } | null)?.name)).filter(Boolean).join(", ") };
   }
   if (content.type >= 1000 && content.type <= 2000) {
-    const names = list(fields.extra).map((one) => text((one as { name?: unknown } | null)?.name));
-    return { kind: "notice", template: text(fields.content), names };
+    const people = list(fields.extra).map((one) => {
+      const { uid, name } = (one ?? {}) as { uid?: unknown; name?: unknown };
+      return { uid: text(uid), name: text(name) };
+    });
+    const [first] = people;
+    return {
+      kind: "notice",
+      type: content.type,
+      template: text(fields.content),
+      people,
+      ...(first?.uid && first.uid === fields.from_uid ? { by: first } : {}),
+      ...(typeof fields.count === "number" ? { count: fields.count } : {}),
+      ...(typeof (fields.data as { name?: unknown } | undefined | null)?.name === "string" ? { name: (fields.data as { name: string }).name } : {}),
+    };
   }
   return { kind: "unknown", type: Number(content.type) };
+}
+
+/** Only the system tells what became of a group; in anybody else's mouth it is a sentence like others. */
+export function noticeOf(message: Message): Notice | undefined {
+  const kind = message.state === "normal" && message.from === "" ? kindOf(message.content) : undefined;
+  return kind?.kind === "notice" ? kind : undefined;
 }
 
 /** A notice says "{0} joined" and names its people beside it. */
 export function noticeText(template: string, names: readonly string[]): string {
   return template.replace(/\{(\d{1,2})\}/g, (place, index) => names[Number(index)] ?? place);
+}
+
+/** The group that a command wants to be read again. */
+export function changedGroup(content: Message["content"]): string | undefined {
+  if (typeof content !== "object" || content instanceof Uint8Array || content.type !== 99 || content.cmd !== "memberUpdate") return undefined;
+  const { group_no: group } = (content.param ?? {}) as { group_no?: unknown };
+  return text(group) || undefined;
 }
 
 export interface Quote { messageId: string; messageSeq: unknown; from: string; name: string; payload: Content | undefined }

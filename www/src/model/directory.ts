@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import type { Channel } from "jindou";
 import { group } from "./channel";
+import type { ServerError } from "./network";
 import type { Group, Person, Server } from "./server";
 import { keep, kept } from "./shelf";
 import { cleanName } from "./text";
@@ -18,6 +19,9 @@ export class Directory {
   /** The names of groups that are mine no more: what was said there is still here. */
   readonly former = signal<ReadonlyMap<string, string>>(new Map());
   #asked = new Set<string>();
+  #refreshing: Promise<void> | undefined;
+  /** Groups that are being read, and whether they are to be read once more. */
+  readonly #rereading = new Map<string, boolean>();
   #wanted: string[] = [];
   #asking = 0;
   #saving = false;
@@ -56,7 +60,16 @@ export class Directory {
     return channel.channelType === group ? this.groups.value.get(channel.channelId) : undefined;
   }
 
-  async refresh(): Promise<void> {
+  /** Whether it is a group that was one of mine. */
+  wasIn(channel: Channel): boolean {
+    return channel.channelType === group && !this.groups.value.has(channel.channelId) && this.former.value.has(channel.channelId);
+  }
+
+  refresh(): Promise<void> {
+    return this.#refreshing = this.#refresh();
+  }
+
+  async #refresh(): Promise<void> {
     this.#asked.clear();
     const groups = await this.server.groups();
     this.#own(new Map(groups.map((known) => [known.groupId, known])));
@@ -83,17 +96,41 @@ export class Directory {
       this.#put(await this.server.group(groupId));
       return;
     }
-    const groups = new Map(this.groups.peek());
-    groups.delete(groupId);
-    this.#own(groups);
-    this.#save();
+    this.#leave(groupId);
   }
 
   /** A message from a group that is not known: somebody has put us into it. */
   async meet(groupId: string): Promise<void> {
     if (this.groups.peek().has(groupId) || this.#asked.has(`group ${groupId}`)) return;
     this.#asked.add(`group ${groupId}`);
-    this.#put(await this.server.group(groupId));
+    await this.reread(groupId);
+  }
+
+  /** Something became of a group: it is read again, and however often that is told meanwhile, once more after the reading that is under way. */
+  async reread(groupId: string): Promise<void> {
+    const reading = this.#rereading.has(groupId);
+    this.#rereading.set(groupId, true);
+    if (reading) return;
+    try {
+      while (this.#rereading.get(groupId)) {
+        this.#rereading.set(groupId, false);
+        // What comes later must not be older.
+        await this.#refreshing?.catch(() => {});
+        this.#put(await this.server.group(groupId));
+      }
+    } catch (error) {
+      if ((error as ServerError).code !== "not-found") throw error;
+      this.#leave(groupId);
+    } finally {
+      this.#rereading.delete(groupId);
+    }
+  }
+
+  #leave(groupId: string): void {
+    const groups = new Map(this.groups.peek());
+    if (!groups.delete(groupId)) return;
+    this.#own(groups);
+    this.#save();
   }
 
   #own(groups: ReadonlyMap<string, Group>): void {

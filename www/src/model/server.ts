@@ -69,6 +69,10 @@ export class Server {
 
   createGroup(name: string, members: string[]): Promise<Group> { return this.#ask("POST", "groups", { name, members }); }
 
+  renameGroup(groupId: string, name: string): Promise<Group> {
+    return this.#ask("PUT", `groups/${encodeURIComponent(groupId)}`, { name });
+  }
+
   addMembers(groupId: string, uids: string[]): Promise<Group> {
     return this.#ask("POST", `groups/${encodeURIComponent(groupId)}/members`, { uids });
   }

@@ -124,6 +124,7 @@ export function Composer({ channel, name }: { channel: Channel; name: string }) 
           onKeyDown={onKeyDown} />
         <button class="icon-button composer-send" aria-label={said.send} title={said.send} disabled={over > 0 || !text.trim()}><Icon name="send" /></button>
       </div>
+      {!group && chat.directory.wasIn(channel) && <p class="composer-note">{said.notMember}</p>}
       {over > 0 && <p class="composer-over" role="alert">{said.tooLong(over)}</p>}
     </form>
   );

@@ -1,13 +1,16 @@
 // A message in one line: for the list of conversations, for quotes, and for the ears.
 import type { Message } from "jindou";
 import type { Chat } from "../model/chat";
-import { kindOf, noticeText } from "../model/content";
+import { kindOf, noticeOf, noticeText } from "../model/content";
 import { words } from "../words";
+import { noticeSentence } from "./notice";
 
 // One line shows some dozens; more would only make work for the layout.
 const longest = 160;
 
 export function digest(message: Message, chat: Chat): string {
+  const notice = noticeOf(message);
+  if (notice) return noticeSentence(notice, chat);
   switch (message.state) {
     case "recalled": return recalledText(message, chat);
     case "hidden": return words.value.hidden;
@@ -22,7 +25,7 @@ export function contentDigest(content: Message["content"]): string {
   switch (kind.kind) {
     case "text": return kind.text.slice(0, longest);
     case "link": return `[${said.kinds[kind.what]}] ${kind.text.slice(0, longest)}`.trimEnd();
-    case "notice": return noticeText(kind.template, kind.names).slice(0, longest);
+    case "notice": return noticeText(kind.template, kind.people.map(({ name }) => name)).slice(0, longest);
     case "unknown": return said.unknownKind(kind.type);
     case "raw": return said.rawKind;
   }

@@ -1,5 +1,6 @@
-// The members of a group, and what one may do about them: owners and admins add and remove, owners appoint, everybody may leave.
+// The members of a group, and what one may do about them: owners and admins add, remove and rename, owners appoint, everybody may leave.
 import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
 import { group as groupType } from "../model/channel";
 import type { Group, Member } from "../model/server";
 import { words } from "../words";
@@ -18,6 +19,10 @@ export function GroupInfo({ group, onClose }: { group: Group; onClose: () => voi
   const chat = useChat();
   const said = words.value;
   const adding = useSignal(false);
+  const newName = useSignal<string | undefined>(undefined);
+  const nameField = useRef<HTMLInputElement>(null);
+  const renaming = newName.value !== undefined;
+  useEffect(() => { if (renaming) nameField.current!.select(); }, [renaming]);
   const chosen = useSignal<readonly Person[]>([]);
   const error = useSignal<unknown>(undefined);
   const { directory, server } = chat;
@@ -39,6 +44,10 @@ export function GroupInfo({ group, onClose }: { group: Group; onClose: () => voi
     chat.leave();
     onClose();
   };
+  const rename = async (event: SubmitEvent) => {
+    event.preventDefault();
+    if (await act(() => directory.change(server.renameGroup(group.groupId, newName.value!.trim())))) newName.value = undefined;
+  };
   const actionsFor = (member: Member): MenuItem[] => {
     const items: MenuItem[] = [{ label: said.write(directory.personName(member.uid)), icon: "chat", choose: () => {
       onClose();
@@ -55,7 +64,19 @@ export function GroupInfo({ group, onClose }: { group: Group; onClose: () => voi
   };
   return (
     <Dialog title={directory.channelName({ channelId: group.groupId, channelType: groupType })} onClose={onClose}>
-      {adding.value ? (
+      {renaming ? (
+        <form class="new-group" onSubmit={rename}>
+          <label class="field">
+            <span>{said.groupName}</span>
+            <input ref={nameField} required maxLength={64} value={newName.value!} onInput={(event) => { newName.value = event.currentTarget.value; }} />
+          </label>
+          <FormError error={error.value} />
+          <div class="dialog-actions">
+            <button type="button" class="button" onClick={() => { newName.value = undefined; }}>{said.cancel}</button>
+            <button class="button primary" disabled={!newName.value!.trim()}>{said.rename}</button>
+          </div>
+        </form>
+      ) : adding.value ? (
         <>
           <PeoplePicker chosen={chosen} without={group.members.map(({ uid }) => uid)} />
           <FormError error={error.value} />
@@ -88,6 +109,7 @@ export function GroupInfo({ group, onClose }: { group: Group; onClose: () => voi
           <FormError error={error.value} />
           <div class="dialog-actions">
             <button type="button" class="button" onClick={leave}>{said.leaveGroup}</button>
+            {manages && <button type="button" class="button" onClick={() => { newName.value = group.name; }}>{said.renameGroup}</button>}
             {manages && <button type="button" class="button primary" onClick={() => { adding.value = true; }}>{said.addMembers}</button>}
           </div>
         </>

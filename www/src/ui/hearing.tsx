@@ -21,7 +21,8 @@ export function Hearing() {
         const newest = chat.heard.peek();
         if (!newest) return;
         spoken = newest.messageId;
-        sentence.value = words.peek().heard(chat.directory.personName(newest.from), digest(newest, chat));
+        const text = digest(newest, chat);
+        sentence.value = newest.from === "" ? text : words.peek().heard(chat.directory.personName(newest.from), text);
       }, pause);
     });
     const forget = chat.withdrawn.subscribe((message) => {

@@ -1,7 +1,7 @@
 // What a message says. Everything becomes text nodes; an address becomes a link only if it leads to http or https.
 import { useSignal } from "@preact/signals";
 import type { Message } from "jindou";
-import { kindOf, mentionsOf, safeUrl } from "../model/content";
+import { kindOf, mentionsOf, noticeText, safeUrl } from "../model/content";
 import { beginning, pieces, type Named } from "../model/text";
 import { languages, words } from "../words";
 import { useChat } from "./context";
@@ -27,7 +27,7 @@ export function MessageContent({ message }: { message: Message }) {
         </span>
       );
     }
-    case "notice": return <span class="text">{kind.template}</span>;
+    case "notice": return <span class="text" dir="auto">{noticeText(kind.template, kind.people.map(({ name }) => name))}</span>;
     case "unknown": return <span class="text soft">{said.unknownKind(kind.type)}</span>;
     case "raw": return <span class="text soft">{said.rawKind}</span>;
   }

@@ -1,7 +1,7 @@
 // One message in the timeline: a bubble with its author and what became of it, or the line that stands where a message was.
 import type { Message } from "jindou";
 import { group } from "../model/channel";
-import { kindOf, mentionsPerson, noticeText, quoteOf } from "../model/content";
+import { mentionsPerson, noticeOf, quoteOf } from "../model/content";
 import { timeOf, reasonText, wholeTimeOf, words } from "../words";
 import { Avatar } from "./avatar";
 import { useChat } from "./context";
@@ -9,6 +9,7 @@ import { digest } from "./digest";
 import { memo } from "./memo";
 import { MessageContent } from "./message-content";
 import { MessageMenu, ReplyButton } from "./message-menu";
+import { noticeSentence } from "./notice";
 import { Quote } from "./quote";
 import { Tick } from "./tick";
 import { useUntil } from "./use-until";
@@ -24,8 +25,7 @@ interface MessageRowProps {
 
 export const MessageRow = memo(function MessageRow({ message, first, newLine, tabbed, jump }: MessageRowProps) {
   const chat = useChat();
-  const kind = kindOf(message.content);
-  const notice = message.state === "normal" && kind.kind === "notice";
+  const notice = noticeOf(message);
   const bubble = message.state === "normal" && !notice;
   const forMe = bubble && mentionsPerson(message, chat.account.uid);
   return (
@@ -33,7 +33,7 @@ export const MessageRow = memo(function MessageRow({ message, first, newLine, ta
       data-state={message.state} data-for-me={forMe} tabIndex={tabbed ? 0 : -1}>
       {newLine && <p class="new-line"><span>{words.value.newLine}</span></p>}
       {bubble ? <Bubble message={message} first={first} jump={jump} />
-        : notice ? <p class="place"><bdi>{noticeText(kind.template, kind.names)}</bdi></p>
+        : notice ? <p class="place"><bdi>{noticeSentence(notice, chat)}</bdi></p>
         : <InPlace message={message} />}
     </div>
   );

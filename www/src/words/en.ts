@@ -1,4 +1,5 @@
 // English, and the shape of every other language. Sentences with something in them are functions, so that each language orders and counts its own way.
+const listed = new Intl.ListFormat("en-GB", { type: "conjunction" });
 const count = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
 
 export const en = {
@@ -102,6 +103,21 @@ export const en = {
   makeMember: "Make member",
   removeFromGroup: "Remove from group",
   leaveGroup: "Leave group",
+  rename: "Rename",
+  renameGroup: "Rename group",
+  notMember: "You are not in this group any more.",
+  // In the middle of a sentence.
+  youToo: "you",
+  peopleNamed: (names: readonly string[], others: number) => listed.format(others > 0 ? [...names, count(others, "other", "others")] : names),
+  notices: {
+    made: (who: string) => `${who} made this group`,
+    madeWith: (who: string, whom: string) => `${who} made this group with ${whom}`,
+    added: (who: string, whom: string) => `${who} added ${whom}`,
+    removed: (who: string, whom: string) => `${who} removed ${whom}`,
+    left: (who: string) => `${who} left the group`,
+    follows: (who: string, own: boolean) => `${who} ${own ? "are" : "is"} the owner now`,
+    renamed: (who: string, name: string) => `${who} named the group “${name}”`,
+  },
   memberActions: (name: string) => `What to do with ${name}`,
 
   // Timeline

@@ -132,6 +132,34 @@ impl Wukongim {
         self.command("/message/send", &body).await
     }
 
+    /// Says something in a group as the system.
+    pub async fn send_notice(
+        &self,
+        group: &GroupId,
+        payload_base64: &str,
+        client_msg_no: &ClientMsgNo,
+    ) -> Result<(), WukongimError> {
+        let body = json!({
+            // WuKongIM counts what is stored, so a device that is online is to count it too.
+            "header": { "no_persist": 0, "red_dot": 1, "sync_once": 0 },
+            "client_msg_no": client_msg_no.as_str(),
+            "channel_id": group.as_str(),
+            "channel_type": 2,
+            "payload": payload_base64,
+        });
+        self.command("/message/send", &body).await
+    }
+
+    /// Sends a command to those of these people who are online; it is stored nowhere.
+    pub async fn command_online(&self, people: &[Uid], payload_base64: &str) -> Result<(), WukongimError> {
+        let body = json!({
+            "header": { "no_persist": 1, "red_dot": 0, "sync_once": 1 },
+            "subscribers": names(people),
+            "payload": payload_base64,
+        });
+        self.command("/message/send", &body).await
+    }
+
     /// A part of a channel's log, ascending, at most `limit` messages. Nobody's membership is checked here.
     pub async fn messages(
         &self,
