@@ -372,12 +372,21 @@ impl Timeline {
         match (loading, answer) {
             (Loading::Channel, Answer::Channel { seen, aliases, marks }) => {
                 self.ready = true;
+                let lost = self.row.ranges.is_empty();
+                let mut here = Vec::new();
                 for Seen { hash, placed_at } in seen {
                     self.seen.insert(hash, placed_at);
+                    if lost {
+                        here.push(Copy { message_id: MessageId(0), message_seq: placed_at });
+                    }
                 }
                 for (copy, placed_at) in aliases {
                     self.aliases.insert(copy.message_seq, (copy.message_id, placed_at));
+                    if lost {
+                        here.push(Copy { message_id: MessageId(0), ..copy });
+                    }
                 }
+                self.recover(here);
                 self.marks = Marks::new(marks);
                 self.hints.clear();
                 for hint in self.marks.hints() {
@@ -396,6 +405,18 @@ impl Timeline {
             (Loading::Page, Answer::Messages(rows)) => self.have.page = Some(rows),
             // A store that answers something else is broken; the work stays and asks again.
             _ => {}
+        }
+    }
+
+    /// The disk has lost the channel's row and not its messages. What stands here must not be taken for nothing, and written over
+    /// by what a cluster has in its place.
+    fn recover(&mut self, mut here: Vec<Copy>) {
+        here.sort_unstable();
+        for copy in &here {
+            ranges::cover(&mut self.row.ranges, copy.message_seq, copy.message_seq);
+        }
+        if !here.is_empty() {
+            self.work.push_front(Work::Digest);
         }
     }
 
@@ -418,7 +439,10 @@ impl Timeline {
             Work::Act { target, .. } => self.place_of_target(target).into_iter().collect(),
             Work::TakenBack { seq, .. } => vec![self.placed_at(*seq)],
             Work::Show { before, limit, .. } => return self.missing_page(*before, *limit),
-            Work::Digest => return self.missing_page(None, 1),
+            Work::Digest => {
+                let query = Query::Page { channel: self.row.channel.clone(), before: None, limit: 1 };
+                return self.have.page.is_none().then_some(query);
+            }
             Work::Read { .. } | Work::Passing(_) | Work::Whole => Vec::new(),
         };
         let seqs: Set<MessageSeq> = seqs.into_iter().filter(|seq| !self.have.rows.contains_key(seq)).collect();
@@ -516,6 +540,10 @@ impl Timeline {
             Work::Digest => {
                 let newest = have.page.as_ref().and_then(|rows| rows.first());
                 self.row.last = newest.map(view::digest);
+                if let Some(digest) = &self.row.last {
+                    self.row.last_seq = self.row.last_seq.max(digest.message_seq);
+                    ranges::cover(&mut self.row.ranges, digest.message_seq, digest.message_seq);
+                }
             }
             // Where more can be had, its coming is the word.
             Work::Whole if self.promised && !(context.history && self.fetch.wants(&self.row)) => {

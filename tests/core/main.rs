@@ -4,6 +4,7 @@
 mod catching_up;
 mod connecting;
 mod crowd;
+mod forgetting;
 mod listening;
 mod numbers;
 mod printing;
