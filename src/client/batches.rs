@@ -78,7 +78,7 @@ impl Batches {
         for channel in changes.iter().filter_map(channel_of) {
             *self.held.entry(channel.clone()).or_default() += 1;
         }
-        let bytes = changes.iter().map(size).sum();
+        let bytes = changes.iter().map(size).chain(after.iter().map(told)).sum();
         self.bytes += bytes;
         self.pieces.push_back(Piece { changes, after, bytes });
     }
@@ -136,6 +136,7 @@ impl Batches {
         keep_last_views(&mut after);
         show_last_states(&mut after);
         if changes.is_empty() {
+            self.bytes -= bytes;
             self.released.extend(after);
             return;
         }
@@ -195,13 +196,25 @@ fn channel_of(change: &Change) -> Option<&Channel> {
     }
 }
 
+/// What the other fields of a row take, roughly.
+const ROW: usize = 200;
+
 fn size(change: &Change) -> usize {
-    // What the other fields of a row take, roughly.
-    const ROW: usize = 200;
     ROW + match change {
         Change::Message(row) => row.content.len(),
         Change::Outbox(row) => row.content.len(),
         Change::Quarantine(row) => row.raw.len(),
+        _ => 0,
+    }
+}
+
+/// What comes from the server, is told and stands in no row.
+fn told(after: &After) -> usize {
+    match after {
+        After::Event(Event::Message { message, .. }) if message.transient => {
+            message.content.as_ref().map_or(0, Vec::len)
+        }
+        After::Event(Event::Command { content: bytes, .. } | Event::Stream { data: bytes, .. }) => ROW + bytes.len(),
         _ => 0,
     }
 }

@@ -728,6 +728,7 @@ impl Glance {
 fn size(work: &Work) -> usize {
     match work {
         Work::Arrived(arrival) => arrival.row.content.len() + 200,
+        Work::Passing(message) => message.content.as_ref().map_or(0, Vec::len),
         _ => 0,
     }
 }

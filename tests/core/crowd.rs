@@ -3,6 +3,7 @@
 use jindou::channel::Channel;
 use jindou::client::Reply;
 use jindou::time::Millis;
+use jindou::wire::{self, Flags, Packet, Text};
 
 use crate::world::World;
 
@@ -49,4 +50,58 @@ fn two_thousand_messages_at_once_leave_in_order_and_all_of_them_are_settled() {
         of.windows(2).all(|two| two[0] < two[1])
     };
     assert!(in_order(1) && in_order(2));
+}
+
+/// Whether the client gives up the connection when 18 MB of these come while the disk is busy.
+fn flood(world: &mut World, packet: impl Fn(&World, i64, String) -> Packet) -> bool {
+    // In a debug build ciphers are slow.
+    world.plain = true;
+    world.connect();
+    world.hold_stores = true;
+    let first = world.recv("alice", "a", 1, 1, "{}");
+    world.say(Packet::Recv(first));
+    for number in 2..92 {
+        let packet = packet(world, number, "x".repeat(200_000));
+        world.say(packet);
+        if !world.closed.is_empty() {
+            return true;
+        }
+    }
+    false
+}
+
+#[test]
+fn whatever_comes_faster_than_it_can_be_stored_is_stopped() {
+    let recv = |world: &World, number: i64, content: String, flags: Flags| {
+        let seq = if flags == Flags::default() { number as u64 } else { 0 };
+        let mut recv = world.recv("alice", &format!("a{number}"), number, seq, "");
+        (recv.flags, recv.payload) = (flags, content.into_bytes());
+        world.seal(&mut recv);
+        Packet::Recv(recv)
+    };
+    let passing = Flags { no_persist: true, ..Flags::default() };
+    let command = Flags { sync_once: true, ..Flags::default() };
+    let quote = |content: String| {
+        format!("{{\"type\":1,\"content\":\"{content}\",\"reply\":{{\"message_id\":\"7\",\"payload\":{{}}}}}}")
+    };
+    let stream = |number: i64, content: String| {
+        let data = content.into_bytes();
+        Packet::Event(wire::Event {
+            flags: Flags::default(),
+            id: Text::from("e"),
+            kind: Text::from("k"),
+            timestamp: number,
+            data,
+        })
+    };
+    let floods: [(&str, &dyn Fn(&World, i64, String) -> Packet); 5] = [
+        ("messages", &|world, number, content| recv(world, number, content, Flags::default())),
+        ("messages that nobody keeps", &|world, number, content| recv(world, number, content, passing)),
+        ("such that quote", &|world, number, content| recv(world, number, quote(content), passing)),
+        ("commands", &|world, number, content| recv(world, number, content, command)),
+        ("pieces of streams", &|_, number, content| stream(number, content)),
+    ];
+    for (name, packet) in floods {
+        assert!(flood(&mut World::new(), packet), "18 MB of {name}");
+    }
 }

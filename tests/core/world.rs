@@ -46,6 +46,8 @@ pub struct World {
     /// The server answers CONNECT and PING by itself.
     pub polite: bool,
     pub answers_ping: bool,
+    /// The server has its encryption switched off.
+    pub plain: bool,
     /// How long CONNECT is on its way.
     pub way_up: Millis,
     /// The server's clock before ours, in milliseconds.
@@ -94,6 +96,7 @@ impl World {
             version: ProtocolVersion(5),
             polite: true,
             answers_ping: true,
+            plain: false,
             way_up: Millis(0),
             ahead: 0,
             hold_stores: false,
@@ -238,12 +241,15 @@ impl World {
                 Packet::Connect(connect) if self.polite => {
                     self.advance(self.now.mono + self.way_up);
                     let salt = Text::from("0123456789abcdef");
-                    self.cipher = Some(self.keys.accept(&connect.client_key, &salt).expect("a good key"));
+                    // An empty key is agreed upon by using none.
+                    let key = if self.plain { Text::new() } else { connect.client_key.clone() };
+                    self.cipher = Some(self.keys.agree(&key, &salt).expect("a good key"));
+                    let server_key = if self.plain { Text::new() } else { self.keys.public_key() };
                     let connack = Packet::Connack(Connack {
                         server_version: Some(self.version),
                         time_diff: self.ahead + self.way_up.0 as i64,
                         reason: ReasonCode::SUCCESS,
-                        server_key: self.keys.public_key(),
+                        server_key,
                         salt,
                         node_id: Some(1),
                     });
