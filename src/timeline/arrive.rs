@@ -301,16 +301,21 @@ impl Timeline {
                 self.arrive(arrival, have, context, turn);
             }
         }
-        if context.cluster
-            && whole
+        if whole
             && let (Span::Newest { top, .. }, Some(last)) = (&span, shown.iter().max())
-            && last < top
+            && ((context.cluster && last < top) || ranges::is_far(*last, *top))
         {
-            // The log ends below what was here already: that was taken back, and nobody may ever write there again.
+            // The log ends below what was here already: that was taken back, and nobody may ever write there again. Or it never
+            // was there, where it is so far away.
             self.drop_tail(MessageSeq(last.0.saturating_add(1)), turn);
             have.rows.retain(|seq, _| seq <= last);
         }
         self.cover(&span, &shown, more, whole);
+        if let (Span::Newest { .. }, Some(top)) = (&span, self.row.ranges.last())
+            && ranges::is_far(top.last, self.row.last_seq)
+        {
+            self.row.last_seq = top.last;
+        }
         if context.cluster
             && let (Some(top), Some(first)) = (known.last(), shown.iter().min())
             && top.last.0.checked_add(1) == Some(first.0)

@@ -502,6 +502,9 @@ impl Timeline {
                 let left = self.fetch.hole(&self.row);
                 if context.history && left != hole {
                     self.fetch.nudge();
+                    if left.is_some_and(|left| ranges::is_far(left.first, left.last)) {
+                        self.fetch.probe();
+                    }
                     self.ask_history(HOLD, turn);
                 } else if !context.history && left.is_none() && self.promised {
                     self.tell_history(context, turn);

@@ -24,6 +24,13 @@ pub fn cover(ranges: &mut Vec<Range>, first: MessageSeq, last: MessageSeq) {
     ranges.insert(from, joined);
 }
 
+/// Whether `seq` lies so far beyond what is known that the newest page must show it, before it is believed: a server that once
+/// gave a wrong seq would else hide for ever what comes below it.
+pub fn is_far(known: MessageSeq, seq: MessageSeq) -> bool {
+    const FAR: u64 = 10_000;
+    seq.0.saturating_sub(known.0) > FAR
+}
+
 /// As they must be, whatever a damaged row says.
 pub fn orderly(told: &[Range]) -> Vec<Range> {
     let mut ranges = Vec::with_capacity(told.len());

@@ -1,6 +1,7 @@
 //! Stories of the core, one rule each: a client over the memory store, with a server that does what the story says.
 #![cfg(not(target_family = "wasm"))]
 
+mod astray;
 mod catching_up;
 mod connecting;
 mod crowd;

@@ -1,0 +1,94 @@
+//! A server that was wrong once: a seq that no log has.
+
+use jindou::client::Reply;
+use jindou::id::MessageSeq;
+use jindou::request::{Conversations, HistoryPage, Message, Pull, Request, Response};
+use jindou::time::Millis;
+use jindou::wire::{Packet, ProtocolVersion};
+
+use crate::receiving::{group, nothing, seqs, stored};
+use crate::world::World;
+
+fn log(length: u64) -> Vec<Message> {
+    (1..=length).map(|seq| stored(10 + seq as i64, seq, &format!("a{seq}"), "{}")).collect()
+}
+
+/// Lets time pass, while the business server answers from this log.
+fn pass_with(world: &mut World, span: Millis, length: u64) {
+    for _ in 0..span.0 / 1_000 {
+        world.pass(Millis::seconds(1));
+        while let Some((_, request)) = world.requests.first() {
+            let mut response = nothing(request);
+            if let (Request::History(asked), Response::History(page)) = (request, &mut response) {
+                let mut messages = log(length);
+                let zero = MessageSeq(0);
+                match asked.pull {
+                    Pull::Newer => messages.retain(|message| message.message_seq >= asked.start),
+                    Pull::Older => messages.retain(|message| {
+                        (asked.start == zero || message.message_seq <= asked.start) && message.message_seq > asked.end
+                    }),
+                }
+                let more = messages.len() > asked.limit;
+                match asked.pull {
+                    Pull::Newer => messages.truncate(asked.limit),
+                    Pull::Older => drop(messages.drain(..messages.len().saturating_sub(asked.limit))),
+                }
+                *page = HistoryPage { messages, more, marks_version: 0 };
+            }
+            world.answer(|_| true, Ok(response));
+        }
+    }
+}
+
+fn is_complete(world: &mut World) -> bool {
+    let ticket = world.call(jindou::client::Command::Messages { channel: group(), before: None, limit: 50 });
+    matches!(world.outcome(ticket), Some(Ok(Reply::Messages { complete: true, .. })))
+}
+
+#[test]
+fn a_push_with_a_seq_that_no_log_has_hides_nothing_for_long() {
+    for (version, wrong) in [(5, u64::from(u32::MAX)), (6, 1 << 63), (6, u64::MAX)] {
+        let mut world = World::with(|config| config.business = true);
+        world.version = ProtocolVersion(version);
+        world.connect();
+        pass_with(&mut world, Millis::seconds(20), 2);
+        for (id, seq) in [(11, 1), (12, 2), (99, wrong)] {
+            let recv = world.recv("alice", &format!("a{seq}"), id, seq, "{}");
+            world.say(Packet::Recv(recv));
+        }
+        pass_with(&mut world, Millis::seconds(5), 3);
+        assert_eq!(seqs(&world.page(group())), [1, 2, 3], "{wrong}");
+        // The one between is never pushed.
+        let recv = world.recv("alice", "a5", 15, 5, "{}");
+        world.say(Packet::Recv(recv));
+        pass_with(&mut world, Millis::seconds(5), 5);
+        assert_eq!(seqs(&world.page(group())), [1, 2, 3, 4, 5], "{wrong}");
+        assert!(is_complete(&mut world), "{wrong}");
+    }
+}
+
+#[test]
+fn a_list_that_names_a_seq_that_no_log_has_keeps_no_page_from_being_whole() {
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    pass_with(&mut world, Millis::seconds(20), 2);
+    let json =
+        "{\"conversations\":[{\"channelId\":\"g\",\"channelType\":2,\"lastMessageSeq\":4294967295,\"recents\":[]}]}";
+    let asked = Request::Conversations(Conversations { cursors: Vec::new(), recents: 20, since: None });
+    world.close_socket();
+    for _ in 0..100 {
+        match world.requests.first() {
+            Some((_, Request::Conversations(_))) => break,
+            Some((_, request)) => {
+                let response = nothing(request);
+                world.answer(|_| true, Ok(response));
+            }
+            None => world.pass(Millis(100)),
+        }
+    }
+    let wrong = asked.read(json.as_bytes()).expect("readable");
+    world.answer(|request| matches!(request, Request::Conversations(_)), Ok(wrong));
+    pass_with(&mut world, Millis::seconds(5), 3);
+    assert_eq!(seqs(&world.page(group())), [1, 2, 3]);
+    assert!(is_complete(&mut world));
+}
