@@ -14,6 +14,7 @@ use crate::timeline::{Arrival, HOLD, SYSTEM, Work};
 use crate::turn::{After, ConnectionId};
 use crate::wire::{Recv, Recvack, Sendack};
 
+use super::requests::COMMANDS;
 use super::{COMMANDS_KEPT, Client, Delivery, MessageView, Target, UNCOMMITTED};
 
 /// The suffix of a command log, which version 3 leaves on the channelId.
@@ -314,6 +315,9 @@ impl Client {
     /// Commands that were stored while we were away.
     pub(super) fn commands_synced(&mut self, now: Now, commands: Vec<request::Message>) {
         let mut last = MessageSeq(0);
+        // Who answers the same again has not heard what was acknowledged, or has nothing more.
+        let more = commands.len() >= COMMANDS && commands.iter().any(|command| !self.seen.contains(command.message_id));
+        self.sync.expect_commands(more);
         for command in commands {
             last = last.max(command.message_seq);
             let id = command.channel_id.as_deref().unwrap_or_default();

@@ -18,7 +18,7 @@ use super::{Client, Output};
 const ANSWER: Millis = Millis(2 * request::HTTP_PATIENCE.0 + request::FUNCTION_PATIENCE.0 + 5_000);
 /// For new addresses where some are known: a business server that hangs must not keep us from a gateway that lives.
 const NEW_ADDRESSES: Millis = Millis::seconds(5);
-const COMMANDS: usize = 1_000;
+pub const COMMANDS: usize = 1_000;
 const MARKS: usize = 200;
 
 pub enum Task {

@@ -151,6 +151,8 @@ pub struct Sync {
     offline_once: bool,
     marks: Map<Channel, Wish>,
     commands: Wish,
+    /// Behind those that were answered last there may be more, once they are acknowledged.
+    more_commands: bool,
     ack: Wish,
     ack_seq: MessageSeq,
     conversations: Wish,
@@ -177,6 +179,7 @@ impl Sync {
             offline_once: false,
             marks: Map::new(),
             commands: Wish::default(),
+            more_commands: false,
             ack: Wish::default(),
             ack_seq: MessageSeq(0),
             conversations: Wish::default(),
@@ -318,6 +321,10 @@ impl Sync {
         self.ack.want(now);
     }
 
+    pub fn expect_commands(&mut self, more: bool) {
+        self.more_commands = more;
+    }
+
     pub fn want_history(&mut self, now: Mono, channel: Channel, after: Millis) {
         self.history.entry(channel).or_default().want(now + after);
     }
@@ -423,7 +430,12 @@ impl Sync {
                 }
             }
             Job::Commands => self.commands.end(now, ended),
-            Job::CommandsAck(_) => self.ack.end(now, ended),
+            Job::CommandsAck(_) => {
+                self.ack.end(now, ended);
+                if ended == Ended::Answered && core::mem::take(&mut self.more_commands) {
+                    self.commands.want(now);
+                }
+            }
             Job::Conversations => {
                 self.conversations.end(now, ended);
                 self.caught_up |= matches!(ended, Ended::Answered | Ended::Unsupported);

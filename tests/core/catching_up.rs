@@ -388,3 +388,35 @@ fn not_everything_that_may_be_stored_is_asked_for_at_once() {
     }
     assert_eq!((lookups(&world), world.sends().len()), (0, 20));
 }
+
+#[test]
+fn thousands_of_commands_are_asked_for_on_and_on_and_those_that_come_again_are_not() {
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    let (mut acked, mut asked) = (0, 0);
+    for _ in 0..100 {
+        world.pass(Millis(100));
+        while let Some((_, request)) = world.requests.first() {
+            let response = match request {
+                Request::Commands(body) => {
+                    asked += 1;
+                    // The last thousand is not taken away by its acknowledgement, as in the first minute of generation 2.
+                    let first = acked.min(4_000);
+                    let mut commands: Vec<_> =
+                        (first + 1..=5_000).map(|seq| stored(seq as i64, seq, "", "{\"type\":1}")).collect();
+                    commands.truncate(body.limit);
+                    Response::Commands(commands)
+                }
+                Request::CommandsAck(body) => {
+                    acked = body.message_seq.0;
+                    Response::Done
+                }
+                request => nothing(request),
+            };
+            world.answer(|_| true, Ok(response));
+        }
+    }
+    let told = world.events.iter().filter(|event| matches!(event, Event::Command { .. })).count();
+    // Once more at the end, and once in the round after 2 s.
+    assert_eq!((told, asked), (5_000, 7));
+}
