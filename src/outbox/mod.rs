@@ -298,9 +298,7 @@ impl Outbox {
                 None
             }
         };
-        for (client_seq, _) in entry.sent_as {
-            self.dropped.push((client_seq, entry.row.clone()));
-        }
+        self.remember_dropped(&entry.row, &entry.sent_as);
         turn.settle(ticket, Ok(Reply::Done));
         shown
     }
@@ -333,9 +331,7 @@ impl Outbox {
             let reply = Reply::Sent { message: message.clone(), unconfirmed: false };
             turn.answer(&mark.client_msg_no, waiter, Ok(reply));
         }
-        for (client_seq, _) in entry.sent_as {
-            self.dropped.push((client_seq, entry.row.clone()));
-        }
+        self.remember_dropped(&entry.row, &entry.sent_as);
     }
 
     /// What was recalled is quoted no more by what is owed in the channel. `without` gives a content without such a quote.
@@ -495,6 +491,12 @@ impl Outbox {
             return Answered::Nothing;
         }
         Answered::Stored { row, message_id: ack.message_id, message_seq: ack.message_seq }
+    }
+
+    /// A server that answers nothing must not make us keep all that a person ever dropped: what is forgotten, the history shows.
+    fn remember_dropped(&mut self, row: &OutboxRow, sent_as: &[(ClientSeq, Mono)]) {
+        self.dropped.extend(sent_as.iter().map(|(client_seq, _)| (*client_seq, row.clone())));
+        self.dropped.drain(..self.dropped.len().saturating_sub(WINDOW));
     }
 
     /// The timeline has it now; `time` is the server's.

@@ -1,7 +1,7 @@
 //! Many messages at once.
 
 use jindou::channel::Channel;
-use jindou::client::Reply;
+use jindou::client::{Command, Reply};
 use jindou::time::Millis;
 use jindou::wire::{self, Flags, Packet, Text};
 
@@ -104,4 +104,25 @@ fn whatever_comes_faster_than_it_can_be_stored_is_stopped() {
     for (name, packet) in floods {
         assert!(flood(&mut World::new(), packet), "18 MB of {name}");
     }
+}
+
+#[test]
+fn what_was_dropped_on_its_way_to_a_server_that_never_answers_is_not_kept_without_end() {
+    let mut world = World::new();
+    world.connect();
+    for number in 0..1_000 {
+        let number = format!("n{number}");
+        world.send(Channel::group("g"), &number, "{}");
+        world.pass(Millis(20));
+        world.call(Command::Discard(number.as_str().into()));
+    }
+    let client_seqs: Vec<_> = world.sends().iter().map(|send| send.client_seq).collect();
+    assert_eq!(client_seqs.len(), 1_000);
+    world.events.clear();
+    for (seq, client_seq) in (1..).zip(client_seqs) {
+        world.ack(client_seq, seq, seq as u64, 1);
+    }
+    // What it took all the same is shown again, as long as somebody knows what it was.
+    let shown = world.shown();
+    assert_eq!((shown.len(), shown.last().map(String::as_str)), (32, Some("n999")));
 }
