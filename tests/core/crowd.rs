@@ -52,8 +52,10 @@ fn two_thousand_messages_at_once_leave_in_order_and_all_of_them_are_settled() {
     assert!(in_order(1) && in_order(2));
 }
 
+type Make<'a> = dyn Fn(&World, i64, String) -> Packet + 'a;
+
 /// Whether the client gives up the connection when 18 MB of these come while the disk is busy.
-fn flood(world: &mut World, packet: impl Fn(&World, i64, String) -> Packet) -> bool {
+fn flood(world: &mut World, packet: &Make<'_>) -> bool {
     // In a debug build ciphers are slow.
     world.plain = true;
     world.connect();
@@ -94,7 +96,7 @@ fn whatever_comes_faster_than_it_can_be_stored_is_stopped() {
             data,
         })
     };
-    let floods: [(&str, &dyn Fn(&World, i64, String) -> Packet); 5] = [
+    let floods: [(&str, &Make<'_>); 5] = [
         ("messages", &|world, number, content| recv(world, number, content, Flags::default())),
         ("messages that nobody keeps", &|world, number, content| recv(world, number, content, passing)),
         ("such that quote", &|world, number, content| recv(world, number, quote(content), passing)),
