@@ -72,6 +72,8 @@ struct Shell<M> {
     connections: RefCell<Map<ConnectionId, Connection>>,
     requests: RefCell<Map<RequestId, AbortController>>,
     events: RefCell<Vec<Event>>,
+    /// Let go of at the end, also while the database owes an answer: that may never come.
+    lock: Cell<Option<Lock>>,
     yielder: RefCell<Option<Yielder>>,
     timer: RefCell<Timer>,
 }
@@ -120,12 +122,13 @@ impl<M: Machine + 'static> Driver<M> {
             connections: RefCell::default(),
             requests: RefCell::default(),
             events: RefCell::default(),
+            lock: Cell::new(lock),
             yielder: RefCell::default(),
             timer: RefCell::default(),
         });
         let weak = Rc::downgrade(&shell);
         *shell.yielder.borrow_mut() = Yielder::new(move || with(&weak, Shell::turned));
-        spawn_local(work(Rc::downgrade(&shell), queue, store, lock));
+        spawn_local(work(Rc::downgrade(&shell), queue, store));
         shell.run();
         Self { shell }
     }
@@ -375,6 +378,7 @@ impl<M: Machine + 'static> Shell<M> {
         }
         self.timer.take();
         self.yielder.take();
+        self.lock.take();
         let waiting: Vec<_> = self.calls.borrow().keys().copied().collect();
         for ticket in waiting {
             self.settle(ticket, Err(Error::new(ErrorCode::Closed, "the client is closed")));
@@ -382,13 +386,8 @@ impl<M: Machine + 'static> Shell<M> {
     }
 }
 
-/// Performs the jobs one after the other. It owns database and lock, and lets go of them when there is nothing more to come.
-async fn work<M: Machine + 'static>(
-    shell: Weak<Shell<M>>,
-    mut queue: UnboundedReceiver<Job>,
-    store: IndexedStore,
-    lock: Option<Lock>,
-) {
+/// Performs the jobs one after the other. It owns the database, and lets go of it when there is nothing more to come.
+async fn work<M: Machine + 'static>(shell: Weak<Shell<M>>, mut queue: UnboundedReceiver<Job>, store: IndexedStore) {
     let mut wiped = Ok(());
     while let Some(job) = queue.next().await {
         let input = match job {
@@ -411,8 +410,8 @@ async fn work<M: Machine + 'static>(
         });
     }
     store.close();
-    drop(lock);
     with(&shell, |shell| {
+        shell.lock.take();
         if let Some(ticket) = shell.closing.take() {
             shell.settle(ticket, wiped.map(|()| Reply::Done).map_err(|failure| convert::storage_error(&failure)));
         }

@@ -436,7 +436,10 @@ export class Client {
   discard(clientMsgNo: string): Promise<void>;
   /** The newest lines first. `limit` is at most 1,000, default 50. */
   audit(options?: { limit?: number }): Promise<AuditLine[]>;
-  /** Stores what is under way and ends; everything that waits rejects with `closed`. */
+  /**
+   * Stores what is under way and ends; everything that waits rejects with `closed`. Rejects with `storage` where the database gives no answer for 20 s:
+   * then it has ended, too, and what was under way may not be stored. However often it is called, and whoever has ended the client before, it is closed then.
+   */
   close(): Promise<void>;
   /** Closes and deletes the database. */
   wipe(): Promise<void>;

@@ -20,6 +20,8 @@ const functions = [
 ];
 
 const ours = Symbol("jindou");
+/** For the last word of the database. Beyond it the database is let go of, or nobody else could open it as long as this page is here. */
+const patience = 20_000;
 
 export class Client {
   #link;
@@ -136,7 +138,9 @@ export class Client {
   }
 
   async close() {
-    await (this.#ending ??= this.#close("close"));
+    // A second closing waits for the first; of a wiping that failed its own caller hears.
+    if (this.#ending) await this.#ending.catch(() => {});
+    else await (this.#ending = this.#close("close"));
   }
 
   async wipe() {
@@ -163,9 +167,17 @@ export class Client {
   }
 
   async #close(how) {
+    let late;
+    const silence = new Promise((_, reject) => {
+      late = setTimeout(() => reject(new JindouError({ code: "storage", message: "the database does not answer", retryable: true })), patience);
+    });
     try {
-      await this.#call(how);
+      await Promise.race([this.#call(how), silence]);
+    } catch (error) {
+      // Another tab has taken the database over, or the worker is dead: closed is what the caller wants it to be.
+      if (how !== "close" || error.code !== "closed") throw error;
     } finally {
+      clearTimeout(late);
       this.#end(closed());
     }
   }

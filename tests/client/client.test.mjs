@@ -350,8 +350,57 @@ test("without Web Locks whoever opened the client hears so, and the tab that com
   assert.match(await keep(first), /^(closed|in-use)$/);
   await told(first, "in-use");
   assert.equal(await keep(second), "pending");
+  const ends = (how) => first.run((how) => globalThis.im[how]().then(() => "done", ({ code }) => code), how);
+  assert.deepEqual([await ends("wipe"), await ends("close"), await ends("close")], ["closed", "done", "done"], "it has ended, and wipes nothing of another tab's");
+  assert.equal(await keep(second), "pending");
   await alice.context.close();
 });
+
+for (const worker of [true, false]) {
+  test(`closing ends a client whose database gives no answer, and another tab may open it, ${worker ? "in a worker" : "on the page"}`, { timeout: 60_000 }, async () => {
+    const alice = await person("alice");
+    const deaf = () => {
+      for (const [{ prototype }, name] of [[IDBRequest, "onsuccess"], [IDBTransaction, "oncomplete"]]) {
+        const known = Object.getOwnPropertyDescriptor(prototype, name);
+        Object.defineProperty(prototype, name, { ...known, set(listener) { if (!globalThis.deaf) known.set.call(this, listener); } });
+      }
+      const { addEventListener } = EventTarget.prototype;
+      EventTarget.prototype.addEventListener = function (type, ...more) {
+        if (!globalThis.deaf || !/^(success|complete)$/.test(type)) addEventListener.call(this, type, ...more);
+      };
+    };
+    await alice.context.route("**/pkg/worker.js", async (route) => {
+      const answer = await route.fetch();
+      const goDeaf = 'addEventListener("message", (event) => { if (event.data === "deaf") { globalThis.deaf = true; event.stopImmediatePropagation(); } });';
+      await route.fulfill({ response: answer, body: `(${deaf})();\n${goDeaf}\n${await answer.text()}` });
+    });
+    const [first, second] = [await tab(alice, { worker }), await tab(alice, { worker })];
+    await first.run((deaf) => {
+      (0, eval)(`(${deaf})()`);
+      globalThis.Worker = class extends Worker {
+        constructor(...given) {
+          super(...given);
+          globalThis.worker = this;
+        }
+      };
+    }, String(deaf));
+    await first.open();
+    const outcome = await first.run(async () => {
+      if (globalThis.worker) globalThis.worker.postMessage("deaf");
+      else globalThis.deaf = true;
+      const sending = globalThis.im.send({ channelId: "somebody", channelType: 1 }, { type: 1, content: "x" }).catch(({ code }) => code);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      // Nobody wants to wait for so long in a test.
+      const { setTimeout: later } = globalThis;
+      globalThis.setTimeout = (call, after, ...given) => later(call, after / 40, ...given);
+      const end = () => globalThis.im.close().then(() => "done", ({ code }) => code);
+      return [await end(), await sending, await end()];
+    });
+    assert.deepEqual(outcome, ["storage", "closed", "done"]);
+    assert.equal(await second.open(), worker ? "worker" : "page");
+    await alice.context.close();
+  });
+}
 
 test("an application's own functions stand in for the business server", { timeout: 60_000 }, async () => {
   const [alice, bob] = [await person("alice"), await person("bob")];
