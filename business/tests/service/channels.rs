@@ -71,9 +71,11 @@ async fn a_group_reads_who_came_and_who_went_and_whoever_is_put_out_is_told() {
     world.call("DELETE", &format!("{members}/owner"), Some(&owner), None).await.done();
     world.settle().await;
 
-    let inner = world.fake.lock();
-    let told: Vec<(u64, String)> = inner
-        .notices
+    let (notices, nudges) = {
+        let inner = world.fake.lock();
+        (inner.notices.clone(), inner.nudges.clone())
+    };
+    let told: Vec<(u64, String)> = notices
         .iter()
         .map(|(group, _, payload)| {
             assert_eq!(*group, id);
@@ -91,11 +93,10 @@ async fn a_group_reads_who_came_and_who_went_and_whoever_is_put_out_is_told() {
         (1008, "carol"),
     ];
     assert_eq!(told, expected.map(|(kind, who)| (kind, who.to_owned())));
-    assert_eq!(inner.notices[2].2["data"], json!({ "name": "new name" }));
-    let nudged: Vec<String> = inner.nudges.iter().map(|(people, _)| people.join(" ")).collect();
+    assert_eq!(notices[2].2["data"], json!({ "name": "new name" }));
+    let nudged: Vec<String> = nudges.iter().map(|(people, _)| people.join(" ")).collect();
     assert_eq!(nudged, ["bob carol dave owner", "bob", "owner"], "of a role, and who is out");
-    assert_eq!(inner.nudges[0].1, json!({ "type": 99, "cmd": "memberUpdate", "param": { "group_no": id } }));
-    drop(inner);
+    assert_eq!(nudges[0].1, json!({ "type": 99, "cmd": "memberUpdate", "param": { "group_no": id } }));
     world.end().await;
 }
 
