@@ -6,6 +6,30 @@ import { Town } from "./support/town.mjs";
 
 const town = await Town.build();
 
+test("a conversation opens where it was pressed, though a banner pushes it from under the pointer before the release", async (context) => {
+  const alice = await town.person(context, "alice");
+  const row = alice.conversation("Demo").first();
+  const { x, y, width, height } = await row.boundingBox();
+  await alice.page.mouse.move(x + width / 2, y + 6);
+  await alice.page.mouse.down();
+  await alice.pane.getByRole("switch", { name: "Network" }).evaluate((lever) => lever.click());
+  await alice.pane.locator(".banner").waitFor();
+  assert.ok((await row.boundingBox()).y > y + 8, "the row has moved");
+  await alice.page.mouse.up();
+  await alice.pane.locator(".conversation-head").filter({ hasText: "Demo" }).waitFor();
+});
+
+test("whoever opens a conversation writes there at once, and is not taken away from another field later", async (context) => {
+  const alice = await town.person(context, "alice");
+  const focused = await alice.conversation("Demo").first().evaluate(async (row) => {
+    row.click();
+    // The next task may be somebody's key already.
+    for (let turn = 0; turn < 20; turn++) await undefined;
+    return document.activeElement?.matches(".composer textarea");
+  });
+  assert.ok(focused);
+});
+
 for (const [where, path] of [["in a worker", "/"], ["on the page", "/?worker=false"]]) {
   const fresh = async (context, options = {}) => {
     const mark = crypto.randomUUID().slice(0, 6);

@@ -1,6 +1,6 @@
 // Where a message is written. Enter sends, Shift and Enter makes a line; @ in a group opens the picker; Escape lets go of the quote.
 import { useSignal } from "@preact/signals";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Channel } from "jindou";
 import type { Person } from "../model/server";
 import { words } from "../words";
@@ -28,7 +28,8 @@ export function Composer({ channel, name }: { channel: Channel; name: string }) 
   const over = text.length * 6 > longest ? bytesOf(text.trim()) - longest : 0;
   const people = picking.value && group ? candidates(group, chat, picking.value.query) : [];
 
-  useEffect(() => {
+  // At once: who goes on to another field, or another pane, must not lose the focus to this one a moment later.
+  useLayoutEffect(() => {
     if (draft.filled.value > 0) field.current!.focus();
   }, [draft.filled.value]);
   useLayoutEffect(() => {
@@ -56,7 +57,7 @@ export function Composer({ channel, name }: { channel: Channel; name: string }) 
     caret.current = start.length + word.length;
   };
   const send = () => {
-    if (over > 0 || !text.trim()) return;
+    if (over > 0 || !draft.text.peek().trim()) return;
     chat.send(channel);
     picking.value = undefined;
     const timeline = chat.current.peek();

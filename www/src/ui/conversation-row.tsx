@@ -7,6 +7,7 @@ import { Avatar } from "./avatar";
 import { useChat } from "./context";
 import { digest } from "./digest";
 import { Icon } from "./icons";
+import { onceReleased } from "./press";
 import { Tick } from "./tick";
 
 export function ConversationRow({ entry, open, reached }: { entry: ListEntry; open: boolean; reached: boolean }) {
@@ -19,7 +20,7 @@ export function ConversationRow({ entry, open, reached }: { entry: ListEntry; op
   return (
     <li>
       <button type="button" class="conversation-row" data-row data-unread={unread > 0} tabIndex={reached ? 0 : -1} aria-current={open ? "true" : undefined}
-        onClick={() => chat.select(channel)}>
+        onPointerDown={(event) => onceReleased(event, () => chat.select(channel))} onClick={() => chat.select(channel)}>
         <Avatar id={channel.channelId} name={name} group={channel.channelType === group} />
         <span class="conversation-lines">
           <span class="conversation-line">

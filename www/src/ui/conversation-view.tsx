@@ -1,6 +1,6 @@
 // One open conversation: whom it is with, the timeline, the composer.
 import { useSignal, type Signal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { group, keyOf } from "../model/channel";
 import type { Timeline } from "../model/timeline";
 import { words } from "../words";
@@ -28,9 +28,11 @@ export function ConversationView({ timeline, inspecting }: { timeline: Timeline;
     chat.leave();
     // The row that it was opened from; drawn again by then.
     const pane = back.current?.closest(".pane");
-    requestAnimationFrame(() => pane?.querySelector<HTMLElement>('[data-row][tabindex="0"]')?.focus());
+    requestAnimationFrame(() => {
+      if (document.activeElement === document.body) pane?.querySelector<HTMLElement>('[data-row][tabindex="0"]')?.focus();
+    });
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (matchMedia("(hover: hover)").matches) chat.draftOf(channel).filled.value++;
   }, []);
   return (

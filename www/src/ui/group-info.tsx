@@ -1,6 +1,6 @@
 // The members of a group, and what one may do about them: owners and admins add, remove and rename, owners appoint, everybody may leave.
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { group as groupType } from "../model/channel";
 import type { Group, Member } from "../model/server";
 import { words } from "../words";
@@ -22,7 +22,7 @@ export function GroupInfo({ group, onClose }: { group: Group; onClose: () => voi
   const newName = useSignal<string | undefined>(undefined);
   const nameField = useRef<HTMLInputElement>(null);
   const renaming = newName.value !== undefined;
-  useEffect(() => { if (renaming) nameField.current!.select(); }, [renaming]);
+  useLayoutEffect(() => { if (renaming) nameField.current!.select(); }, [renaming]);
   const chosen = useSignal<readonly Person[]>([]);
   const error = useSignal<unknown>(undefined);
   const { directory, server } = chat;
