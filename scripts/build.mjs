@@ -29,21 +29,27 @@ export async function buildPackage() {
     step("Making the package of it", "", () => assemble(compiled, script, wasmBindgen)));
 }
 
-async function compileWasm(cargo) {
+/** Compiles a package of the workspace to WebAssembly as what is published is compiled. */
+export async function compileWasm(cargo, { name, profile, wanted, otherwise } = client) {
   // As a cdylib and nothing else: beside an rlib cargo leaves out link-time optimisation without a word, a tenth of the size.
-  const args = ["rustc", "--package", "jindou", "--lib", "--crate-type", "cdylib", "--profile", "wasm", "--target", wasmTarget];
-  const [name, otherwise] = ["Compiling the client to WebAssembly", "The client does not compile to WebAssembly: see the lines above."];
-  if (await librarySources()) {
+  const args = ["rustc", "--package", name, "--lib", "--crate-type", "cdylib", "--profile", profile, "--target", wasmTarget];
+  const library = (await librarySources()) ? [[...withLibrary, ...args, ...smallerCode], [...withLibrary, ...args]] : [];
+  for (const attempt of library) {
     try {
-      return await compile(cargo, [...withLibrary, ...args, ...smallerCode], name, otherwise, { RUSTC_BOOTSTRAP: "1" });
+      return await compile(cargo, attempt, wanted, otherwise, { RUSTC_BOOTSTRAP: "1" });
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      say("· This compiler does not take Rust's library along: trying without it.");
+      say("· This compiler does not take all that makes it small: trying with less.");
     }
   }
-  await compile(cargo, args, name, otherwise);
+  await compile(cargo, args, wanted, otherwise);
   say("· Rust's library was not compiled along, so the package is an eighth larger than the published one.");
 }
+
+const client = {
+  name: "jindou", profile: "wasm",
+  wanted: "Compiling the client to WebAssembly", otherwise: "The client does not compile to WebAssembly: see the lines above.",
+};
 
 // Rust's library compiled as the client is, for size, and without the texts and places of panics: an eighth of the package. Cargo calls
 // all of this unstable; RUSTC_BOOTSTRAP lets a stable compiler do it. What is built without it behaves alike.
@@ -56,10 +62,7 @@ const smallerCode = ["--", "-Cllvm-args=-enable-load-pre=0"];
 
 // What compresses best: large functions with one caller stay functions, what is cheap to compute twice is, and no load or store says how it is
 // aligned, which engines do not ask. Nothing is ever stored in the first kilobyte, the stack's last.
-const smaller = [
-  "-Os", "--one-caller-inline-max-function-size=40", "--low-memory-unused", "--dealign", "--skip-pass=local-cse",
-  "--minify-imports-and-exports-and-modules",
-];
+export const smaller = ["-Os", "--one-caller-inline-max-function-size=40", "--low-memory-unused", "--dealign", "--skip-pass=local-cse"];
 
 async function assemble(compiled, script, wasmBindgen) {
   // Built aside, so that a failure leaves the last good package as it is.
@@ -70,7 +73,7 @@ async function assemble(compiled, script, wasmBindgen) {
     otherwise: "wasm-bindgen could not bind the client to JavaScript: see the lines above.",
   });
   const wasm = join(fresh, "jindou_bg.wasm");
-  const { output } = await run(packagePrograms().wasmOpt, [...smaller, wasm, "-o", wasm], {
+  const { output } = await run(packagePrograms().wasmOpt, [...smaller, "--minify-imports-and-exports-and-modules", wasm, "-o", wasm], {
     otherwise: "wasm-opt could not optimise the client: see the lines above.",
   });
   const bound = join(fresh, "jindou.js");

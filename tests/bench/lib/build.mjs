@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
-import { buildPackage } from "../../../scripts/build.mjs";
+import { buildPackage, compileWasm, smaller } from "../../../scripts/build.mjs";
 import { files, fingerprint, whenChanged } from "../../../scripts/lib/fingerprint.mjs";
 import { Problem, root, run, step } from "../../../scripts/lib/shell.mjs";
 import { packagesMatch } from "../../../scripts/lib/versions.mjs";
@@ -40,18 +40,20 @@ async function buildWasm() {
   const folder = join(built, "wasm");
   const cargo = await compilers();
   await wasmTargetAdded();
-  const args = ["build", "--package", "jindou-bench", "--lib", "--profile", "wasm-bench", "--target", wasmTarget];
-  await step("Compiling the bench to WebAssembly", "", () => run(cargo, args, { otherwise: "The bench does not compile to WebAssembly: see the lines above." }));
+  // All as the package itself is made: what is measured is what is published.
+  await compileWasm(cargo, {
+    name: "jindou-bench", profile: "wasm-bench",
+    wanted: "Compiling the bench to WebAssembly", otherwise: "The bench does not compile to WebAssembly: see the lines above.",
+  });
   const compiled = join(target, wasmTarget, "wasm-bench", "jindou_bench.wasm");
-  await whenChanged("bench-wasm", fingerprint([compiled]), [join(folder, "bench_bg.wasm")], async () => {
+  await whenChanged("bench-wasm", fingerprint([compiled, join(root, "scripts", "build.mjs")]), [join(folder, "bench_bg.wasm")], async () => {
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
-    // As the package itself is made.
     await run(await bindgen(cargo), [compiled, "--target", "web", "--out-dir", folder, "--out-name", "bench", "--no-typescript"], {
       otherwise: "wasm-bindgen could not bind the bench to JavaScript: see the lines above.",
     });
     const wasm = join(folder, "bench_bg.wasm");
-    await run(packagePrograms().wasmOpt, ["-Os", wasm, "-o", wasm], { otherwise: "wasm-opt could not optimise the bench: see the lines above." });
+    await run(packagePrograms().wasmOpt, [...smaller, wasm, "-o", wasm], { otherwise: "wasm-opt could not optimise the bench: see the lines above." });
   });
   return folder;
 }
