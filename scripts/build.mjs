@@ -57,8 +57,9 @@ const withLibrary = [
   "-Zbuild-std=std", "-Zbuild-std-features=optimize_for_size", "-Zpanic-immediate-abort", "--config", 'profile.wasm.panic="immediate-abort"',
 ];
 
-// A load that one of two ways to a place has made is not made a second time on the other, only to save a third behind it.
-const smallerCode = ["--", "-Cllvm-args=-enable-load-pre=0"];
+// A load that one of two ways to a place has made is not made a second time on the other, only to save a third behind it. And what is moved
+// is copied by one instruction where it is larger than a register, not piece by piece. Nor is anything computed ahead of a loop and kept for it.
+const smallerCode = ["--", "-Cllvm-args=-enable-load-pre=0 -max-store-memcpy=1 -max-store-memmove=1 -opt-disable=licm"];
 
 // What compresses best: large functions with one caller stay functions, what is cheap to compute twice is, and no load or store says how it is
 // aligned, which engines do not ask. Nothing is ever stored in the first kilobyte, the stack's last.
