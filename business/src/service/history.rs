@@ -14,7 +14,7 @@ use super::find;
 use super::input::{Caller, Input, at_most, bounded};
 use super::views::{MessageView, messages};
 use super::wukongim::Range;
-use crate::rules::{ChannelRef, ClientMsgNo, MessageSeq, Version};
+use crate::rules::{Channel, ChannelRef, ClientMsgNo, MessageSeq, Version};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -84,17 +84,20 @@ pub struct LookupRequest {
     client_msg_nos: Vec<String>,
 }
 
-/// Whether one's own messages were stored, after an answer that leaves it open.
+/// Whether one's own messages were stored, after an answer that leaves it open. Whoever was put out meanwhile still hears of what
+/// stands; to everybody else who is no member it says nothing.
 pub async fn lookup(
     State(app): State<Arc<App>>,
     caller: Caller,
     Input(asked): Input<LookupRequest>,
 ) -> Result<Json<Value>, ApiError> {
-    let channel = app.channel(caller.uid(), &asked.channel).await?;
+    let channel = Channel::named(&asked.channel, caller.uid())?;
     at_most("clientMsgNos", &asked.client_msg_nos, 100)?;
     let names = asked.client_msg_nos.into_iter().map(ClientMsgNo::try_from).collect::<Result<BTreeSet<_>, _>>()?;
     let found: BTreeMap<_, _> = find::own(&app, caller.uid(), &channel, names).await?;
-    if !found.is_empty() {
+    if found.is_empty() {
+        app.channel(caller.uid(), &asked.channel).await?;
+    } else {
         app.remember(caller.uid(), &channel).await?;
     }
     let (seen, _) = app.show(&channel, caller.uid(), found.into_values().collect()).await?;

@@ -444,6 +444,26 @@ async fn a_lookup_finds_ones_own_messages_alone_with_and_without_an_index() {
 }
 
 #[tokio::test]
+async fn a_lookup_tells_whoever_was_put_out_what_stands_of_their_own_and_nothing_else() {
+    for old in [false, true] {
+        let world = World::new(&[]).await;
+        let (alice, bob) = (world.sign_up("alice").await, world.sign_up("bob").await);
+        world.fake.lock().old = old;
+        let id = world.group(&alice, &["bob"]).await;
+        world.fake.write("bob", &id, 2, "n1", &text("stored, and its SENDACK was lost"));
+        world.fake.write("alice", &id, 2, "a1", &text("another's"));
+        world.call("DELETE", &format!("/v1/groups/{id}/members/bob"), Some(&alice), None).await.done();
+        let asked = |names: &[&str]| with(&group(&id), json!({ "clientMsgNos": names }));
+        let found = world.post("/v1/lookup", &bob, asked(&["n1", "n2", "a1"])).await.done();
+        assert_eq!(names(&found["found"]), ["n1"], "old {old}");
+        for none in ["n2", "a1"] {
+            assert_eq!(world.post("/v1/lookup", &bob, asked(&[none])).await.refused(), (403, "forbidden"));
+        }
+        world.end().await;
+    }
+}
+
+#[tokio::test]
 async fn a_lookup_holds_the_index_against_the_log() {
     let world = World::new(&[]).await;
     let alice = world.sign_up("alice").await;

@@ -472,7 +472,8 @@ impl Business {
     }
 
     fn lookup(&self, port: &mut Port<'_>, caller: &Uid, body: &Value) -> Outcome {
-        let channel = self.channel(body, caller)?;
+        let named: ChannelRef = serde_json::from_value(body.clone()).map_err(invalid)?;
+        let channel = Channel::named(&named, caller).map_err(invalid)?;
         let wanted: BTreeSet<&str> =
             body["clientMsgNos"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let mut found: BTreeMap<String, StoredMessage> = BTreeMap::new();
@@ -504,6 +505,9 @@ impl Business {
                     found.entry(name.to_owned()).or_insert(message);
                 }
             }
+        }
+        if found.is_empty() {
+            self.channel(body, caller)?;
         }
         Ok(json!({ "found": self.show(&channel, caller, found.into_values().collect()) }))
     }
