@@ -140,7 +140,7 @@ impl Session {
         if self.held {
             return self.wait(now, None);
         }
-        self.prepare(now);
+        self.prepare();
     }
 
     pub fn disconnect(&mut self) {
@@ -221,7 +221,7 @@ impl Session {
                     self.transmit(now);
                 }
             }
-            State::Waiting { until } if *until <= now.mono && !self.held => self.prepare(now),
+            State::Waiting { until } if *until <= now.mono && !self.held => self.prepare(),
             _ => {}
         }
     }
@@ -344,7 +344,7 @@ impl Session {
         match &mut self.state {
             State::Waiting { .. } if !self.held => {
                 self.backoff.reset();
-                self.prepare(now);
+                self.prepare();
             }
             State::Live(link) => {
                 link.ping(now.mono);
@@ -423,7 +423,7 @@ impl Session {
         }
     }
 
-    fn prepare(&mut self, _now: Now) {
+    fn prepare(&mut self) {
         self.effects.push_back(Effect::AskToken);
         self.effects.push_back(Effect::AskGateway);
         self.go(State::Preparing { token: None, addresses: false }, ConnectionView::Connecting);
