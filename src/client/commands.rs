@@ -82,8 +82,19 @@ impl Client {
                     topic: options.topic,
                     state: OutboxState::Queued,
                 };
+                let timeline = self.timelines.get(&row.channel);
+                let mark =
+                    timeline.and_then(|timeline| timeline.withdrawn(&self.config.uid, &row.client_msg_no)).cloned();
                 let mut turn = self.turn(now);
-                self.outbox.accept(&mut turn, ticket, row, options.deadline, again);
+                if let Some(mark) = mark {
+                    // It was sent and recalled since: its content must not even be stored.
+                    let row = OutboxRow { content: Vec::new(), topic: None, ..row };
+                    let channel = row.channel.clone();
+                    self.outbox.accept(&mut turn, ticket, row, options.deadline, true);
+                    self.outbox.withdraw(&mut turn, &channel, &mark, true);
+                } else {
+                    self.outbox.accept(&mut turn, ticket, row, options.deadline, again);
+                }
                 self.absorb(turn);
             }
             Command::Messages { channel, before, limit } => {

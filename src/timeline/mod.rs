@@ -28,7 +28,8 @@ use crate::id::{MessageId, MessageSeq};
 use crate::recall::Marks;
 use crate::request::{self, FedMark, Policy, Target};
 use crate::rows::{
-    Answer, AuditRow, Change, ChannelRow, Copy, Mark, MessageRow, MessageState, Query, Range, Seen, seen_hash,
+    Answer, AuditRow, Change, ChannelRow, Copy, Mark, MarkState, MessageRow, MessageState, Query, Range, Seen,
+    seen_hash,
 };
 use crate::sorted::{Map, Set};
 use crate::time::{Millis, Wall};
@@ -259,6 +260,12 @@ impl Timeline {
     /// A message under this number is stored, as far as it is read what is.
     pub fn has_seen(&self, from: &Uid, client_msg_no: &ClientMsgNo) -> bool {
         self.seen.get(seen_hash(from, client_msg_no)).is_some()
+    }
+
+    /// The feed's word that this was recalled, or deleted.
+    pub fn withdrawn(&self, from: &Uid, client_msg_no: &ClientMsgNo) -> Option<&Mark> {
+        let mark = self.marks.find(from, client_msg_no, None)?;
+        (!mark.hint && mark.state != MarkState::Restored).then_some(mark)
     }
 
     /// Somebody waits for word of its history.

@@ -3,10 +3,11 @@
 use jindou::channel::Channel;
 use jindou::client::{Command, Delivery, Event, Reply};
 use jindou::request::{Request, Response};
-use jindou::rows::{Batch, Change, ChannelRow, Epoch};
+use jindou::rows::{Batch, Change, ChannelRow, Epoch, Mark, MarkState, MessageState};
 use jindou::time::Millis;
 use jindou::wire::Packet;
 
+use crate::receiving::{feed, mark, online, revoke};
 use crate::sending::found;
 use crate::world::World;
 
@@ -109,6 +110,38 @@ fn a_number_that_was_sent_before_is_known_where_the_row_of_its_channel_is_lost()
     world.reload();
     world.send(group(), "n1", "{}");
     assert_eq!(world.shown(), ["n1"], "as new it is told once");
+}
+
+#[test]
+fn a_number_whose_message_was_recalled_since_is_not_sent_nor_stored_again() {
+    for restored in [false, true] {
+        let mut world = online();
+        world.send(group(), "n1", "\"secret\"");
+        world.ack(world.sends()[0].client_seq, 5, 9, 1);
+        let recalled = Mark { author: "bob".into(), ..mark(1, MarkState::Recalled, "n1", 5, 9) };
+        revoke(&mut world, "alice", 21, "n1", 1);
+        feed(&mut world, 1, vec![recalled.clone()]);
+        if restored {
+            revoke(&mut world, "alice", 22, "n1", 2);
+            feed(&mut world, 2, vec![Mark { version: 2, state: MarkState::Restored, ..recalled }]);
+        }
+        world.reload();
+        world.connect();
+        world.hold_stores = true;
+        world.events.clear();
+        let sending = world.send(group(), "n1", "\"secret\"");
+        let holds = |held: &(jindou::client::BatchId, Batch)| {
+            held.1.changes.iter().any(|change| matches!(change, Change::Outbox(row) if !row.content.is_empty()))
+        };
+        assert_eq!(world.held.iter().any(holds), restored);
+        world.let_stores_go();
+        if !restored {
+            let Some(Ok(Reply::Sent { message, .. })) = world.outcome(sending) else { panic!("not settled") };
+            assert_eq!((message.content.as_ref(), &message.state), (None, &MessageState::Recalled));
+            assert_eq!((world.disk.outbox().count(), world.sends().len()), (0, 1));
+            assert!(world.shown().is_empty());
+        }
+    }
 }
 
 #[test]
