@@ -31,6 +31,8 @@ impl Client {
         match command {
             Command::Close { wipe } => return self.close(vec![ticket], wipe, &closed()),
             Command::Abort(aborted) => return self.abort(ticket, aborted),
+            // Whoever is logged in elsewhere, or leaves, does so now and not when the disk has been read.
+            Command::Connect | Command::Disconnect if self.is_hydrated() => {}
             command if !self.is_hydrated() || !self.waiting.is_empty() => {
                 return self.waiting.push((ticket, command));
             }

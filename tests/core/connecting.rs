@@ -293,3 +293,26 @@ fn connections_that_end_as_soon_as_they_are_ready_are_made_less_and_less_often()
     world.pass(Millis::seconds(1));
     assert_eq!(world.dialled.len(), before + 1);
 }
+
+#[test]
+fn connecting_and_disconnecting_wait_for_no_message_that_waits_for_the_disk() {
+    let mut world = World::new();
+    world.connect();
+    world.hold_loads = true;
+    let sending = world.send(Channel::group("g"), "n1", "{}");
+    let leaving = world.call(Command::Disconnect);
+    assert!(world.outcome(leaving).is_some());
+    assert_eq!(world.last_state(), Some(&ConnectionView::Idle));
+    let coming = world.connect();
+    assert!(world.outcome(coming).is_some());
+    // A login somewhere else ends this one: what was asked before must not bring it back.
+    world.say(Packet::Disconnect(Disconnect {
+        flags: Flags::default(),
+        reason: ReasonCode(12),
+        reason_text: Text::from("elsewhere"),
+    }));
+    world.let_loads_go();
+    assert!(matches!(world.last_state(), Some(ConnectionView::Kicked { .. })));
+    assert_eq!(world.disk.outbox().count(), 1);
+    assert!(world.outcome(sending).is_none(), "it is owed");
+}

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use jindou::channel::{Channel, ClientMsgNo};
 use jindou::client::{
-    BatchId, Client, Command, ConnectionId, ConnectionView, Event, FetchFailure, Input, Output, Reply, RequestId,
-    SendOptions, Socket, Ticket,
+    BatchId, Client, Command, ConnectionId, ConnectionView, Event, FetchFailure, Input, Output, QueryId, Reply,
+    RequestId, SendOptions, Socket, Ticket,
 };
 use jindou::config::Config;
 use jindou::error::Error;
@@ -56,6 +56,9 @@ pub struct World {
     pub hold_stores: bool,
     pub held: Vec<(BatchId, Batch)>,
     pub fail_stores: bool,
+    /// Questions to the disk wait.
+    pub hold_loads: bool,
+    held_loads: Vec<(QueryId, Query)>,
     pub addresses: Vec<String>,
     /// The one who names the addresses is silent.
     pub hold_addresses: bool,
@@ -102,6 +105,8 @@ impl World {
             hold_stores: false,
             held: Vec::new(),
             fail_stores: false,
+            hold_loads: false,
+            held_loads: Vec::new(),
             addresses: vec!["ws://one".to_owned()],
             hold_addresses: false,
         };
@@ -184,6 +189,7 @@ impl World {
         match output {
             Output::Store(id, batch) if self.hold_stores => self.held.push((id, batch)),
             Output::Store(id, batch) => self.store(id, &batch),
+            Output::Load(id, query) if self.hold_loads => self.held_loads.push((id, query)),
             Output::Load(id, query) => {
                 let answer = self.disk.answer(&query);
                 self.inputs.push_back(Input::Loaded(id, Ok(answer)));
@@ -230,6 +236,15 @@ impl World {
         self.hold_stores = false;
         for (id, batch) in std::mem::take(&mut self.held) {
             self.store(id, &batch);
+        }
+        self.run();
+    }
+
+    /// Answers what was held back.
+    pub fn let_loads_go(&mut self) {
+        self.hold_loads = false;
+        for (id, query) in std::mem::take(&mut self.held_loads) {
+            self.perform(Output::Load(id, query));
         }
         self.run();
     }
