@@ -80,7 +80,8 @@ impl Client {
         self.absorb(turn);
         if let Answered::Stored { row, message_id, message_seq } = answered {
             self.outbox.witnessed(now, &row.channel, message_seq);
-            let timestamp = self.session.server_time(now).unwrap_or(now.wall).0 / 1000;
+            // Of this connection, which has just lived: our wall clock may have been put anywhere since it began.
+            let timestamp = self.session.steady_time(now).0 / 1000;
             let channel = row.channel.clone();
             let row = MessageRow {
                 channel: row.channel,

@@ -8,7 +8,7 @@ use jindou::time::Millis;
 use jindou::wire::{Packet, ProtocolVersion};
 
 use crate::receiving::nothing;
-use crate::world::World;
+use crate::world::{START, World};
 
 fn group() -> Channel {
     Channel::group("g")
@@ -356,6 +356,16 @@ fn a_clock_that_is_put_forward_confirms_nothing() {
         world.pass(Millis::seconds(15 * 60));
         assert_eq!(look(&mut world), Delivery::Sent);
     }
+}
+
+#[test]
+fn a_clock_that_is_put_back_dates_no_message_that_is_sent_now() {
+    let mut world = World::new();
+    world.connect();
+    world.now.wall.0 -= 5 * 3600 * 1000;
+    world.send(group(), "n1", "{}");
+    world.ack(world.sends()[0].client_seq, 5, 9, 1);
+    assert_eq!(world.page(group())[0].timestamp, START);
 }
 
 #[test]
