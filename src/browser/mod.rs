@@ -15,7 +15,7 @@ pub mod driver;
 mod failure;
 pub mod host;
 pub mod http;
-mod keys;
+pub mod keys;
 mod plan;
 mod requests;
 pub mod schema;

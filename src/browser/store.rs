@@ -194,17 +194,53 @@ impl IndexedStore {
 
     async fn found(&self, tx: Transaction, query: &Query) -> Result<Answer, Failure> {
         let journal = match query {
-            Query::Hydrate | Query::Channel(_) => Some(self.journal(&tx).await?),
-            _ => None,
+            Query::Hydrate | Query::Channel(_) => self.journal(&tx).await?,
+            _ => Default::default(),
         };
         let found = together(requests(&tx, query)?).await?;
-        Ok(match (query, journal) {
-            (Query::Hydrate, Some(journal)) => self.hydrated(found, journal),
-            (Query::Channel(channel), Some(journal)) => self.channel(tx, channel, found, journal).await?,
-            (Query::Audit { .. }, _) => Answer::Audit(self.read(found.concat())),
-            (Query::Quoting { copies, .. }, _) => self.quoting(found, copies),
-            _ => Answer::Messages(self.read(found.concat())),
+        Ok(match query {
+            Query::Hydrate => self.hydrated(found, journal),
+            Query::Channel(channel) => self.channel(tx, channel, found, journal).await?,
+            Query::Audit { .. } => Answer::Audit(self.read(found.concat())),
+            Query::Quoting { channel, copies } => self.quoting(channel, found, copies),
+            Query::Page { channel, before, limit } => self.page(&tx, channel, *before, *limit, found).await?,
+            Query::Messages { channel, .. } => Answer::Messages(self.messages(channel, found).into_values().collect()),
         })
+    }
+
+    /// As many as are wanted, if there are so many: what cannot be read must not look like the start of the channel.
+    async fn page(
+        &self,
+        tx: &Transaction,
+        channel: &Channel,
+        before: Option<MessageSeq>,
+        limit: usize,
+        mut found: Vec<Vec<JsValue>>,
+    ) -> Result<Answer, Failure> {
+        let mut asked = limit;
+        loop {
+            let all = found.iter().map(Vec::len).sum::<usize>() < asked;
+            let rows = self.messages(channel, found);
+            if all || rows.len() >= limit {
+                return Ok(Answer::Messages(rows.into_values().rev().take(limit).collect()));
+            }
+            self.unreadable.take();
+            asked *= 2;
+            let query = Query::Page { channel: channel.clone(), before, limit: asked };
+            found = together(requests(tx, &query)?).await?;
+        }
+    }
+
+    /// Those of this channel, by their places. What another one's record holds is as good as unreadable.
+    fn messages(&self, channel: &Channel, found: Vec<Vec<JsValue>>) -> Map<MessageSeq, MessageRow> {
+        let mut rows = Map::new();
+        // The newest come first, and the map grows at its end.
+        for row in found.concat().iter().rev().filter_map(|value| self.read_one::<MessageRow>(value)) {
+            if row.channel == *channel {
+                rows.insert(row.message_seq, row);
+            }
+        }
+        rows
     }
 
     fn hydrated(&self, found: Vec<Vec<JsValue>>, (epoch, journal): (Epoch, Journal)) -> Answer {
@@ -258,11 +294,10 @@ impl IndexedStore {
         Ok(Answer::Channel { seen, aliases, marks: self.read(marks) })
     }
 
-    fn quoting(&self, found: Vec<Vec<JsValue>>, copies: &[Copy]) -> Answer {
-        let mut rows: Vec<MessageRow> = self.read(found.concat());
+    fn quoting(&self, channel: &Channel, found: Vec<Vec<JsValue>>, copies: &[Copy]) -> Answer {
+        let mut rows = self.messages(channel, found);
         let is_meant = |id: &MessageId| copies.iter().any(|copy| copy.message_id == *id);
-        rows.retain(|row| quoted(&row.content).iter().any(is_meant));
-        let rows: Map<MessageSeq, MessageRow> = rows.into_iter().map(|row| (row.message_seq, row)).collect();
+        rows.retain(|_, row| quoted(&row.content).iter().any(is_meant));
         Answer::Messages(rows.into_values().collect())
     }
 
@@ -344,17 +379,25 @@ impl IndexedStore {
         }
         self.journal.take();
         let database = open(&self.name).await?;
-        let tx = database.transaction(&[schema::META], TransactionMode::ReadWrite)?;
+        let begun = database.transaction(&[schema::META], TransactionMode::ReadWrite);
+        // Ours to close, whatever becomes of it.
+        self.database.replace(Some(database));
+        let tx = begun?;
         let epoch = self.epoch.get();
         let stored = stored_epoch(&tx).await;
         let emptied = stored.as_ref().is_ok_and(|stored| *stored < epoch);
-        let reopened = commit(tx, stored.map(|stored| remember(stored.max(epoch)))).await;
-        self.database.replace(Some(database));
-        reopened?;
+        commit(tx, stored.map(|stored| remember(stored.max(epoch)))).await?;
         if emptied {
             return Err(Failure::Failed("the browser emptied the database".to_owned()));
         }
         Ok(())
+    }
+}
+
+/// Also one that never came so far as to be used: what stays open keeps others from deleting the database.
+impl Drop for IndexedStore {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

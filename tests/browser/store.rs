@@ -1,7 +1,7 @@
 //! The IndexedDB store against the contract's suite, and against what browsers do to a database.
 
-use jindou::browser::schema;
 use jindou::browser::store::IndexedStore;
+use jindou::browser::{clock, keys, schema};
 use jindou::channel::Channel;
 use jindou::client::StoreFailure;
 use jindou::id::{MessageId, MessageSeq};
@@ -203,6 +203,49 @@ async fn a_row_that_cannot_be_read_is_counted_and_not_shown() {
     assert_eq!((store.unreadable(), store.unreadable()), (1, 0));
     raw.close();
     store.wipe().await.expect("is deleted");
+}
+
+#[wasm_bindgen_test]
+async fn a_page_is_full_and_in_order_whatever_stands_between_its_rows() {
+    let name = fresh_name("holes");
+    let store = IndexedStore::open(&name).await.expect("opens");
+    let epoch = store.claim().await.expect("is claimed");
+    let (group, other) = (Channel::group("g"), Channel::group("h"));
+    let mut changes: Vec<Change> = (1..=9).map(|seq| message(&group, seq)).collect();
+    changes.push(message(&other, 1));
+    store.apply(&batch(epoch, changes)).await.expect("writes");
+    let raw = schema::builder(&name).build().await.expect("opens beside it");
+    let tx = raw.transaction(&[schema::MESSAGES], TransactionMode::ReadWrite).expect("begins");
+    let table = tx.store(schema::MESSAGES).expect("is there");
+    let key = |channel: &Channel, seq| keys::message(&keys::channel(channel).into(), MessageSeq(seq));
+    let five = table.get(key(&group, 5)).await.expect("is read");
+    let six = table.get(key(&group, 6)).await.expect("is read");
+    let others = table.get(key(&other, 1)).await.expect("is read");
+    let puts = [(9, Some(JsValue::NULL)), (8, Some("x".into())), (7, others), (6, five), (5, six)];
+    for (seq, value) in puts {
+        table.put(&value.expect("was there"), Some(&key(&group, seq))).await.expect("is put");
+    }
+    assert!(tx.done().await.expect("ends").is_committed());
+    raw.close();
+    for (limit, expected) in [(4, &[6, 5, 4, 3][..]), (6, &[6, 5, 4, 3, 2, 1]), (7, &[6, 5, 4, 3, 2, 1]), (0, &[])] {
+        let page = Query::Page { channel: group.clone(), before: None, limit };
+        let Ok(Answer::Messages(rows)) = store.answer(&page).await else { panic!("a page of {limit}") };
+        assert_eq!(rows.iter().map(|row| row.message_seq.0).collect::<Vec<_>>(), expected);
+        assert!(rows.iter().all(|row| row.channel == group));
+        assert_eq!(store.unreadable(), if limit == 0 { 0 } else { 2 });
+    }
+    store.wipe().await.expect("is deleted");
+}
+
+#[wasm_bindgen_test]
+async fn a_handle_on_a_database_that_is_none_of_ours_lets_go_of_it() {
+    let name = fresh_name("foreign");
+    made(&name, schema::VERSION, &[("theirs", &[])], Vec::new()).await;
+    let store = IndexedStore::open(&name).await.expect("opens");
+    assert!(matches!(store.claim().await, Err(StoreFailure::Failed(_))));
+    drop(store);
+    let deleted = clock::within(5_000, Rexie::delete(&name)).await;
+    assert!(matches!(deleted, Some(Ok(()))), "nobody has it open: {deleted:?}");
 }
 
 /// The object stores of version 1, which never had an index that is still read. Version 2 added `journal`.
