@@ -375,3 +375,18 @@ pub fn seen_hash(from: &Uid, client_msg_no: &ClientMsgNo) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = digest.finalize().0;
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
+
+/// What makes of such a hash what names the act of sending among those of all channels.
+pub fn channel_salt(channel: &Channel) -> u64 {
+    seen_hash(&Uid(channel.id.clone()), &ClientMsgNo(channel.kind.to_string()))
+}
+
+/// Names an act of sending among the ids that were seen. Negative, as no server's ids are.
+pub fn act_id(salt: u64, hash: u64) -> MessageId {
+    MessageId(!(((hash ^ salt) >> 1) as i64))
+}
+
+/// Names a copy that came without a place, beside the ids of commands.
+pub fn passing_id(id: MessageId) -> MessageId {
+    MessageId(!id.0)
+}

@@ -7,7 +7,7 @@ use crate::outbox::Answered;
 use crate::quotes;
 use crate::recall;
 use crate::request;
-use crate::rows::{Change, Mark, MarkState, MessageRow, QuarantineRow, Role};
+use crate::rows::{self, Change, Mark, MarkState, MessageRow, QuarantineRow, Role, passing_id};
 use crate::session::Incoming;
 use crate::time::{Now, Wall};
 use crate::timeline::{Arrival, HOLD, SYSTEM, Work};
@@ -206,9 +206,11 @@ impl Client {
     fn transient(&mut self, now: Now, row: MessageRow, connection: ConnectionId, ack: Recvack) {
         let mut turn = self.turn(now);
         turn.ack(connection, ack);
-        let new_copy = self.seen.insert(row.message_id);
+        // Not under its own name, which would say that it is a command: it may be stored after all.
+        let copy = passing_id(row.message_id);
+        let new_copy = self.seen.insert(copy);
         if new_copy {
-            turn.change(passing(row.message_id, now));
+            turn.change(passing(copy, now));
         }
         // A resend is another copy of the same act of sending, with an id of its own.
         let act = act_id(&row.channel, &row.from, &row.client_msg_no);
@@ -336,9 +338,8 @@ impl Client {
 
 /// Names an act of sending among the ids that were seen. Negative, as no server's ids are.
 fn act_id(channel: &Channel, from: &Uid, client_msg_no: &ClientMsgNo) -> Option<MessageId> {
-    let sender = Uid(format!("{}#{}#{}", channel.kind, channel.id, from.0));
-    let hash = crate::rows::seen_hash(&sender, client_msg_no);
-    (!client_msg_no.is_empty()).then_some(MessageId(!((hash >> 1) as i64)))
+    let hash = rows::seen_hash(from, client_msg_no);
+    (!client_msg_no.is_empty()).then(|| rows::act_id(rows::channel_salt(channel), hash))
 }
 
 /// What nobody keeps is often sent ("is typing"), and never from a store: it is remembered for a day and not as long as a command.

@@ -4,7 +4,7 @@ use crate::channel::ClientMsgNo;
 use crate::event::{Event, Trace, key};
 use crate::id::MessageSeq;
 use crate::recall;
-use crate::rows::{Change, Copy, MessageRow, MessageState, seen_hash};
+use crate::rows::{Change, Copy, MessageRow, MessageState, act_id, passing_id, seen_hash};
 use crate::time::Millis;
 use crate::turn::{Landed, Turn};
 
@@ -215,11 +215,11 @@ impl Timeline {
         if row.counted && beyond && self.counted.insert(seq) {
             self.row.unread = self.row.unread.saturating_add(1);
         }
-        let mut told = false;
+        let mut told = (context.told)(passing_id(row.message_id));
         if !row.client_msg_no.is_empty() {
             let hash = seen_hash(&row.from, &row.client_msg_no);
             self.seen.insert(hash, seq);
-            told = self.dropped.contains(&hash) || (context.told)(self.act_id(hash));
+            told |= self.dropped.contains(&hash) || (context.told)(act_id(self.salt, hash));
         }
         // A copy that was taken back may have had this place, and may still stand in its message's row.
         self.aliases.remove(&seq);

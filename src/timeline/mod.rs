@@ -28,8 +28,8 @@ use crate::id::{MessageId, MessageSeq};
 use crate::recall::Marks;
 use crate::request::{self, FedMark, Policy, Target};
 use crate::rows::{
-    Answer, AuditRow, Change, ChannelRow, Copy, Mark, MarkState, MessageRow, MessageState, Query, Range, Seen,
-    seen_hash,
+    Answer, AuditRow, Change, ChannelRow, Copy, Mark, MarkState, MessageRow, MessageState, Query, Range, Seen, act_id,
+    channel_salt, seen_hash,
 };
 use crate::sorted::{Map, Set};
 use crate::time::{Millis, Wall};
@@ -57,7 +57,7 @@ pub struct Context<'a> {
     pub caught_up: bool,
     /// A page of history may show what is taken back later.
     pub cluster: bool,
-    /// Whether this act of sending, or this command, was told to the application, though no row holds it.
+    /// Whether this act of sending, this command or this copy (`passing_id`) was told to the application, though no row holds it.
     pub told: &'a dyn Fn(MessageId) -> bool,
 }
 
@@ -217,7 +217,7 @@ impl Timeline {
         // A message that moved, or was taken back, is followed by a look for the newest; a crash may have come between.
         let top = row.ranges.last().map(|range| range.last);
         let looks = top.is_some_and(|top| row.last.as_ref().is_none_or(|digest| digest.message_seq < top));
-        let salt = seen_hash(&Uid(row.channel.id.clone()), &ClientMsgNo(row.channel.kind.to_string()));
+        let salt = channel_salt(&row.channel);
         Self {
             row,
             ready: false,
@@ -606,7 +606,7 @@ impl Timeline {
         for (hash, placed_at) in self.seen.cut(from) {
             if placed_at >= newest {
                 self.dropped.insert(hash);
-                turn.change(Change::Command(self.act_id(hash), turn.now.wall));
+                turn.change(Change::Command(act_id(self.salt, hash), turn.now.wall));
             }
         }
         self.aliases.retain(|seq, (_, placed_at)| *seq < from && *placed_at < from);
@@ -631,11 +631,6 @@ impl Timeline {
         self.fetch.probe();
         self.ask_history(Millis(0), turn);
         turn.event(Event::History { channel: self.row.channel.clone(), reached_start: false, complete: false });
-    }
-
-    /// Names an act of sending among the ids that were seen. Negative, as no server's ids are.
-    fn act_id(&self, hash: u64) -> MessageId {
-        MessageId(!(((hash ^ self.salt) >> 1) as i64))
     }
 
     fn tell_history(&mut self, context: &Context<'_>, turn: &mut Turn) {

@@ -30,6 +30,22 @@ fn a_hole_is_held_for_a_second_and_then_asked_for() {
 }
 
 #[test]
+fn what_was_pushed_without_a_place_takes_it_once_history_knows_it() {
+    let mut world = online();
+    // Generation 2.1 pushes the first message of a stream like this, though it is stored; the second has no number.
+    for (number, id, seq) in [("a1", 11, 1), ("s2", 12, 0), ("", 13, 0), ("a4", 14, 4)] {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    world.pass(Millis::seconds(1));
+    let messages = vec![stored(12, 2, "s2", "{}"), stored(13, 3, "", "{}")];
+    let page = HistoryPage { messages, more: false, marks_version: 0 };
+    world.answer(|request| matches!(request, Request::History(_)), Ok(Response::History(page)));
+    assert_eq!(seqs(&world.page(group())), [1, 2, 3, 4]);
+    assert_eq!(world.shown(), ["a1", "s2", "", "a4"], "none is new a second time");
+}
+
+#[test]
 fn a_swapped_neighbour_closes_the_hole_by_itself() {
     let mut world = online();
     for (number, id, seq) in [("a", 11, 1), ("c", 13, 3), ("b", 12, 2)] {

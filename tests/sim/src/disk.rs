@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use jindou::client::{BatchId, Input, QueryId, StoreFailure};
-use jindou::rows::{Batch, Change, Query};
+use jindou::rows::{Batch, Change, Query, passing_id};
 use jindou::store::MemoryStore;
 
 pub enum Pending {
@@ -81,7 +81,8 @@ impl Disk {
             match change {
                 Change::Message(row) => self.committed.extend(row.all_copies().iter().map(|copy| copy.message_id.0)),
                 Change::Command(id, _) => {
-                    self.committed.insert(id.0);
+                    // What has no place is remembered under a name of its own, which leads back to the id.
+                    self.committed.extend([id.0, passing_id(*id).0]);
                 }
                 Change::Quarantine(row) => {
                     self.committed.insert(row.message_id.0);
