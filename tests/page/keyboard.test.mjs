@@ -73,6 +73,21 @@ test("a person logs in, starts a conversation, writes, answers, recalls and leav
   await page.waitForFunction(() => document.activeElement?.matches("[data-row]"));
 });
 
+test("Enter takes who is searched for, also before the answer is there", async (context) => {
+  const alice = await town.person(context, "alice");
+  await alice.page.route(/people\?query=Carol/, async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await route.continue();
+  });
+  await alice.pane.getByRole("button", { name: "New conversation" }).first().click();
+  const dialog = alice.page.getByRole("dialog");
+  await dialog.getByRole("button", { name: /Bob/ }).waitFor();
+  await dialog.getByRole("searchbox").fill("Carol");
+  await dialog.getByRole("searchbox").press("Enter");
+  await alice.pane.locator(".conversation-head").waitFor();
+  assert.equal(await alice.pane.locator(".conversation-head h2").textContent(), "Carol");
+});
+
 test("what comes is said to a screen reader, once", async (context) => {
   const [alice, bob] = await town.pair(context, "alice", "bob");
   await alice.begin("Bob");

@@ -83,6 +83,19 @@ test("on a phone there is one thing at a time, and nothing sticks out", async (c
   await alice.page.waitForFunction(() => document.activeElement?.matches(".conversation-menu [data-menu]"));
 });
 
+test("a long name pushes nothing out of a group, and makes no long field to write in", async (context) => {
+  await town.signUp("long-name", "Maximiliane-Konstantina von und zu Hohenlohe-Langenburg-Sayn");
+  const group = await town.group("alice", `Long ${"名".repeat(58)}`, ["bob", "long-name"]);
+  const alice = await town.person(context, "alice", { width: 360, height: 720, hasTouch: true, isMobile: true });
+  await alice.open("Long");
+  assert.ok((await alice.field.boundingBox()).height < 50);
+  await alice.pane.getByRole("button", { name: "Group", exact: true }).tap();
+  for (const name of ["Bob", "Maximiliane"]) {
+    const { x, width } = await alice.page.getByRole("dialog").getByRole("button", { name: `What to do with ${name}` }).boundingBox();
+    assert.ok(x + width < 360 - 12, `${name}'s menu of ${group.groupId} is inside`);
+  }
+});
+
 test("two people on a phone share the window by tabs", async (context) => {
   const page = await town.window(context, { width: 400, height: 800, path: "/?side-by-side" });
   const [carol, bob] = [new Person(page, 0), new Person(page, 1)];

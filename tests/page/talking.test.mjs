@@ -19,6 +19,19 @@ test("a conversation opens where it was pressed, though a banner pushes it from 
   await alice.pane.locator(".conversation-head").filter({ hasText: "Demo" }).waitFor();
 });
 
+test("who logs out while messages wait is told what becomes of them", async (context) => {
+  const alice = await town.person(context, "alice");
+  await alice.open("Demo");
+  await alice.network(false);
+  await alice.say("not sent yet");
+  await alice.seesTick("not sent yet", "Waiting to be sent");
+  await alice.menu("Log out");
+  const dialog = alice.page.getByRole("dialog");
+  await dialog.getByText("1 message is not sent yet: kept here").waitFor();
+  await dialog.getByRole("checkbox").check();
+  await dialog.getByText("1 message is not sent yet, and would be lost.").waitFor();
+});
+
 test("whoever opens a conversation writes there at once, and is not taken away from another field later", async (context) => {
   const alice = await town.person(context, "alice");
   const focused = await alice.conversation("Demo").first().evaluate(async (row) => {

@@ -19,6 +19,10 @@ export function PeoplePicker({ onPick, chosen, without = [] }: PeoplePickerProps
   const said = words.value;
   const query = useSignal("");
   const found = useSignal<readonly Person[] | undefined>(undefined);
+  /** Of which words that is what was found. */
+  const foundFor = useRef<string | undefined>(undefined);
+  /** Enter came before the answer: the first of it is meant. */
+  const eager = useRef(false);
   const error = useSignal<unknown>(undefined);
   const list = useRef<HTMLUListElement>(null);
   const field = useRef<HTMLInputElement>(null);
@@ -27,10 +31,13 @@ export function PeoplePicker({ onPick, chosen, without = [] }: PeoplePickerProps
     let wanted = true;
     const timer = setTimeout(async () => {
       try {
-        const people = await chat.directory.search(query.value.trim());
+        const words = query.value.trim();
+        const people = await chat.directory.search(words);
         if (!wanted) return;
+        foundFor.current = words;
         found.value = people;
         error.value = undefined;
+        if (eager.current) pickFirst();
       } catch (problem) {
         if (wanted) error.value = problem;
       }
@@ -54,18 +61,28 @@ export function PeoplePicker({ onPick, chosen, without = [] }: PeoplePickerProps
     event.preventDefault();
     stops[Math.max(0, Math.min(stops.length - 1, at + (event.key === "ArrowDown" ? 1 : -1)))]?.focus();
   };
-  const shown = found.value?.filter(({ uid }) => !without.includes(uid));
+  const offered = () => found.peek()?.filter(({ uid }) => !without.includes(uid));
+  const pickFirst = () => {
+    eager.current = false;
+    const first = offered()?.[0];
+    if (first) pick(first);
+  };
+  const shown = found.value && offered();
   return (
     <div class="people-picker" onKeyDown={move}>
       <label class="search">
         <span class="visually-hidden">{said.searchPeople}</span>
         <Icon name="search" size={18} />
         <input ref={field} type="search" placeholder={said.searchPeople} value={query.value} autocomplete="off" spellcheck={false}
-          onInput={(event) => { query.value = event.currentTarget.value; }}
+          onInput={(event) => {
+            query.value = event.currentTarget.value;
+            eager.current = false;
+          }}
           onKeyDown={(event) => {
             if (event.key !== "Enter" || event.isComposing) return;
             event.preventDefault();
-            if (shown?.[0]) pick(shown[0]);
+            eager.current = true;
+            if (foundFor.current === query.value.trim()) pickFirst();
           }} />
       </label>
       {chosen && chosen.value.length > 0 && (

@@ -39,6 +39,8 @@ export const en = {
   logOut: "Log out",
   logOutQuestion: (name: string) => `Log ${name} out?`,
   logOutExplanation: "The session ends at the server, in other windows of this account too.",
+  logOutKeeps: (n: number) => `${count(n, "message is", "messages are")} not sent yet: kept here until the next log-in.`,
+  logOutLoses: (n: number) => `${count(n, "message is", "messages are")} not sent yet, and would be lost.`,
   alsoErase: "Also delete the messages stored in this browser",
   cancel: "Cancel",
   close: "Close",

@@ -34,6 +34,8 @@ export const zh: Words = {
   logOut: "退出登录",
   logOutQuestion: (name) => `退出 ${name} 的登录？`,
   logOutExplanation: "服务器上的登录将失效，此账号的其他窗口也会退出。",
+  logOutKeeps: (n) => `有 ${n} 条消息尚未发送。它们会保留在这里，下次登录后再发出。`,
+  logOutLoses: (n) => `有 ${n} 条消息尚未发送，删除后将会丢失。`,
   alsoErase: "同时删除保存在此浏览器中的消息",
   cancel: "取消",
   close: "关闭",
