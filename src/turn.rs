@@ -159,6 +159,8 @@ pub enum After {
     Event(Event),
     /// The outbox row is stored and may be sent.
     Owed(ClientMsgNo),
+    /// All that was at the server when this connection became ready is stored. Of one that is gone it is told to nobody.
+    CaughtUp(ConnectionId),
     /// The commands up to here are stored and may be acknowledged to the business server.
     CommandsSeen(MessageSeq),
 }

@@ -311,7 +311,7 @@ impl Client {
                             self.sync.want_history(now.mono, timeline.row().channel.clone(), Millis(0));
                         }
                     }
-                    self.tell_sync(now, false);
+                    self.outputs.push_back(Output::Event(Event::Sync { done: false }));
                 }
                 Effect::Lost => {
                     self.more_packets = false;
@@ -645,6 +645,11 @@ impl Client {
                 crate::turn::After::Owed(client_msg_no) => {
                     self.outbox.stored(now, &client_msg_no);
                     self.send(now);
+                }
+                crate::turn::After::CaughtUp(connection) => {
+                    if self.session.connection() == Some(connection) {
+                        self.outputs.push_back(Output::Event(Event::Sync { done: true }));
+                    }
                 }
                 crate::turn::After::CommandsSeen(seq) => self.sync.want_ack(now.mono, seq),
             }

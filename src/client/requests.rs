@@ -10,7 +10,7 @@ use crate::sorted::{Map, Set};
 use crate::sync::{Ended, Job};
 use crate::time::{Millis, Mono, Now};
 use crate::timeline::{Arrival, Figure, Span, Timeline, Work, arrival};
-use crate::turn::{Act, Reply, RequestId, Ticket};
+use crate::turn::{Act, After, Reply, RequestId, Ticket};
 
 use super::{Client, Output};
 
@@ -198,15 +198,11 @@ impl Client {
         // Everything is here once what was answered is, and stored.
         if self.sync.is_done(now.mono) && !self.timelines.values().any(Timeline::is_reading) {
             self.sync.announce();
-            self.tell_sync(now, true);
+            // Behind what waits for the store, and in order.
+            let mut turn = self.turn(now);
+            turn.after.extend(self.session.connection().map(After::CaughtUp));
+            self.absorb(turn);
         }
-    }
-
-    /// Behind what waits for the store, and in order.
-    pub(super) fn tell_sync(&mut self, now: Now, done: bool) {
-        let mut turn = self.turn(now);
-        turn.event(Event::Sync { done });
-        self.absorb(turn);
     }
 
     pub(super) fn fetched(&mut self, now: Now, id: RequestId, outcome: Result<Response, FetchFailure>) {

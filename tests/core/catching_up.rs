@@ -436,3 +436,27 @@ fn thousands_of_commands_are_asked_for_on_and_on_and_those_that_come_again_are_n
     // Once more at the end, and once in the round after 2 s.
     assert_eq!((told, asked), (5_000, 7));
 }
+
+#[test]
+fn that_all_is_here_is_not_told_of_a_connection_that_is_gone() {
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    world.hold_stores = true;
+    let recv = world.recv("alice", "a", 11, 1, "{}");
+    world.say(Packet::Recv(recv));
+    catch_up(&mut world);
+    world.close_socket();
+    world.pass(Millis::seconds(2));
+    assert_eq!(world.last_state(), Some(&jindou::client::ConnectionView::Ready));
+    world.let_stores_go();
+    let done = |world: &World| -> Vec<bool> {
+        let told = world.events.iter().filter_map(|event| match event {
+            Event::Sync { done } => Some(*done),
+            _ => None,
+        });
+        told.collect()
+    };
+    assert_eq!(done(&world), [false, false], "the new connection has not caught up");
+    catch_up(&mut world);
+    assert_eq!(done(&world), [false, false, true]);
+}
