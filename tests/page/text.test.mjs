@@ -45,6 +45,7 @@ test("a name loses what would turn or break the sentence around it, and its exce
   assert.equal(cleanName("two\nlines\u2069\u0000"), "two lines");
   assert.equal([...cleanName("👩‍👩‍👧".repeat(100))].length, 64);
   assert.equal(cleanName("مريم"), "مريم");
+  for (const unseen of ["\u200b\u200b", " \u3164 ", "\u2800\ufeff"]) assert.equal(cleanName(unseen), "");
 });
 
 test("a long text begins with what is not cut inside a character, a short one is left whole", () => {

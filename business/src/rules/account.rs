@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::identity::InvalidId;
+use super::identity::{InvalidId, Uid};
 
 /// Characters in a person's or a group's name.
 pub const MAX_NAME: usize = 64;
@@ -41,6 +41,11 @@ impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Name({} bytes)", self.0.len())
     }
+}
+
+/// For a new account. In an address these are steps and no names, so nobody could be removed from a group under them.
+pub fn check_new_uid(uid: &Uid) -> Result<(), InvalidId> {
+    if matches!(uid.as_str(), "." | "..") { Err(InvalidId("this id is reserved")) } else { Ok(()) }
 }
 
 /// For a new account. A log-in takes what was once accepted.

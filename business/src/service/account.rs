@@ -69,6 +69,7 @@ pub async fn sign_up(
     }
     app.limits.address(address, app.now())?;
     let person = Person { uid: Uid::try_from(asked.uid)?, name: Name::parse(&asked.name)? };
+    account::check_new_uid(&person.uid)?;
     account::check_new_password(&asked.password)?;
     let device = device(asked.device_flag)?;
     let hash = hash(&app, asked.password).await?;

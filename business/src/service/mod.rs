@@ -20,6 +20,7 @@ mod gateways;
 mod groups;
 mod history;
 mod input;
+mod listen;
 mod object;
 mod page;
 mod recall;
@@ -54,7 +55,7 @@ pub struct Running {
     app: Arc<App>,
     address: SocketAddr,
     stop: watch::Sender<bool>,
-    listening: JoinHandle<io::Result<()>>,
+    listening: JoinHandle<()>,
     working: JoinSet<()>,
     /// Held as long as we run; the system releases it, however we end.
     _alone: Option<File>,
@@ -122,10 +123,7 @@ pub async fn start(config: Config, clock: Clock, patience: Patience) -> Result<R
     working.spawn(errands::run(app.clone(), stopped.clone()));
     working.spawn(errands::register_sessions(app.clone(), stopped.clone()));
     working.spawn(errands::tidy_for_ever(app.clone(), stopped.clone()));
-    let service = routes::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let mut until = stopped;
-    let until_stopped = async move { while !*until.borrow() && until.changed().await.is_ok() {} };
-    let listening = tokio::spawn(axum::serve(listener, service).with_graceful_shutdown(until_stopped).into_future());
+    let listening = tokio::spawn(listen::serve(listener, routes::router(app.clone()), stopped, listen::SILENCE));
     Ok(Running { app, address, stop, listening, working, _alone: alone })
 }
 

@@ -164,6 +164,8 @@ async fn a_taken_uid_a_short_password_and_a_bad_name_are_refused() {
         ("b@b", "Bob", "correct horse", (400, "invalid")),
         ("____system", "Bob", "correct horse", (400, "invalid")),
         ("x____cmd", "Bob", "correct horse", (400, "invalid")),
+        (".", "Bob", "correct horse", (400, "invalid")),
+        ("..", "Bob", "correct horse", (400, "invalid")),
     ];
     for (uid, name, password, expected) in table {
         let body = json!({ "uid": uid, "name": name, "password": password });

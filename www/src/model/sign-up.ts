@@ -3,8 +3,8 @@
 import type { Words } from "../words";
 
 const uidShape = /^[A-Za-z0-9_.-]{1,64}$/;
-// Three underscores begin the names that WuKongIM keeps for itself, and this one is a name of its own.
-const reserved = /___|^systemcmdonline$/;
+// Three underscores begin the names that WuKongIM keeps for itself, and this one is a name of its own. Dots alone are steps of an address.
+const reserved = /___|^systemcmdonline$|^\.{1,2}$/;
 const control = /\p{Cc}/u;
 const leastPassword = 8;
 const mostPassword = 256;

@@ -58,8 +58,14 @@ export function beginning(text: string, longest: number, mostLines: number): str
 
 const controls = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu;
 const longestName = 64;
+// Spaces, what joins or parts letters, and the fillers that fonts draw as nothing.
+const seen = /[^\p{Z}\p{Cf}\u115f\u1160\u2800\u3164\uffa0]/u;
 
-/** A name as it may stand inside a sentence: no line breaks, and no marks that turn the direction of what stands around it. */
+/**
+ * A name as it may stand inside a sentence: no line breaks, and no marks that turn the direction of what stands around it. Nothing where nothing of it
+ * would be seen.
+ */
 export function cleanName(name: string): string {
+  if (!seen.test(name)) return "";
   return [...name.slice(0, longestName * 8).replace(controls, " ").trim()].slice(0, longestName).join("");
 }
