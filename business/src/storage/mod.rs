@@ -77,6 +77,7 @@ pub type Stored<T> = Result<T, StorageError>;
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "people groups marks", include_str!("../../migrations/sqlite/0001_people_groups_marks.sql")),
     (2, "pairs", include_str!("../../migrations/sqlite/0002_pairs.sql")),
+    (3, "searched", include_str!("../../migrations/sqlite/0003_searched.sql")),
 ];
 
 /// A writer waits this long for another one before it gives up.
@@ -100,7 +101,9 @@ impl Store {
             Migration::new(*version, (*description).into(), MigrationType::Simple, (*sql).into_sql_str(), false)
         });
         Migrator::with_migrations(migrations.collect()).run(&pool).await.map_err(StorageError::Migration)?;
-        Ok(Store { pool })
+        let store = Store { pool };
+        store.fill_searched().await?;
+        Ok(store)
     }
 
     pub async fn close(&self) {

@@ -36,6 +36,11 @@ fn person(row: &SqliteRow) -> Stored<Person> {
     Ok(Person { uid: Uid::try_from(row.try_get::<String, _>("uid")?)?, name: Name::parse(row.try_get("name")?)? })
 }
 
+/// What a search looks at. Neither holds a line break, so nothing is found across the two.
+fn searched(uid: &str, name: &str) -> String {
+    format!("{uid}\n{name}").to_lowercase()
+}
+
 fn session(row: &SqliteRow) -> Stored<Session> {
     let device_flag = u8::try_from(row.try_get::<i64, _>("device_flag")?)
         .map_err(|_| super::StorageError::Corrupt("a device flag beyond 255"))?;
@@ -54,18 +59,35 @@ impl Store {
         Ok(sqlx::query("SELECT 1 FROM people LIMIT 1").fetch_optional(&self.pool).await?.is_some())
     }
 
-    /// False where the uid is taken.
+    /// False where the uid is taken. So is one that differs only in capitals: to a person it is the same.
     pub async fn create_person(&self, person: &Person, password_hash: &str, now: Time) -> Stored<bool> {
         let made = sqlx::query(
-            "INSERT INTO people (uid, name, password_hash, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+            "INSERT INTO people (uid, name, password_hash, created_at, searched) SELECT $1, $2, $3, $4, $5
+             WHERE NOT EXISTS (SELECT 1 FROM people WHERE lower(uid) = lower($1))",
         )
         .bind(person.uid.as_str())
         .bind(person.name.as_str())
         .bind(password_hash)
         .bind(now.0)
+        .bind(searched(person.uid.as_str(), person.name.as_str()))
         .execute(&self.pool)
         .await?;
         Ok(made.rows_affected() == 1)
+    }
+
+    /// What a server from before `searched` has left empty.
+    pub(super) async fn fill_searched(&self) -> Stored<()> {
+        let mut tx = self.write().await?;
+        let rows = sqlx::query("SELECT uid, name FROM people WHERE searched IS NULL").fetch_all(&mut *tx).await?;
+        for row in &rows {
+            let (uid, name): (&str, &str) = (row.try_get("uid")?, row.try_get("name")?);
+            sqlx::query("UPDATE people SET searched = $2 WHERE uid = $1")
+                .bind(uid)
+                .bind(searched(uid, name))
+                .execute(&mut *tx)
+                .await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     pub async fn person(&self, uid: &Uid) -> Stored<Option<Person>> {
@@ -84,14 +106,15 @@ impl Store {
         row.map(|row| Ok((person(&row)?, row.try_get("password_hash")?))).transpose()
     }
 
-    /// Those whose uid or name begins with, or holds, `query`, ordered by uid.
+    /// Those whose uid or name holds `query`: whose uid it is first, the others ordered by uid.
     pub async fn people(&self, query: &str, limit: usize) -> Stored<Vec<Person>> {
         let escaped = query.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
         let rows = sqlx::query(
-            "SELECT uid, name FROM people WHERE lower(uid) LIKE $1 ESCAPE '\\' OR lower(name) LIKE $1 ESCAPE '\\' ORDER BY uid LIMIT $2",
+            "SELECT uid, name FROM people WHERE searched LIKE $1 ESCAPE '\\' ORDER BY uid <> $3, uid LIMIT $2",
         )
         .bind(format!("%{escaped}%"))
         .bind(signed(limit as u64))
+        .bind(query)
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(person).collect()

@@ -166,6 +166,7 @@ async fn a_taken_uid_a_short_password_and_a_bad_name_are_refused() {
         ("x____cmd", "Bob", "correct horse", (400, "invalid")),
         (".", "Bob", "correct horse", (400, "invalid")),
         ("..", "Bob", "correct horse", (400, "invalid")),
+        ("ALICE", "Alice", "correct horse", (409, "conflict")),
     ];
     for (uid, name, password, expected) in table {
         let body = json!({ "uid": uid, "name": name, "password": password });
@@ -270,6 +271,54 @@ async fn people_are_found_by_uid_and_name_and_signs_of_a_pattern_are_plain_text(
     assert_eq!(found("limit=1").await, ["alice"]);
     for wrong in ["limit=0", "limit=201", "limit=x", &format!("query={}", "x".repeat(65))] {
         assert_eq!(world.get(&format!("/v1/people?{wrong}"), &alice).await.refused(), (400, "invalid"), "{wrong}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn people_are_found_whatever_their_capitals_and_who_is_asked_for_by_uid_comes_first() {
+    let world = World::new(&[]).await;
+    let alice = world.sign_up("alice").await;
+    for (uid, name) in [("z9", "Élodie"), ("az9", "Алиса"), ("bz9", "ÖMER")] {
+        let body = json!({ "uid": uid, "name": name, "password": "correct horse" });
+        world.call("POST", "/v1/signup", None, Some(body)).await.done();
+    }
+    let first = async |world: &World, query: &str| {
+        let people = world.get(&format!("/v1/people?limit=1&query={query}"), &alice).await.done();
+        people["people"][0]["uid"].as_str().map(str::to_owned)
+    };
+    for (query, uid) in [
+        ("%C3%89lodie", "z9"),
+        ("%C3%A9LODIE", "z9"),
+        ("%D0%90%D0%BB%D0%B8", "az9"),
+        ("%C3%B6mer", "bz9"),
+        ("z9", "z9"),
+        ("Z9", "az9"),
+    ] {
+        assert_eq!(first(&world, query).await.as_deref(), Some(uid), "{query}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn accounts_from_before_are_found_and_let_in_though_they_differ_in_capitals_only() {
+    let world = World::new(&[]).await;
+    let alice = world.sign_up("alice").await;
+    let address = format!("sqlite://{}/business.sqlite", world.folder().display());
+    let database = sqlx::SqlitePool::connect(&address).await.expect("the database");
+    sqlx::query(
+        "INSERT INTO people SELECT 'ALICE', 'Éva', password_hash, created_at, NULL FROM people WHERE uid = 'alice'",
+    )
+    .execute(&database)
+    .await
+    .expect("an account as an older server wrote it");
+    database.close().await;
+    let world = world.restart().await;
+    let found = world.get("/v1/people?query=%C3%89va", &alice).await.done();
+    assert_eq!(found["people"][0]["uid"], "ALICE");
+    for uid in ["alice", "ALICE"] {
+        let session = world.call("POST", "/v1/login", None, login(uid, "correct horse")).await.done();
+        assert_eq!(session["uid"], uid);
     }
     world.end().await;
 }
