@@ -42,6 +42,32 @@ test("a group is made, people are added, and a mention reaches who is meant", as
   await bob.conversation("Mountain trip").getByRole("img", { name: "You were mentioned" }).waitFor({ state: "detached" });
 });
 
+test("of two people with one name the one who was picked is mentioned, and each sees where they are meant", async (context) => {
+  for (const uid of ["twin-a", "twin-b"]) await town.signUp(uid, "Twin");
+  const group = await town.group("alice", "Twins", ["twin-a", "twin-b"]);
+  const alice = await town.person(context, "alice");
+  const [a, b] = await town.pair(context, "twin-a", "twin-b");
+  for (const person of [alice, a, b]) await person.open(group.name);
+  const pick = async (uid) => {
+    await alice.field.pressSequentially("@Tw");
+    await alice.pane.getByRole("option", { name: `Twin ${uid}` }).click();
+  };
+  await pick("twin-a");
+  await alice.field.fill("");
+  await pick("twin-b");
+  await alice.field.pressSequentially("only you");
+  await alice.field.press("Enter");
+  await pick("twin-a");
+  await pick("twin-b");
+  await alice.field.pressSequentially("both");
+  await alice.field.press("Enter");
+  for (const [person, meant] of [[a, "false"], [b, "true"]]) {
+    assert.equal(await person.message("both").locator(".mention").first().getAttribute("data-me"), "true");
+    await person.message("only you").waitFor();
+    assert.equal(await person.message("only you").getAttribute("data-for-me"), meant);
+  }
+});
+
 test("what becomes of a group shows at everybody at once, in their own language, without a message", async (context) => {
   const [alice, bob] = await town.pair(context, "alice", "bob");
   const carol = await town.person(context, "carol");

@@ -12,6 +12,7 @@ async function load(module) {
   return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
 }
 const { beginning, cleanName, pieces } = await load("text.ts");
+const { Draft } = await load("draft.ts");
 const { kindOf, mentionsOf, noticeText, quoteOf, safeUrl } = await load("content.ts");
 
 const joined = (found) => found.map(({ text }) => text).join("");
@@ -26,6 +27,23 @@ test("the pieces of a text put together are the text", () => {
 test("the longest name that fits is the one that is mentioned", () => {
   const found = pieces("@Ann (work) hi", [{ uid: "a", name: "Ann" }, { uid: "b", name: "Ann (work)" }]);
   assert.deepEqual(found[0], { kind: "mention", text: "@Ann (work)", uid: "b" });
+});
+
+test("only who still stands in the text is mentioned, also among people of one name", () => {
+  const [ann, anna, other] = [{ uid: "a", name: "Ann" }, { uid: "b", name: "Anna" }, { uid: "c", name: "Ann" }];
+  const mentioned = (picked, text) => {
+    const draft = new Draft();
+    for (const person of picked) draft.mention(person);
+    draft.text.value = text;
+    return draft.take(() => "").mention?.uids;
+  };
+  assert.deepEqual(mentioned([ann], "@Ann hi"), ["a"]);
+  assert.deepEqual(mentioned([ann, anna], "@Anna hi"), ["b"]);
+  assert.deepEqual(mentioned([ann, other], "@Ann hi"), ["c"]);
+  assert.deepEqual(mentioned([ann, other, ann], "@Ann hi"), ["a"]);
+  assert.deepEqual(mentioned([ann, other], "@Ann and @Ann"), ["a", "c"]);
+  assert.deepEqual(mentioned([ann, anna], "@Ann, @Anna, https://a.example/@Ann"), ["a", "b"]);
+  assert.deepEqual(mentioned([ann, anna], "hi"), undefined);
 });
 
 test("an address ends before the punctuation of the sentence", () => {

@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import type { Content, Message, Reply, TextContent } from "jindou";
 import type { Person } from "./server";
+import { pieces } from "./text";
 
 /** Stands in the place of a uid for "everyone". */
 export const everyone = "";
@@ -25,7 +26,7 @@ export class Draft {
   }
 
   mention(person: Person): void {
-    if (!this.mentioned.peek().some(({ uid }) => uid === person.uid)) this.mentioned.value = [...this.mentioned.peek(), person];
+    this.mentioned.value = [...this.mentioned.peek().filter(({ uid }) => uid !== person.uid), person];
   }
 
   /** The content to send, and an empty draft; nothing for blank text. */
@@ -33,8 +34,7 @@ export class Draft {
     const text = this.text.peek().trim();
     if (!text) return undefined;
     const content: TextContent = { type: 1, content: text };
-    // Who was picked and then deleted from the text is not mentioned.
-    const standing = this.mentioned.peek().filter(({ name }) => text.includes(`@${name}`));
+    const standing = whoStands(text, this.mentioned.peek());
     const uids = standing.map(({ uid }) => uid).filter((uid) => uid !== everyone);
     const all = standing.some(({ uid }) => uid === everyone);
     if (all || uids.length > 0) content.mention = { ...(all ? { all: 1 as const } : {}), ...(uids.length > 0 ? { uids } : {}) };
@@ -49,6 +49,16 @@ export class Draft {
     this.reply.value = undefined;
     this.mentioned.value = [];
   }
+}
+
+/** Who was picked and then deleted from the text is not mentioned; of several who have one name, those who were picked last. */
+function whoStands(text: string, picked: readonly Person[]): Person[] {
+  const written = pieces(text, picked).filter(({ kind }) => kind === "mention").map((piece) => piece.text.slice(1).toLowerCase());
+  return picked.toReversed().filter(({ name }) => {
+    const at = written.indexOf(name.toLowerCase());
+    if (at >= 0) written.splice(at, 1);
+    return at >= 0;
+  }).toReversed();
 }
 
 function replyOf(quoted: Message, nameOf: (uid: string) => string): Reply {

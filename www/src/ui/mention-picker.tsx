@@ -18,6 +18,8 @@ export function candidates(group: Group, chat: Chat, query: string): Person[] {
 }
 
 export function MentionPicker({ id, people, at, onPick }: { id: string; people: readonly Person[]; at: number; onPick: (person: Person) => void }) {
+  // A name that several have says nothing of whom it means.
+  const isAmbiguous = ({ name }: Person) => people.filter((other) => other.name === name).length > 1;
   return (
     <ul class="mention-picker" id={id} role="listbox" aria-label={words.value.mentionWhom}>
       {people.map((person, index) => (
@@ -28,7 +30,7 @@ export function MentionPicker({ id, people, at, onPick }: { id: string; people: 
             onPick(person);
           }}>
           {person.uid === everyone ? <Icon name="people" /> : <Avatar id={person.uid} name={person.name} size="small" />}
-          <span class="one-line"><bdi>{person.name}</bdi></span>
+          <span class="one-line"><bdi>{person.name}</bdi>{isAmbiguous(person) && <> <bdi class="soft small">{person.uid}</bdi></>}</span>
         </li>
       ))}
     </ul>

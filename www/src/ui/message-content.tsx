@@ -38,7 +38,9 @@ function Text({ text, message }: { text: string; message: Message }) {
   const whole = useSignal(false);
   const short = beginning(text, longest, mostLines);
   const { all, uids } = mentionsOf(message.content);
-  const mentioned: Named[] = uids.slice(0, mostMentions).map((uid) => ({ uid, name: chat.directory.personName(uid) }));
+  const me = chat.account.uid;
+  // Where several have the name, whoever reads it is meant.
+  const mentioned: Named[] = uids.toSorted((a, b) => Number(b === me) - Number(a === me)).slice(0, mostMentions).map((uid) => ({ uid, name: chat.directory.personName(uid) }));
   if (all) for (const { everyone } of Object.values(languages)) mentioned.push({ uid: "", name: everyone });
   return (
     <>
@@ -47,7 +49,7 @@ function Text({ text, message }: { text: string; message: Message }) {
           switch (piece.kind) {
             case "plain": return piece.text;
             case "link": return <a key={index} href={piece.url} target="_blank" rel="noopener noreferrer nofollow">{piece.text}</a>;
-            case "mention": return <bdi key={index} class="mention" data-me={piece.uid === "" || piece.uid === chat.account.uid}>{piece.text}</bdi>;
+            case "mention": return <bdi key={index} class="mention" data-me={piece.uid === "" || piece.uid === me}>{piece.text}</bdi>;
           }
         })}
       </span>
