@@ -23,6 +23,22 @@ test("the browser's language is spoken, another one can be chosen, and the choic
   assert.equal(await page.locator("html").getAttribute("lang"), "en");
 });
 
+test("what was said today was said yesterday once the day is over, though nobody touches the page", async (context) => {
+  const page = await town.window(context);
+  await page.clock.install();
+  await page.reload();
+  const alice = new Person(page);
+  await alice.logIn("alice");
+  await alice.begin("Carol");
+  await alice.say("before midnight");
+  await alice.sent("before midnight");
+  const day = alice.pane.locator(".day-name").last();
+  assert.equal(await day.textContent(), "Today");
+  await page.clock.fastForward("24:00:00");
+  await day.filter({ hasText: "Yesterday" }).waitFor();
+  await alice.conversation("Carol").first().locator("time", { hasText: "Yesterday" }).waitFor();
+});
+
 test("it is dark where the system is, and where one wants it to be", async (context) => {
   const background = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await town.window(context, { colorScheme: "light" });

@@ -28,7 +28,18 @@ effect(() => {
   document.documentElement.lang = language.value === "zh" ? "zh-CN" : "en";
 });
 
+const dayLength = 86_400_000;
+const midnight = (at: number) => new Date(at).setHours(0, 0, 0, 0);
+
+// Whoever leaves the page open finds another day, or, after a journey, another time zone. It is looked at rather than waited for: a machine that
+// slept has slept through its timers.
+const lookEvery = 10_000;
+const today = signal(midnight(Date.now()));
+setInterval(() => { today.value = midnight(Date.now()); }, lookEvery);
+
 const formats = computed(() => {
+  // A format keeps the time zone in which it was made.
+  void today.value;
   const locale = language.value === "zh" ? "zh-CN" : navigator.language.startsWith("en") ? navigator.language : "en";
   const of = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(locale, options);
   return {
@@ -43,10 +54,11 @@ const formats = computed(() => {
   };
 });
 
-const dayLength = 86_400_000;
-const midnight = (at: number) => new Date(at).setHours(0, 0, 0, 0);
 /** Days before today, by the calendar. */
-const daysAgo = (at: number) => Math.round((midnight(Date.now()) - midnight(at)) / dayLength);
+function daysAgo(at: number): number {
+  void today.value;
+  return Math.round((midnight(Date.now()) - midnight(at)) / dayLength);
+}
 const thisYear = (at: number) => new Date(at).getFullYear() === new Date().getFullYear();
 
 export const timeOf = (at: number): string => formats.value.time.format(at);
@@ -71,7 +83,10 @@ export function dayOf(at: number): string {
 }
 
 /** A key that is the same for all moments of one day. */
-export const dayKey = (at: number): number => midnight(at);
+export function dayKey(at: number): number {
+  void today.value;
+  return midnight(at);
+}
 
 type Said = Pick<JindouErrorInfo, "reason" | "deadline"> & { code: string };
 
