@@ -281,6 +281,10 @@ impl Timeline {
         }
         have.keeps = true;
         let (known, reached_start) = (self.row.ranges.clone(), self.row.reached_start);
+        let compared = match span {
+            Span::Older { start, .. } if self.row.doubts.contains(&start) => Some(start),
+            _ => None,
+        };
         let mut shown = Vec::new();
         let mut whole = true;
         for arrival in arrivals {
@@ -328,12 +332,10 @@ impl Timeline {
             self.take_figure(figure, turn);
         }
         let progressed = self.row.ranges != known;
-        match span {
-            // The server has nothing there, and nothing to compare.
-            Span::Older { start, .. } if self.row.doubts.contains(&start) => {
-                self.row.doubts.retain(|seq| *seq != start);
-            }
-            _ => self.fetch.answered(&span, progressed),
+        match compared {
+            // The same, or the server has nothing there, and nothing to compare.
+            Some(start) => self.row.doubts.retain(|seq| *seq != start),
+            None => self.fetch.answered(&span, progressed),
         }
         self.fetch.disagrees(!self.dropped.is_empty());
         if context.history && self.fetch.wants(&self.row) {

@@ -5,7 +5,7 @@ use crate::request::{History, Pull};
 use crate::rows::{ChannelRow, Range};
 use crate::time::Millis;
 
-use super::{Span, Timeline, ranges};
+use super::{Span, Timeline, Work, ranges};
 
 /// Messages in one history page.
 pub const PAGE: usize = 200;
@@ -87,8 +87,9 @@ impl Fetch {
     }
 
     pub fn answered(&mut self, span: &Span, progressed: bool) {
+        let mut beside = false;
         match span {
-            Span::Newest { .. } => self.probe = false,
+            Span::Newest { .. } => beside = core::mem::take(&mut self.probe),
             Span::Older { end: MessageSeq(0), .. } => self.older = false,
             Span::Recents | Span::Single if progressed => {}
             Span::Recents | Span::Single => return,
@@ -97,7 +98,8 @@ impl Fetch {
         if progressed {
             return self.nudge();
         }
-        self.stalled = self.stalled.saturating_add(1);
+        // A look at the newest says nothing of a hole below.
+        self.stalled = self.stalled.saturating_add(u8::from(!beside));
         self.vain = self.vain.saturating_add(1);
     }
 }
@@ -134,7 +136,8 @@ impl Timeline {
             pull,
         };
         let zero = MessageSeq(0);
-        if !self.fetch.wants(&self.row) {
+        // A page that waits for the store asks for what is missing behind it.
+        if !self.fetch.wants(&self.row) || self.work.iter().any(|work| matches!(work, Work::Page { .. })) {
             return None;
         }
         let top = self.row.ranges.last().map_or(zero, |range| range.last);

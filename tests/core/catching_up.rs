@@ -30,6 +30,65 @@ fn a_hole_is_held_for_a_second_and_then_asked_for() {
 }
 
 #[test]
+fn what_is_asked_beside_a_hole_takes_nothing_of_its_patience() {
+    let mut world = online();
+    // Twice a place is given to another message, so that what stands below it is compared: three pages that bring nothing new.
+    for (number, id, seq) in
+        [("a", 11, 1), ("c", 13, 3), ("d", 14, 4), ("w", 24, 4), ("e", 15, 5), ("f", 16, 6), ("z", 26, 6)]
+    {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    let log = [(11, 1, "a"), (12, 2, "b"), (13, 3, "c"), (24, 4, "w"), (15, 5, "e"), (26, 6, "z")];
+    let mut asked = Vec::new();
+    while let Some((_, Request::History(open))) = world.requests.first() {
+        let start = open.start.0;
+        asked.push(start);
+        let (id, seq, number) = log[if start == 0 { log.len() } else { start as usize } - 1];
+        let page = HistoryPage { messages: vec![stored(id, seq, number, "{}")], more: seq > 1, marks_version: 0 };
+        world.answer(|_| true, Ok(Response::History(page)));
+    }
+    assert_eq!(asked, [0, 5, 3, 2]);
+    assert_eq!(seqs(&world.page(group())), [1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn nothing_is_asked_twice_because_its_answer_waits_for_the_disk() {
+    let mut world = online();
+    for (number, id, seq) in [("a", 11, 1), ("c", 13, 3)] {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    world.page(group());
+    let asks = |request: &Request| matches!(request, Request::History(_));
+    let page = |id, seq, number| {
+        Ok(Response::History(HistoryPage {
+            messages: vec![stored(id, seq, number, "{}")],
+            more: true,
+            marks_version: 0,
+        }))
+    };
+    world.close_socket();
+    world.pass(Millis::seconds(1));
+    while !world.requests.iter().any(|(_, request)| asks(request)) {
+        let response = nothing(&world.requests.first().expect("it asks").1);
+        world.answer(|_| true, Ok(response));
+    }
+    world.hold_loads = true;
+    world.answer(asks, page(13, 3, "c"));
+    // The next round of catching up looks at what is on show too.
+    world.pass(Millis::seconds(2));
+    while let Some((_, request)) = world.requests.first().filter(|(_, request)| !asks(request)) {
+        let response = nothing(request);
+        world.answer(|_| true, Ok(response));
+    }
+    assert!(world.requests.is_empty(), "{:?}", world.requests);
+    world.let_loads_go();
+    world.answer(asks, page(12, 2, "b"));
+    assert_eq!(seqs(&world.page(group())), [1, 2, 3]);
+}
+
+#[test]
 fn what_was_pushed_without_a_place_takes_it_once_history_knows_it() {
     let mut world = online();
     // Generation 2.1 pushes the first message of a stream like this, though it is stored; the second has no number.

@@ -106,7 +106,6 @@ impl App {
 impl World {
     pub fn command(&mut self, device: usize, asked: Asked, command: Command) -> Ticket {
         let it = &mut self.devices[device];
-        it.kicked &= command != Command::Connect;
         it.app.next_ticket += 1;
         let ticket = Ticket(it.app.next_ticket);
         if it.client.is_some() {

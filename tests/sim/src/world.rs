@@ -399,6 +399,8 @@ impl World {
         if it.sleep.is_on() {
             return it.sleep.waiting.push_back((life, input));
         }
+        // Only now: what a person asked of one that slept comes behind what waited for it.
+        it.kicked &= !matches!(&input, Input::Command(ticket, Command::Connect) if it.app.tickets.contains_key(ticket));
         if let Some(defect) = self.plan.defect {
             defect.spoil(&mut input, &it.disk.store, &mut it.token);
         }
