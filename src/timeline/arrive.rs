@@ -4,7 +4,7 @@ use crate::channel::ClientMsgNo;
 use crate::event::{Event, Trace, key};
 use crate::id::MessageSeq;
 use crate::recall;
-use crate::rows::{Change, Copy, MessageRow, MessageState, act_id, passing_id, seen_hash};
+use crate::rows::{Change, Copy, MessageRow, MessageState, Range, act_id, passing_id, seen_hash};
 use crate::time::Millis;
 use crate::turn::{Landed, Turn};
 
@@ -305,14 +305,19 @@ impl Timeline {
                 self.arrive(arrival, have, context, turn);
             }
         }
-        if whole
-            && let (Span::Newest { top, .. }, Some(last)) = (&span, shown.iter().max())
-            && ((context.cluster && last < top) || ranges::is_far(*last, *top))
-        {
-            // The log ends below what was here already: that was taken back, and nobody may ever write there again. Or it never
-            // was there, where it is so far away.
-            self.drop_tail(MessageSeq(last.0.saturating_add(1)), turn);
-            have.rows.retain(|seq, _| seq <= last);
+        if whole && let (Span::Newest { top, .. }, Some(last)) = (&span, shown.iter().max()) {
+            let alone = [Range { first: *top, last: *top }];
+            let from = if context.cluster && last < top {
+                // The log ends below what was here already: that was taken back, and nobody may ever write there again.
+                Some(MessageSeq(last.0.saturating_add(1)))
+            } else {
+                // It never was there, where it is alone and so far away. Of more than one message the page may be an old answer.
+                (ranges::is_far(*last, *top) && self.row.ranges.ends_with(&alone)).then_some(*top)
+            };
+            if let Some(from) = from {
+                self.drop_tail(from, turn);
+                have.rows.retain(|seq, _| *seq < from);
+            }
         }
         self.cover(&span, &shown, more, whole);
         if let (Span::Newest { .. }, Some(top)) = (&span, self.row.ranges.last())

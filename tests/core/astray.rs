@@ -92,3 +92,18 @@ fn a_list_that_names_a_seq_that_no_log_has_keeps_no_page_from_being_whole() {
     assert_eq!(seqs(&world.page(group())), [1, 2, 3]);
     assert!(is_complete(&mut world));
 }
+
+#[test]
+fn an_old_answer_takes_nothing_away_that_is_far_beyond_it() {
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    for seq in [1, 20_001, 20_002, u64::from(u32::MAX)] {
+        let recv = world.recv("alice", &format!("a{seq}"), 10 + seq as i64, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    // Only the last is what no log has: it stands alone.
+    pass_with(&mut world, Millis::seconds(20), 3);
+    assert_eq!(seqs(&world.page(group())), [1, 2, 3, 20_001, 20_002]);
+    pass_with(&mut world, Millis::seconds(20), 20_003);
+    assert_eq!(seqs(&world.page(group())).last(), Some(&20_003));
+}
