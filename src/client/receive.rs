@@ -320,7 +320,6 @@ impl Client {
         let mut last = MessageSeq(0);
         // Who answers the same again has not heard what was acknowledged, or has nothing more.
         let more = commands.len() >= COMMANDS && commands.iter().any(|command| !self.seen.contains(command.message_id));
-        self.sync.expect_commands(more);
         for command in commands {
             last = last.max(command.message_seq);
             let id = command.channel_id.as_deref().unwrap_or_default();
@@ -328,6 +327,7 @@ impl Client {
             let from = person(command.from_uid.as_str());
             self.command_came(now, channel, from, command.message_id, command.payload.unwrap_or_default(), None, true);
         }
+        self.sync.expect_commands(if more { last } else { MessageSeq(0) });
         if last > MessageSeq(0) {
             let mut turn = self.turn(now);
             turn.after.push(After::CommandsSeen(last));

@@ -151,8 +151,8 @@ pub struct Sync {
     offline_once: bool,
     marks: Map<Channel, Wish>,
     commands: Wish,
-    /// Behind those that were answered last there may be more, once they are acknowledged.
-    more_commands: bool,
+    /// Once those up to here are acknowledged, there may be more.
+    more_commands: MessageSeq,
     ack: Wish,
     ack_seq: MessageSeq,
     conversations: Wish,
@@ -179,7 +179,7 @@ impl Sync {
             offline_once: false,
             marks: Map::new(),
             commands: Wish::default(),
-            more_commands: false,
+            more_commands: MessageSeq(0),
             ack: Wish::default(),
             ack_seq: MessageSeq(0),
             conversations: Wish::default(),
@@ -237,6 +237,7 @@ impl Sync {
     pub fn handle_lost(&mut self) {
         self.phase = Phase::Offline;
         self.caught_up = false;
+        self.more_commands = MessageSeq(0);
         self.again.clear();
         self.hearing.handle_lost();
         let Self { policy, online, commands, ack, conversations, news, .. } = self;
@@ -321,8 +322,8 @@ impl Sync {
         self.ack.want(now);
     }
 
-    pub fn expect_commands(&mut self, more: bool) {
-        self.more_commands = more;
+    pub fn expect_commands(&mut self, behind: MessageSeq) {
+        self.more_commands = behind;
     }
 
     pub fn want_history(&mut self, now: Mono, channel: Channel, after: Millis) {
@@ -430,10 +431,14 @@ impl Sync {
                 }
             }
             Job::Commands => self.commands.end(now, ended),
-            Job::CommandsAck(_) => {
+            Job::CommandsAck(seq) => {
                 self.ack.end(now, ended);
-                if ended == Ended::Answered && core::mem::take(&mut self.more_commands) {
-                    self.commands.want(now);
+                let waits = (MessageSeq(1)..=*seq).contains(&self.more_commands);
+                if waits && !matches!(ended, Ended::Retry(_)) {
+                    self.more_commands = MessageSeq(0);
+                    if ended == Ended::Answered {
+                        self.commands.want(now);
+                    }
                 }
             }
             Job::Conversations => {
@@ -498,6 +503,7 @@ impl Sync {
             && (!self.business
                 || (self.marks.is_empty()
                     && !self.commands.is_open()
+                    && self.more_commands == MessageSeq(0)
                     && !self.conversations.is_open()
                     && !self.history.values().any(soon)))
     }

@@ -494,6 +494,29 @@ fn thousands_of_commands_are_asked_for_on_and_on_and_those_that_come_again_are_n
     let told = world.events.iter().filter(|event| matches!(event, Event::Command { .. })).count();
     // Once more at the end, and once in the round after 2 s.
     assert_eq!((told, asked), (5_000, 7));
+    let last = world.events.iter().rposition(|event| matches!(event, Event::Command { .. }));
+    let done = world.events.iter().position(|event| matches!(event, Event::Sync { done: true }));
+    assert!(done > last, "all is here once the last of them is");
+}
+
+#[test]
+fn where_commands_cannot_be_acknowledged_catching_up_ends_all_the_same() {
+    for code in ["not-supported", "forbidden"] {
+        let mut world = World::with(|config| config.business = true);
+        world.connect();
+        while let Some((_, request)) = world.requests.first() {
+            let answer = match request {
+                Request::Commands(body) => {
+                    let seqs = 1..=body.limit as u64;
+                    Ok(Response::Commands(seqs.map(|seq| stored(seq as i64, seq, "", "{\"type\":1}")).collect()))
+                }
+                Request::CommandsAck(_) => Err(FetchFailure::new(code, "not here", false)),
+                request => Ok(nothing(request)),
+            };
+            world.answer(|_| true, answer);
+        }
+        assert!(world.events.iter().any(|event| matches!(event, Event::Sync { done: true })), "{code}");
+    }
 }
 
 #[test]
