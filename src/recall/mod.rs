@@ -37,10 +37,13 @@ impl Marks {
         copies: impl IntoIterator<Item = Copy>,
     ) -> Option<&Mark> {
         let same_author = |mark: &&Mark| mark.author.is_empty() || mark.author == *author;
-        let by_number = (!client_msg_no.is_empty())
-            .then(|| self.by_number.get(client_msg_no))
-            .flatten()
-            .and_then(|slots| slots.iter().filter_map(|slot| self.marks.get(slot)).find(same_author));
+        let by_number =
+            (!client_msg_no.is_empty()).then(|| self.by_number.get(client_msg_no)).flatten().and_then(|slots| {
+                slots.iter().filter_map(|slot| self.marks.get(slot)).find(|mark| {
+                    // A command names no author, and another's message may have the same number.
+                    if mark.hint { mark.operator == *author } else { same_author(mark) }
+                })
+            });
         by_number.or_else(|| {
             copies.into_iter().find_map(|copy| {
                 let slot = self.by_id.get(&copy.message_id).or_else(|| self.by_seq.get(&copy.message_seq))?;

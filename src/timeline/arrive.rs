@@ -19,7 +19,8 @@ impl Timeline {
         let mut seqs = Vec::new();
         for arrival in arrivals {
             let row = &arrival.row;
-            if ranges::contains(&self.row.ranges, row.message_seq) {
+            let unknown = self.lost && row.client_msg_no.is_empty() && !arrival.live;
+            if unknown || ranges::contains(&self.row.ranges, row.message_seq) {
                 seqs.push(self.placed_at(row.message_seq));
             }
             if !row.client_msg_no.is_empty()
@@ -36,22 +37,19 @@ impl Timeline {
             turn.ack(*connection, ack.clone());
         }
         let copy = arrival.row.first_copy();
-        if ranges::contains(&self.row.ranges, copy.message_seq) {
-            let placed_at = self.placed_at(copy.message_seq);
-            match have.rows.get(&placed_at) {
-                Some(Some(known)) if copies_match(known, copy) => {
-                    self.agreed = Some(copy.message_seq);
-                    self.row.doubts.retain(|seq| *seq != copy.message_seq);
-                    let known = known.clone();
-                    return self.duplicate(known, arrival, have, context, turn);
-                }
-                Some(Some(_)) => {
-                    self.drop_tail(copy.message_seq, turn);
-                    have.rows.retain(|seq, _| *seq < copy.message_seq);
-                }
-                // A seq that the server had no message for, until now.
-                _ => {}
+        match have.rows.get(&self.placed_at(copy.message_seq)) {
+            Some(Some(known)) if copies_match(known, copy) => {
+                self.agreed = Some(copy.message_seq);
+                self.row.doubts.retain(|seq| *seq != copy.message_seq);
+                let known = known.clone();
+                return self.duplicate(known, arrival, have, context, turn);
             }
+            Some(Some(_)) => {
+                self.drop_tail(copy.message_seq, turn);
+                have.rows.retain(|seq, _| *seq < copy.message_seq);
+            }
+            // A seq that the server had no message for, until now.
+            _ => {}
         }
         if !arrival.row.client_msg_no.is_empty()
             && let Some(placed_at) = self.seen.get(seen_hash(&arrival.row.from, &arrival.row.client_msg_no))

@@ -186,6 +186,8 @@ pub struct Timeline {
     /// It was shown with something missing, and word of the history must follow.
     promised: bool,
     loading: Loading,
+    /// Nothing was known of it when its marks were read, and yet it may have messages.
+    lost: bool,
     asked_rows: Vec<MessageSeq>,
     seen: Acts,
     /// Makes of a hash in `seen` what names the act among those of all channels.
@@ -224,6 +226,7 @@ impl Timeline {
             wants_marks: false,
             promised: false,
             loading: Loading::No,
+            lost: false,
             asked_rows: Vec::new(),
             seen: Acts::default(),
             salt,
@@ -379,17 +382,17 @@ impl Timeline {
         match (loading, answer) {
             (Loading::Channel, Answer::Channel { seen, aliases, marks }) => {
                 self.ready = true;
-                let lost = self.row.ranges.is_empty();
+                self.lost = self.row.ranges.is_empty();
                 let mut here = Vec::new();
                 for Seen { hash, placed_at } in seen {
                     self.seen.insert(hash, placed_at);
-                    if lost {
+                    if self.lost {
                         here.push(Copy { message_id: MessageId(0), message_seq: placed_at });
                     }
                 }
                 for (copy, placed_at) in aliases {
                     self.aliases.insert(copy.message_seq, (copy.message_id, placed_at));
-                    if lost {
+                    if self.lost {
                         here.push(Copy { message_id: MessageId(0), ..copy });
                     }
                 }

@@ -70,3 +70,21 @@ fn what_the_disk_has_is_shown_and_the_conversation_knows_its_end() {
     assert_eq!(last.map(|seq| seq.0), Some(3));
     assert!(!world.events.iter().any(|event| matches!(event, Event::Message { .. })));
 }
+
+#[test]
+fn what_has_no_number_is_not_told_again_as_new_either() {
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    catch_up(&mut world);
+    for (number, id, seq) in [("", 11, 1), ("a2", 12, 2), ("", 13, 3)] {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    forget_the_channel(&mut world);
+    world.connect();
+    world.page(group());
+    world.events.clear();
+    catch_up_with(&mut world, &[stored(11, 1, "", "{}"), stored(12, 2, "a2", "{}"), stored(13, 3, "", "{}")]);
+    assert!(world.shown().is_empty(), "{:?}", world.shown());
+    assert_eq!(seqs(&world.page(group())), [1, 2, 3]);
+}
