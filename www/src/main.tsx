@@ -4,6 +4,7 @@ import "./ui/base.css";
 import { worker } from "./model/preferences";
 import { Pane } from "./model/pane";
 import { App } from "./ui/app";
+import { watchTheDay } from "./words";
 
 const panes = new Map<number, Pane>();
 
@@ -18,6 +19,7 @@ function dropPane(slot: number): void {
   panes.delete(slot);
 }
 
+watchTheDay();
 render(<App paneOf={paneOf} dropPane={dropPane} />, document.getElementById("app")!);
 
 // Where there is none (plain http to another machine), the page needs its server to load; what it shows is stored all the same.

@@ -35,7 +35,11 @@ const midnight = (at: number) => new Date(at).setHours(0, 0, 0, 0);
 // slept has slept through its timers.
 const lookEvery = 10_000;
 const today = signal(midnight(Date.now()));
-setInterval(() => { today.value = midnight(Date.now()); }, lookEvery);
+
+/** For as long as there is a page. */
+export function watchTheDay(): void {
+  setInterval(() => { today.value = midnight(Date.now()); }, lookEvery);
+}
 
 const formats = computed(() => {
   // A format keeps the time zone in which it was made.
