@@ -1,4 +1,4 @@
-// A pane that is let go in the middle of something: nothing lives on in it. The page's own model around the scripted client (scripted/client.js), in
+// A pane that is let go in the middle of something: nothing lives on in it. And what is drawn again when something changes. The page's own model around the scripted client (scripted/client.js), in
 // this process: no screen shows a client that nobody looks at.
 import assert from "node:assert/strict";
 import { before, beforeEach, test } from "node:test";
@@ -10,6 +10,7 @@ import { build } from "esbuild";
 import { root } from "../../scripts/lib/shell.mjs";
 
 let Pane;
+let effect;
 const alice = { uid: "alice", name: "Alice Chen", token: "token-alice", deviceFlag: 1 };
 /** Answers a log-in, when the test lets it. */
 let answerLogIn;
@@ -17,14 +18,15 @@ let answerLogIn;
 before(async () => {
   const outfile = join(root, "tests", "page", "output", "pane.mjs");
   const here = join(root, "tests", "page", "scripted", "client.js");
-  await build({ entryPoints: [join(root, "www", "src", "model", "pane.ts")], outfile, bundle: true, format: "esm", alias: { jindou: here }, logLevel: "warning" });
+  const stdin = { contents: 'export { Pane } from "./pane"; export { effect } from "@preact/signals";', resolveDir: join(root, "www", "src", "model") };
+  await build({ stdin, outfile, bundle: true, format: "esm", alias: { jindou: here }, logLevel: "warning" });
   globalThis.document = { documentElement: {} };
   globalThis.navigator ??= { language: "en" };
   globalThis.fetch = async (path) => {
     if (path === "/v1/login") await new Promise((answer) => { answerLogIn = answer; });
     return Response.json(path === "/v1/login" ? alice : { addresses: ["ws://127.0.0.1:9"], groups: [] });
   };
-  ({ Pane } = await import(pathToFileURL(outfile)));
+  ({ Pane, effect } = await import(pathToFileURL(outfile)));
 });
 
 beforeEach(() => {
@@ -75,4 +77,33 @@ test("a pane that is left while it opens again opens nothing more", async () => 
   const opening = pane.reopen();
   await pane.leave();
   assert.deepEqual(await afterwards(opening), { opened: 1, left: 0 });
+});
+
+test("a name or a message that comes is no reason to draw the conversations of others again", async () => {
+  for (const uid of ["bob", "carol"]) scripted.say(uid, { channelId: "alice", channelType: 1 }, { type: 1, content: `from ${uid}` });
+  const pane = new Pane(0, true);
+  await pane.open(alice);
+  const { chat } = pane.state.value;
+  while (chat.list.value.length < 2) await new Promise((done) => setTimeout(done, 10));
+  const names = [];
+  const stop = effect(() => { names.push(chat.directory.personName("bob")); });
+  const people = [{ uid: "carol", name: "Carol" }];
+  const answered = globalThis.fetch;
+  globalThis.fetch = async () => Response.json({ people });
+  await chat.directory.search("x");
+  assert.deepEqual(names, ["bob"]);
+  people.push({ uid: "bob", name: "Bob" });
+  await chat.directory.search("x");
+  assert.deepEqual(names, ["bob", "Bob"]);
+  globalThis.fetch = answered;
+  stop();
+
+  const entryOf = (uid) => chat.list.value.find(({ channel }) => channel.channelId === uid);
+  while (chat.connection.value.state !== "ready") await new Promise((done) => setTimeout(done, 10));
+  for (let turn = 0; turn < 50; turn++) await undefined;
+  const before = [entryOf("bob"), entryOf("carol")];
+  scripted.say("carol", { channelId: "alice", channelType: 1 }, { type: 1, content: "again" });
+  assert.equal(entryOf("bob"), before[0]);
+  assert.notEqual(entryOf("carol"), before[1]);
+  await pane.leave();
 });

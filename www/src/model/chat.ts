@@ -35,6 +35,7 @@ export class Chat {
   readonly inspector = new Inspector();
   readonly notices = new Notices();
   readonly #drafts = new Map<string, Draft>();
+  #entries: ReadonlyMap<string, ListEntry> = new Map();
   #outboxAsked = false;
   #outboxReading: Promise<void> | undefined;
   #doubting: Promise<void> | undefined;
@@ -58,6 +59,12 @@ export class Chat {
       const entry = entries.get(key);
       if (!entry || at >= entry.at) entries.set(key, { channel: { channelId, channelType }, key, conversation: entry?.conversation, last: message, at });
     }
+    // What is as it was stays the same object, and is not drawn again.
+    for (const [key, entry] of entries) {
+      const before = this.#entries.get(key);
+      if (before && before.conversation === entry.conversation && before.last === entry.last && before.at === entry.at) entries.set(key, before);
+    }
+    this.#entries = entries;
     return [...entries.values()].sort((a, b) => b.at - a.at);
   });
   readonly unread = computed(() => [...this.conversations.value.keys()].reduce((sum, key) => sum + this.unreadOf(key), 0));

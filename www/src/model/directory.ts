@@ -1,5 +1,5 @@
 // Names: of people and groups, as the business server tells them, and kept in this browser so that a page without a network calls people by name.
-import { signal } from "@preact/signals";
+import { computed, signal, type ReadonlySignal } from "@preact/signals";
 import type { Channel } from "jindou";
 import { group } from "./channel";
 import type { ServerError } from "./network";
@@ -18,6 +18,8 @@ export class Directory {
   readonly groups = signal<ReadonlyMap<string, Group>>(new Map());
   /** The names of groups that are mine no more: what was said there is still here. */
   readonly former = signal<ReadonlyMap<string, string>>(new Map());
+  /** Each person's name by itself, so that a name which comes draws nobody else again. */
+  readonly #names = new Map<string, ReadonlySignal<string | undefined>>();
   #asked = new Set<string>();
   #refreshing: Promise<void> | undefined;
   /** Groups that are being read, and whether they are to be read once more. */
@@ -43,8 +45,9 @@ export class Directory {
 
   /** The name to show now. One that is not known is asked for, and whoever called this from a component is drawn again when it comes. */
   personName(uid: string): string {
-    const name = this.people.value.get(uid);
-    if (name !== undefined) return name;
+    let name = this.#names.get(uid);
+    if (!name) this.#names.set(uid, name = computed(() => this.people.value.get(uid)));
+    if (name.value !== undefined) return name.value;
     this.#want(uid);
     return cleanName(uid);
   }
@@ -147,7 +150,9 @@ export class Directory {
 
   #learn(people: readonly Person[]): void {
     const known = new Map(this.people.peek());
-    for (const { uid, name } of people) known.set(uid, cleanName(name) || uid);
+    const named = people.map(({ uid, name }) => [uid, cleanName(name) || uid] as const).filter(([uid, name]) => known.get(uid) !== name);
+    if (named.length === 0) return;
+    for (const [uid, name] of named) known.set(uid, name);
     this.people.value = known;
     this.#save();
   }

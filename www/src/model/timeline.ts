@@ -6,6 +6,10 @@ import { compareSeq, hasSeq, keyOf } from "./channel";
 
 const pageSize = 40;
 const largestPage = 200;
+// What the client gives at once.
+const mostAtOnce = 500;
+// Milliseconds without news of older pages, after which what is shown is read again.
+const quiet = 2000;
 // Reading the newest page again lets go of what lies above it, so that an evening in a busy group does not fill the page with elements.
 const mostKept = 400;
 const mostPagesToLocate = 25;
@@ -25,6 +29,9 @@ export class Timeline {
   atBottom = true;
   readonly newestInSight = signal(false);
   #closed = false;
+  #later: ReturnType<typeof setTimeout> | undefined;
+  #again = false;
+  #reading: Promise<void> | undefined;
 
   constructor(private readonly client: Client, readonly channel: Channel) {
     this.key = keyOf(channel);
@@ -54,25 +61,53 @@ export class Timeline {
     }
   }
 
-  /** After `history`, `lagged` and a failure: reads again what is shown. */
+  /** After `history`: what one waited for comes at once; what is shown is read again, but not for each page that somebody scrolls through. */
   async refresh(): Promise<void> {
-    const upTo = this.oldestSeq();
-    const waiting = this.older.peek() === "waiting";
-    try {
-      let page = await this.#read({});
-      while (page && upTo !== undefined) {
-        const before = page.messages.find(hasSeq)?.messageSeq;
-        if (before === undefined || compareSeq(before, upTo) <= 0) break;
-        page = await this.#read({ before });
+    if (this.older.peek() !== "waiting") return this.#readAgain();
+    this.older.value = "idle";
+    clearTimeout(this.#later);
+    this.#later = setTimeout(() => void this.#readAgain(), quiet);
+    await this.loadOlder();
+  }
+
+  /** However often it is asked for meanwhile, it is read once more after the reading that is under way. */
+  #readAgain(): Promise<void> {
+    this.#again = true;
+    return this.#reading ??= this.#readShown().finally(() => { this.#reading = undefined; });
+  }
+
+  async #readShown(): Promise<void> {
+    while (this.#again && !this.#closed) {
+      this.#again = false;
+      try {
+        await this.#readShownNow();
+        if (!this.#closed) this.status.value = "ready";
+      } catch {
+        if (!this.#closed && this.status.peek() !== "ready") this.status.value = "failed";
       }
-      if (page) this.status.value = "ready";
-    } catch {
-      if (!this.#closed && this.status.peek() !== "ready") this.status.value = "failed";
     }
-    if (waiting && !this.#closed) {
-      this.older.value = "idle";
-      await this.loadOlder();
-    }
+  }
+
+  /** From the newest to the oldest that is shown, in few large pages, and shown all at once. What had a place and is not found there is gone. */
+  async #readShownNow(): Promise<void> {
+    const before = this.messages.peek().filter(hasSeq);
+    const upTo = before[0]?.messageSeq;
+    const found: Message[] = [];
+    let [oldest, reachedStart]: [MessageSeq | undefined, boolean] = [undefined, false];
+    do {
+      const limit = Math.min(mostAtOnce, Math.max(pageSize, before.length + pageSize - found.length));
+      const page = await this.client.messages(this.channel, { limit, ...(oldest === undefined ? {} : { before: oldest }) });
+      if (this.#closed) return;
+      found.push(...page.messages);
+      reachedStart = page.reachedStart;
+      const first = page.messages.find(hasSeq)?.messageSeq;
+      if (first === undefined) break;
+      oldest = first;
+    } while (!reachedStart && upTo !== undefined && compareSeq(oldest, upTo) > 0);
+    this.reachedStart.value ||= reachedStart;
+    const keys = new Set(found.map(({ key }) => key));
+    const gone = before.filter(({ key, messageSeq }) => !keys.has(key) && oldest !== undefined && compareSeq(messageSeq, oldest) >= 0);
+    this.#merge(found, new Set(gone.map(({ key }) => key)));
   }
 
   put(message: Message): void {
@@ -112,6 +147,7 @@ export class Timeline {
 
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#later);
     this.newestInSight.value = false;
   }
 
@@ -140,8 +176,9 @@ export class Timeline {
     return page;
   }
 
-  #merge(messages: readonly Message[]): void {
+  #merge(messages: readonly Message[], gone: ReadonlySet<string> = new Set()): void {
     const byKey = new Map(this.messages.peek().map((message) => [message.key, message]));
+    for (const key of gone) byKey.delete(key);
     for (const message of messages) byKey.set(message.key, message);
     this.messages.value = [...byKey.values()].sort(compare);
   }

@@ -7,14 +7,15 @@ import { Avatar } from "./avatar";
 import { useChat } from "./context";
 import { digest } from "./digest";
 import { Icon } from "./icons";
+import { memo } from "./memo";
 import { onceReleased } from "./press";
 import { Tick } from "./tick";
 
-export function ConversationRow({ entry, open, reached }: { entry: ListEntry; open: boolean; reached: boolean }) {
+export const ConversationRow = memo(function ConversationRow({ entry, open, reached }: { entry: ListEntry; open: boolean; reached: boolean }) {
   const chat = useChat();
   const { channel, key, last } = entry;
   const name = chat.directory.channelName(channel);
-  const unread = chat.unreadOf(key);
+  const unread = open ? chat.unreadOf(key) : entry.conversation?.unread ?? 0;
   const mentioned = unread > 0 && chat.mentioned.value.has(key);
   const said = words.value;
   return (
@@ -36,7 +37,7 @@ export function ConversationRow({ entry, open, reached }: { entry: ListEntry; op
       </button>
     </li>
   );
-}
+});
 
 function LastMessage({ message }: { message: Message }) {
   const chat = useChat();
