@@ -172,6 +172,49 @@ test("the switch of the network can still be thrown when the client has ended", 
   await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
 });
 
+test("what is written when the client has ended stays in the field, also after another attempt", async (context) => {
+  const { page } = await enter(context, "alice", { prepare: () => { scripted.say("bob", { channelId: "alice", channelType: 1 }, { type: 1, content: "hi" }); } });
+  await page.getByRole("button", { name: /Bob Okafor/ }).click();
+  await row(page, "hi").waitFor();
+  await page.evaluate(() => scripted.clients.get("alice").become({ state: "closed" }));
+  await page.getByText("The client has stopped.").first().waitFor();
+  const field = page.getByRole("textbox", { name: /Message/ });
+  await field.fill("not in vain");
+  await field.press("Enter");
+  assert.equal(await field.inputValue(), "not in vain");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
+  await page.getByRole("button", { name: /Bob Okafor/ }).click();
+  assert.equal(await field.inputValue(), "not in vain");
+  await field.press("Enter");
+  await row(page, "not in vain").getByRole("img", { name: "Sent", exact: true }).waitFor();
+});
+
+test("what is told twice stands there once", async (context) => {
+  const { page } = await enter(context, "alice");
+  await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
+  await page.evaluate(() => { for (const code of ["storage", "storage", "rate-limited"]) scripted.clients.get("alice").emit("problem", { error: scripted.error(code) }); });
+  await page.locator(".notice", { hasText: "Too many attempts" }).waitFor();
+  assert.equal(await page.locator(".notice").count(), 2);
+});
+
+test("whoever has the menu of a message open when it is recalled stays at its place with the keyboard", async (context) => {
+  const { page } = await enter(context, "alice", { prepare: () => { scripted.say("bob", { channelId: "alice", channelType: 1 }, { type: 1, content: "hi" }); } });
+  await page.getByRole("button", { name: /Bob Okafor/ }).click();
+  await row(page, "hi").waitFor();
+  await page.getByRole("textbox", { name: /Message/ }).press("ArrowUp");
+  await page.keyboard.press("Enter");
+  await page.getByRole("menu").waitFor();
+  await page.evaluate(() => {
+    const alice = scripted.clients.get("alice");
+    const [message] = [...scripted.log.values()][0];
+    Object.assign(message, { state: "recalled", recall: { operator: "bob", role: "author", at: Date.now() } });
+    alice.changed(message);
+  });
+  await page.getByText("Bob Okafor recalled a message").first().waitFor();
+  assert.ok(await page.evaluate(() => document.activeElement.matches('.message[data-state="recalled"]')));
+});
+
 test("a sign-up that cannot be is told why in the page's own words, and the server is not asked", async (context) => {
   const wrong = [
     [{ uid: "two words" }, "A user id has only the letters a to z", "用户 ID 只能包含英文字母"],

@@ -34,7 +34,7 @@ export class Chat {
   readonly ended = signal(false);
   readonly inspector = new Inspector();
   readonly notices = new Notices();
-  readonly #drafts = new Map<string, Draft>();
+  readonly drafts = new Map<string, Draft>();
   #entries: ReadonlyMap<string, ListEntry> = new Map();
   #outboxAsked = false;
   #outboxReading: Promise<void> | undefined;
@@ -71,8 +71,8 @@ export class Chat {
 
   private constructor(readonly account: Account, readonly client: Client, readonly network: Network, readonly server: Server, readonly directory: Directory) {}
 
-  /** Opens what is stored; needs no network. */
-  static async open(account: Account, network: Network, worker: boolean): Promise<Chat> {
+  /** Opens what is stored; needs no network. What was written in `before`, which has ended, is written here. */
+  static async open(account: Account, network: Network, worker: boolean, before?: Chat): Promise<Chat> {
     const server = new Server(network, account.token);
     const client = await Client.open({
       uid: account.uid,
@@ -95,6 +95,7 @@ export class Chat {
       await chat.close().catch(() => {});
       throw error;
     }
+    for (const [key, draft] of before?.drafts ?? []) chat.drafts.set(key, draft.written());
     chat.connect();
     return chat;
   }
@@ -138,12 +139,14 @@ export class Chat {
 
   draftOf(channel: Channel): Draft {
     const key = keyOf(channel);
-    const draft = this.#drafts.get(key) ?? new Draft();
-    this.#drafts.set(key, draft);
+    const draft = this.drafts.get(key) ?? new Draft();
+    this.drafts.set(key, draft);
     return draft;
   }
 
   send(channel: Channel): void {
+    // A client that has ended takes nothing; the banner says so, and the text stays where it is.
+    if (this.connection.peek().state === "closed") return;
     const draft = this.draftOf(channel);
     const { text, reply, mentioned } = { text: draft.text.peek(), reply: draft.reply.peek(), mentioned: draft.mentioned.peek() };
     const content = draft.take((uid) => this.directory.personName(uid));
@@ -296,7 +299,7 @@ export class Chat {
   #withdraw(message: Message): void {
     const is = (other: Message | undefined) => other?.messageId !== undefined && other.messageId === message.messageId;
     if (is(this.heard.peek())) this.heard.value = undefined;
-    const reply = this.#drafts.get(keyOf(message))?.reply;
+    const reply = this.drafts.get(keyOf(message))?.reply;
     if (is(reply?.peek())) reply!.value = undefined;
     this.withdrawn.value = message;
   }

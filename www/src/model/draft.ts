@@ -44,6 +44,14 @@ export class Draft {
     return content;
   }
 
+  /** The text alone, for another client: what was answered may have been recalled meanwhile. */
+  written(): Draft {
+    const written = new Draft();
+    written.text.value = this.text.peek();
+    written.mentioned.value = this.mentioned.peek();
+    return written;
+  }
+
   clear(): void {
     this.text.value = "";
     this.reply.value = undefined;

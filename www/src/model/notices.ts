@@ -1,6 +1,6 @@
 // Short sentences that come and go at the edge of a pane: what failed, and what was done.
 import { signal } from "@preact/signals";
-import type { Words } from "../words";
+import { words, type Words } from "../words";
 
 export interface Notice { id: number; tone: "info" | "error"; say: (words: Words) => string }
 
@@ -13,7 +13,9 @@ export class Notices {
 
   add(tone: Notice["tone"], say: Notice["say"]): void {
     const id = this.#next++;
-    this.shown.value = [...this.shown.peek().slice(-2), { id, tone, say }];
+    // Said twice it is read once.
+    const others = this.shown.peek().filter((other) => other.say(words.peek()) !== say(words.peek()));
+    this.shown.value = [...others.slice(-2), { id, tone, say }];
     setTimeout(() => this.dismiss(id), shownFor[tone]);
   }
 

@@ -49,12 +49,12 @@ export class Pane {
     if (turn === this.#turn) await this.open(account);
   }
 
-  async open(account: Account): Promise<void> {
+  async open(account: Account, before?: Chat): Promise<void> {
     const turn = ++this.#turn;
     this.state.value = { view: "opening", account };
     choose(this.slot, account.uid);
     try {
-      const chat = await Chat.open(account, this.#network, this.worker);
+      const chat = await Chat.open(account, this.#network, this.worker, before);
       if (turn !== this.#turn) return void await chat.close().catch(() => {});
       this.state.value = { view: "open", chat };
       this.#watching = effect(() => {
@@ -72,7 +72,7 @@ export class Pane {
     const leaving = this.leave();
     const turn = this.#turn;
     await leaving;
-    if (turn === this.#turn) await this.open(state.chat.account);
+    if (turn === this.#turn) await this.open(state.chat.account, state.chat);
   }
 
   /** Leaves this account to the other window and asks who is here. */

@@ -70,7 +70,11 @@ function MenuList({ label, items, root, close }: MenuListProps) {
     document.addEventListener("pointerdown", elsewhere);
     document.addEventListener("scroll", elsewhere, { capture: true, passive: true });
     window.addEventListener("resize", away);
+    const shown = list.current!;
+    const around = root.current!.parentElement?.closest<HTMLElement>("[tabindex]");
     return () => {
+      // What it belongs to may go while it is open, as a message that is recalled: the focus stays where that was.
+      if (shown.contains(document.activeElement)) around?.focus();
       document.removeEventListener("pointerdown", elsewhere);
       document.removeEventListener("scroll", elsewhere, { capture: true });
       window.removeEventListener("resize", away);
