@@ -1,12 +1,11 @@
 //! The core's only dice: AES-128 in counter mode over the entropy that the driver gave, so that a seed replays everything.
 
-use aes::Aes128;
-use aes::cipher::{BlockCipherEncrypt, KeyInit};
+use jindou_cipher::Blocks;
 
 use crate::time::Millis;
 
 pub struct Dice {
-    cipher: Aes128,
+    cipher: Blocks,
     counter: u128,
 }
 
@@ -15,14 +14,12 @@ impl Dice {
         let (mut key, mut start) = ([0; 16], [0; 16]);
         key.copy_from_slice(&entropy[..16]);
         start.copy_from_slice(&entropy[16..]);
-        Self { cipher: Aes128::new(&key.into()), counter: u128::from_le_bytes(start) }
+        Self { cipher: Blocks::new(key), counter: u128::from_le_bytes(start) }
     }
 
     fn block(&mut self) -> [u8; 16] {
         self.counter = self.counter.wrapping_add(1);
-        let mut block = self.counter.to_le_bytes().into();
-        self.cipher.encrypt_block(&mut block);
-        block.into()
+        self.cipher.encrypt(self.counter.to_le_bytes())
     }
 
     /// For a key pair.

@@ -3,6 +3,7 @@
 //! A row is not a record: a store may pack many rows into one value, so nothing here speaks of keys in a database.
 //! The rules that a store must keep are in `store`, and its conformance suite shows them.
 
+use jindou_cipher::md5;
 use serde::Serialize;
 
 use crate::channel::{Channel, ClientMsgNo, Uid};
@@ -367,12 +368,8 @@ pub(crate) mod content {
 
 /// The dedup key of (sender, clientMsgNo) within a channel, in 64 bits. A hit is only a hint: the rows are compared.
 pub fn seen_hash(from: &Uid, client_msg_no: &ClientMsgNo) -> u64 {
-    use md5::{Digest as _, Md5};
-    let mut digest = Md5::new();
-    digest.update((from.0.len() as u64).to_le_bytes());
-    digest.update(from.0.as_bytes());
-    digest.update(client_msg_no.0.as_bytes());
-    let [a, b, c, d, e, f, g, h, ..] = digest.finalize().0;
+    let length = (from.0.len() as u64).to_le_bytes();
+    let [a, b, c, d, e, f, g, h, ..] = md5(&[&length, from.0.as_bytes(), client_msg_no.0.as_bytes()]);
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use jindou_cipher::Broken;
+
 use super::codes::PacketKind;
 
 /// The peer sent what is not WKProto. The stream has no next packet after it: close the connection.
@@ -107,3 +109,14 @@ impl fmt::Display for CipherError {
 }
 
 impl std::error::Error for CipherError {}
+
+impl From<Broken> for CipherError {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::MsgKey => Self::MsgKeyMismatch,
+            Broken::Encoding => Self::PayloadEncoding,
+            Broken::Length(length) => Self::PayloadLength { length },
+            Broken::Padding => Self::Padding,
+        }
+    }
+}

@@ -14,7 +14,6 @@ pub mod cipher;
 mod codes;
 mod deframe;
 mod error;
-mod lanes;
 mod packet;
 mod read;
 mod text;

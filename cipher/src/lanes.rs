@@ -1,4 +1,4 @@
-//! Opening many RECVs side by side.
+//! Opening many packets side by side.
 //!
 //! Checking a msgKey is CBC *encryption*, where each block waits for the one before it, while the portable AES that
 //! runs in WebAssembly computes four blocks in the time of one. So four packets are checked at once, each in a lane of
@@ -11,72 +11,70 @@ use aes::Aes128;
 use aes::cipher::{Array, BlockCipherEncrypt};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, InnerIvInit};
-use md5::{Digest, Md5};
+use cbc::cipher::{BlockModeDecrypt, InnerIvInit};
 
-use super::cipher::{BLOCK, covered_by_recv, hex, same};
-use super::error::CipherError;
-use super::packet::Recv;
+use crate::{BLOCK, Broken, Sealed, Sealer, md5_hex, pad, same};
 
 /// The blocks that the portable AES computes together.
 const LANES: usize = 4;
 /// Payloads are decrypted in groups of about this size, which stay in the fast part of the memory.
 const GROUP: usize = 32 * 1024;
 
-type Opened = Result<Vec<u8>, CipherError>;
+type Opened = Result<Vec<u8>, Broken>;
+/// Appends what the msgKey of the packet at this index covers.
+type Cover<'a> = &'a dyn Fn(usize, &mut Vec<u8>);
 
-pub(super) fn open(aes: &Aes128, iv: &[u8; BLOCK], recvs: &[Recv]) -> Vec<Opened> {
-    let mut results: Vec<Opened> = Vec::new();
-    results.resize_with(recvs.len(), || Err(CipherError::MsgKeyMismatch));
-    let genuine = verify(aes, iv, recvs);
+pub fn open(sealer: &Sealer, packets: &[Sealed<'_>], cover: Cover<'_>) -> Vec<Opened> {
+    let mut results = vec![Err(Broken::MsgKey); packets.len()];
+    let genuine = verify(sealer, packets, cover);
     let mut group = Group::default();
-    for (index, (recv, _)) in recvs.iter().zip(genuine).enumerate().filter(|(_, (_, genuine))| *genuine) {
-        if let Err(error) = group.add(index, &recv.payload) {
+    for (index, (packet, _)) in packets.iter().zip(genuine).enumerate().filter(|(_, (_, genuine))| *genuine) {
+        if let Err(error) = group.add(index, packet.payload) {
             results[index] = Err(error);
         }
         if group.ciphertext.len() >= GROUP {
-            group.decrypt(aes, iv, &mut results);
+            group.decrypt(sealer, &mut results);
         }
     }
-    group.decrypt(aes, iv, &mut results);
+    group.decrypt(sealer, &mut results);
     results
 }
 
 /// Says of each packet whether its msgKey is right.
-fn verify(aes: &Aes128, iv: &[u8; BLOCK], recvs: &[Recv]) -> Vec<bool> {
-    let mut genuine = vec![false; recvs.len()];
-    let mut waiting = recvs.iter().enumerate();
-    let mut lanes: [Lane<'_>; LANES] = Default::default();
+fn verify(sealer: &Sealer, packets: &[Sealed<'_>], cover: Cover<'_>) -> Vec<bool> {
+    let mut genuine = vec![false; packets.len()];
+    let mut waiting = 0..packets.len();
+    let mut lanes: [Lane; LANES] = Default::default();
     let mut heads = [aes::Block::default(); LANES];
     let mut encoded = Vec::new();
     loop {
         for (lane, head) in lanes.iter_mut().zip(&mut heads).filter(|(lane, _)| lane.packet.is_none()) {
             if let Some(packet) = waiting.next() {
-                lane.load(packet);
-                *head = (*iv).into();
+                lane.load(packet, cover);
+                *head = sealer.iv.into();
             }
         }
         let Some(steps) = lanes.iter().filter_map(Lane::blocks_left).min() else { return genuine };
         if lanes.iter().filter(|lane| lane.packet.is_some()).count() == 1 {
             // The last one has nobody to share a round with.
             for (lane, head) in lanes.iter_mut().zip(&heads).filter(|(lane, _)| lane.packet.is_some()) {
-                lane.finish_alone(aes, head);
+                lane.finish_alone(sealer, head.0);
             }
         } else {
             for _ in 0..steps {
-                side_by_side(aes, &mut lanes, &mut heads);
+                side_by_side(&sealer.aes, &mut lanes, &mut heads);
             }
         }
         for lane in lanes.iter_mut().filter(|lane| lane.blocks_left() == Some(0)) {
-            if let Some((index, recv)) = lane.packet.take() {
-                genuine[index] = same(&msg_key(&lane.text, &mut encoded), recv.msg_key.as_bytes());
+            if let Some(index) = lane.packet.take() {
+                genuine[index] = same(&msg_key(&lane.text, &mut encoded), packets[index].msg_key);
             }
         }
     }
 }
 
 /// One block of every lane. An idle lane computes garbage, which costs nothing.
-fn side_by_side(aes: &Aes128, lanes: &mut [Lane<'_>; LANES], heads: &mut [aes::Block; LANES]) {
+fn side_by_side(aes: &Aes128, lanes: &mut [Lane; LANES], heads: &mut [aes::Block; LANES]) {
     for (lane, head) in lanes.iter_mut().zip(&mut *heads) {
         if let Some(block) = lane.block() {
             xor(&mut head.0, block);
@@ -93,25 +91,23 @@ fn side_by_side(aes: &Aes128, lanes: &mut [Lane<'_>; LANES], heads: &mut [aes::B
 
 /// One chain: the padded text that a msgKey covers, of which the first `done` bytes are encrypted.
 #[derive(Default)]
-struct Lane<'a> {
-    packet: Option<(usize, &'a Recv)>,
+struct Lane {
+    packet: Option<usize>,
     text: Vec<u8>,
     done: usize,
 }
 
-impl<'a> Lane<'a> {
-    fn load(&mut self, packet: (usize, &'a Recv)) {
+impl Lane {
+    fn load(&mut self, packet: usize, cover: Cover<'_>) {
         self.text.clear();
-        covered_by_recv(packet.1, &mut self.text);
-        let padding = BLOCK - self.text.len() % BLOCK;
-        self.text.resize(self.text.len() + padding, padding as u8);
+        cover(packet, &mut self.text);
+        pad(&mut self.text);
         self.done = 0;
         self.packet = Some(packet);
     }
 
-    fn finish_alone(&mut self, aes: &Aes128, head: &aes::Block) {
-        let (blocks, _) = Array::slice_as_chunks_mut(self.text.get_mut(self.done..).unwrap_or_default());
-        cbc::Encryptor::inner_iv_init(aes, head).encrypt_blocks(blocks);
+    fn finish_alone(&mut self, sealer: &Sealer, head: [u8; BLOCK]) {
+        sealer.encrypt_blocks(self.text.get_mut(self.done..).unwrap_or_default(), head);
         self.done = self.text.len();
     }
 
@@ -128,7 +124,7 @@ fn msg_key(ciphertext: &[u8], encoded: &mut Vec<u8>) -> [u8; 32] {
     encoded.resize(ciphertext.len().div_ceil(3) * 4, 0);
     // The buffer is as large as the text becomes, so it always fits.
     let length = STANDARD.encode_slice(ciphertext, encoded).unwrap_or(0);
-    hex(Md5::digest(&encoded[..length]).into())
+    md5_hex(&encoded[..length])
 }
 
 /// Ciphertexts one behind the other.
@@ -146,12 +142,12 @@ struct Member {
 }
 
 impl Group {
-    fn add(&mut self, index: usize, payload: &[u8]) -> Result<(), CipherError> {
+    fn add(&mut self, index: usize, payload: &[u8]) -> Result<(), Broken> {
         let start = self.ciphertext.len();
         self.ciphertext.resize(start + base64::decoded_len_estimate(payload.len()), 0);
         let decoded = STANDARD.decode_slice(payload, &mut self.ciphertext[start..]);
         self.ciphertext.truncate(start + decoded.as_ref().unwrap_or(&0));
-        let length = decoded.map_err(|_| CipherError::PayloadEncoding)?;
+        let length = decoded.map_err(|_| Broken::Encoding)?;
         match self.ciphertext[start..].as_chunks::<BLOCK>() {
             ([.., last], []) => {
                 self.members.push(Member { index, length, last: *last });
@@ -159,28 +155,28 @@ impl Group {
             }
             _ => {
                 self.ciphertext.truncate(start);
-                Err(CipherError::PayloadLength { length })
+                Err(Broken::Length(length))
             }
         }
     }
 
     /// Decrypts all members, writes their results and becomes empty.
-    fn decrypt(&mut self, aes: &Aes128, iv: &[u8; BLOCK], results: &mut [Opened]) {
+    fn decrypt(&mut self, sealer: &Sealer, results: &mut [Opened]) {
         // Whole rounds of parallel blocks: blocks of an incomplete one would be computed one by one.
         self.ciphertext.resize(self.ciphertext.len().next_multiple_of(LANES * BLOCK), 0);
         let (blocks, _) = Array::slice_as_chunks_mut(&mut self.ciphertext);
-        cbc::Decryptor::inner_iv_init(aes, &(*iv).into()).decrypt_blocks(blocks);
+        cbc::Decryptor::inner_iv_init(&sealer.aes, &sealer.iv.into()).decrypt_blocks(blocks);
         let mut rest = self.ciphertext.as_mut_slice();
-        let mut before = *iv;
+        let mut before = sealer.iv;
         for member in self.members.drain(..) {
             let (text, others) = rest.split_at_mut(member.length);
             rest = others;
             if let Some(first) = text.first_chunk_mut::<BLOCK>() {
                 xor(first, &before);
-                xor(first, iv);
+                xor(first, &sealer.iv);
             }
             before = member.last;
-            results[member.index] = unpadded(text).map(<[u8]>::to_vec).ok_or(CipherError::Padding);
+            results[member.index] = unpadded(text).map(<[u8]>::to_vec).ok_or(Broken::Padding);
         }
         self.ciphertext.clear();
     }
