@@ -38,7 +38,7 @@ export async function compileWasm(cargo, { name, profile, wanted, otherwise } = 
     try {
       return await compile(cargo, attempt, wanted, otherwise, { RUSTC_BOOTSTRAP: "1" });
     } catch (error) {
-      if (!(error instanceof Problem)) throw error;
+      if (!(error instanceof Problem) || error.ended) throw error;
       say("· This compiler does not take all that makes it small: trying with less.");
     }
   }

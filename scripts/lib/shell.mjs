@@ -9,9 +9,11 @@ export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /** A failure that a person can act on: `message` is one clear sentence, `detail` what the failing program printed. */
 export class Problem extends Error {
-  constructor(sentence, detail = "") {
+  /** `ended`: the program did not fail but was ended, as by whoever interrupts us. There is no reason to try it another way. */
+  constructor(sentence, detail = "", ended = false) {
     super(sentence);
     this.detail = detail;
+    this.ended = ended;
   }
 }
 
@@ -136,7 +138,7 @@ export function run(command, args, { show = false, otherwise, ...options } = {})
     child.once("close", (code, signalName) => {
       if (code === 0) done({ code, output });
       else if (otherwise === undefined) done({ code: code ?? 1, output });
-      else fail(new Problem(otherwise, show ? "" : tail(output) || `${command} ${ending(code, signalName)}`));
+      else fail(new Problem(otherwise, show ? "" : tail(output) || `${command} ${ending(code, signalName)}`, signalName !== null));
     });
   });
 }

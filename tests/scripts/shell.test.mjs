@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 
@@ -32,6 +34,21 @@ test("the first of several failures ends the other work", () => {
   assert.equal(status, 1);
   assert.match(stderr, /\n\nBroken\.\n$/);
   assert.ok(Date.now() - since < 20_000, "the other program was waited for");
+});
+
+test("a build that is ended is not tried another way", () => {
+  const folder = mkdtempSync(join(tmpdir(), "jindou-scripts-"));
+  const cargo = join(folder, "cargo");
+  writeFileSync(cargo, `#!/bin/sh\necho started >> "${join(folder, "log")}"\nexec sleep 60\n`, { mode: 0o755 });
+  const body = `const { compileWasm } = await import(${JSON.stringify(join(root, "scripts", "build.mjs"))});
+    const broken = ["-c", 'until [ -e "$0" ]; do sleep 0.1; done; exit 1', ${JSON.stringify(join(folder, "log"))}];
+    await command(() => together(compileWasm(${JSON.stringify(cargo)}), run("sh", broken, { otherwise: "Broken." })));`;
+  const { stdout, stderr } = spawnSync(process.execPath, program(body), { encoding: "utf8", timeout: 20_000 });
+  const log = readFileSync(join(folder, "log"), "utf8");
+  rmSync(folder, { recursive: true });
+  assert.doesNotMatch(stdout, /trying with less/);
+  assert.equal(log, "started\n");
+  assert.match(stderr, /\n\nBroken\.\n$/);
 });
 
 const gone = async (pids) => {
