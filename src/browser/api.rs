@@ -90,7 +90,9 @@ async fn open(options: String, host: Rc<Host>) -> Result<Engine, Error> {
         };
         Ok((store, epoch))
     };
-    let (store, epoch) = opened.await.map_err(|failure| convert::storage_error(&failure))?;
+    let silent = || Err(StoreFailure::Failed("the database does not answer".to_owned()));
+    let opened = clock::within(READING, opened).await.unwrap_or_else(silent);
+    let (store, epoch) = opened.map_err(|failure| convert::storage_error(&failure))?;
     let mut entropy = [0; 32];
     getrandom::fill(&mut entropy).map_err(|_| Error::new(ErrorCode::NotSupported, "this browser has no dice"))?;
 

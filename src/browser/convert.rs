@@ -31,15 +31,9 @@ pub fn error(error: &Error) -> JsValue {
 pub fn storage_error(failure: &StoreFailure) -> Error {
     match failure {
         StoreFailure::Fenced => Error::new(ErrorCode::InUse, "another tab or window has taken this database over"),
-        // This build will never read it, however often it is asked.
-        StoreFailure::Failed(text) if text.starts_with("VersionError") => Error {
-            retryable: false,
-            ..Error::new(
-                ErrorCode::Storage,
-                "a newer version of this application wrote the database: load the page anew",
-            )
-        },
-        StoreFailure::Failed(text) => Error::new(ErrorCode::Storage, text.clone()),
+        StoreFailure::Failed(text) => {
+            Error { retryable: !text.starts_with("VersionError"), ..Error::new(ErrorCode::Storage, text.clone()) }
+        }
     }
 }
 

@@ -22,6 +22,12 @@ pub fn read(tx: &Transaction, table: &str, range: Option<KeyRange>, limit: Optio
     Ok(Box::pin(async move { table.get_all(range, limit).await }))
 }
 
+/// All keys.
+pub fn read_keys(tx: &Transaction, table: &str) -> Result<Request, Failure> {
+    let table = tx.store(table)?;
+    Ok(Box::pin(async move { table.get_all_keys(None, None).await }))
+}
+
 /// All values whose field of this name is the key.
 pub fn read_index(tx: &Transaction, table: &str, index: &str, key: &JsValue) -> Result<Request, Failure> {
     let (index, range) = (tx.store(table)?.index(index)?, only(key)?);

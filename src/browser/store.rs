@@ -10,7 +10,7 @@
 use std::cell::{Cell, RefCell};
 
 use js_sys::{Reflect, Uint8Array};
-use rexie::{KeyRange, Rexie, Transaction, TransactionMode};
+use rexie::{KeyRange, Rexie, RexieBuilder, Transaction, TransactionMode};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::channel::Channel;
@@ -27,7 +27,7 @@ use crate::time::Wall;
 use super::clock;
 use super::failure::Failure;
 use super::plan::{MarkChange, Plan};
-use super::requests::{Request, Writes, commit, only, read, read_index, together};
+use super::requests::{Request, Writes, commit, only, read, read_index, read_keys, together};
 use super::{keys, schema, seen};
 
 const EPOCH: &str = "epoch";
@@ -247,8 +247,7 @@ impl IndexedStore {
         let mut found = found.into_iter();
         let mut next = || found.next().unwrap_or_default();
         let meta = self.read(next()).pop().unwrap_or_default();
-        let outbox: Vec<OutboxRow> = self.read(next());
-        let outbox: Map<u64, OutboxRow> = outbox.into_iter().map(|row| (row.ordinal, row)).collect();
+        let owed = next();
         let folded: Vec<ChannelRow> = self.read(next());
         let mut commands: Vec<MessageId> = Vec::new();
         for id in next() {
@@ -256,6 +255,17 @@ impl IndexedStore {
         }
         commands.sort_unstable();
         commands.dedup();
+        let mut outbox: Map<u64, OutboxRow> = Map::new();
+        for (value, key) in owed.iter().zip(next()) {
+            match self.read_one::<OutboxRow>(value) {
+                Some(row) if key.as_string().as_deref() == Some(row.client_msg_no.as_str()) => {
+                    outbox.insert(row.ordinal, row);
+                }
+                // Under another's number it would never leave the outbox.
+                Some(_) => self.unreadable.set(self.unreadable.get() + 1),
+                None => {}
+            }
+        }
         let mut channels: Map<Channel, ChannelRow> = Map::new();
         for row in folded {
             channels.insert(row.channel.clone(), row);
@@ -402,7 +412,19 @@ impl Drop for IndexedStore {
 }
 
 async fn open(name: &str) -> Result<Rexie, Failure> {
-    Ok(clock::within(OPENING, schema::builder(name).build()).await.ok_or_else(blocked)??)
+    // First as it is: what is none of ours stays so.
+    let database = build(schema::builder(name)).await?;
+    let wanted = schema::wanted(&database);
+    if let Ok(None) = wanted {
+        return Ok(database);
+    }
+    database.close();
+    let builder = schema::builder(name);
+    build(wanted?.into_iter().fold(builder, RexieBuilder::version)).await
+}
+
+async fn build(builder: RexieBuilder) -> Result<Rexie, Failure> {
+    Ok(clock::within(OPENING, builder.build()).await.ok_or_else(blocked)??)
 }
 
 fn blocked() -> Failure {
@@ -449,6 +471,7 @@ fn requests(tx: &Transaction, query: &Query) -> Result<Vec<Request>, Failure> {
             for table in [schema::OUTBOX, schema::CHANNELS, schema::COMMANDS] {
                 requests.push(read(tx, table, None, None)?);
             }
+            requests.push(read_keys(tx, schema::OUTBOX)?);
         }
         Query::Channel(channel) => {
             let name = JsValue::from_str(&keys::channel(channel));

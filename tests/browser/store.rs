@@ -196,11 +196,15 @@ async fn a_row_that_cannot_be_read_is_counted_and_not_shown() {
     let store = IndexedStore::open(&name).await.expect("opens");
     let raw = schema::builder(&name).build().await.expect("opens beside it");
     let tx = raw.transaction(&[schema::OUTBOX], TransactionMode::ReadWrite).expect("begins");
-    tx.store(schema::OUTBOX).expect("is there").put(&JsValue::from_f64(7.0), Some(&"n".into())).await.expect("is put");
+    let outbox = tx.store(schema::OUTBOX).expect("is there");
+    outbox.put(&JsValue::from_f64(7.0), Some(&"n".into())).await.expect("is put");
+    // Nothing would ever take a row away from under another's number.
+    let owed = js_sys::Uint8Array::from(codec::encode(&owed(&Channel::group("g"))).as_slice());
+    outbox.put(&owed, Some(&"m".into())).await.expect("is put");
     assert!(tx.done().await.expect("ends").is_committed());
     let answer = store.answer(&Query::Hydrate).await.expect("the database answers");
     assert!(matches!(answer, Answer::Hydrated { outbox, .. } if outbox.is_empty()));
-    assert_eq!((store.unreadable(), store.unreadable()), (1, 0));
+    assert_eq!((store.unreadable(), store.unreadable()), (2, 0));
     raw.close();
     store.wipe().await.expect("is deleted");
 }
@@ -238,14 +242,44 @@ async fn a_page_is_full_and_in_order_whatever_stands_between_its_rows() {
 }
 
 #[wasm_bindgen_test]
-async fn a_handle_on_a_database_that_is_none_of_ours_lets_go_of_it() {
-    let name = fresh_name("foreign");
-    made(&name, schema::VERSION, &[("theirs", &[])], Vec::new()).await;
-    let store = IndexedStore::open(&name).await.expect("opens");
-    assert!(matches!(store.claim().await, Err(StoreFailure::Failed(_))));
-    drop(store);
-    let deleted = clock::within(5_000, Rexie::delete(&name)).await;
-    assert!(matches!(deleted, Some(Ok(()))), "nobody has it open: {deleted:?}");
+async fn a_database_that_is_none_of_ours_is_refused_and_loses_nothing() {
+    for version in 1..=schema::VERSION {
+        let name = fresh_name("foreign");
+        made(&name, version, &[("meta", &[]), ("theirs", &[])], Vec::new()).await;
+        assert!(matches!(IndexedStore::open(&name).await, Err(StoreFailure::Failed(_))));
+        let theirs = Rexie::builder(&name).build().await.expect("opens");
+        assert_eq!((theirs.version(), theirs.store_names().len()), (Ok(version), 2));
+        theirs.close();
+        let deleted = clock::within(5_000, Rexie::delete(&name)).await;
+        assert!(matches!(deleted, Some(Ok(()))), "nobody has it open: {deleted:?}");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn what_a_database_lacks_is_made_again_and_the_rest_stays() {
+    let name = fresh_name("lacking");
+    let lacking = |table: &str, indexes: &[&'static str]| (table == "messages.3").then(|| indexes[..1].to_vec());
+    let tables: Vec<(&str, Vec<&str>)> = VERSION_3
+        .iter()
+        .filter(|(table, _)| *table != "audit.3")
+        .map(|(table, indexes)| (*table, lacking(table, indexes).unwrap_or_default()))
+        .collect();
+    let tables: Vec<(&str, &[&str])> = tables.iter().map(|(table, indexes)| (*table, &indexes[..])).collect();
+    let kept = ("outbox", "n".into(), JsValue::from(7));
+    made(&name, schema::VERSION, &tables, vec![kept]).await;
+    for _ in 0..2 {
+        let store = IndexedStore::open(&name).await.expect("opens");
+        store.claim().await.expect("is claimed");
+        let audit = store.answer(&Query::Audit { limit: 1 }).await;
+        assert!(matches!(audit, Ok(Answer::Audit(lines)) if lines.is_empty()));
+        let group = store.answer(&Query::Channel(Channel::group("g"))).await;
+        assert!(matches!(group, Ok(Answer::Channel { .. })));
+        let owed = store.answer(&Query::Hydrate).await;
+        assert!(matches!(owed, Ok(Answer::Hydrated { .. })));
+        assert_eq!(store.unreadable(), 1, "what was there is there");
+        store.close();
+    }
+    Rexie::delete(&name).await.expect("is deleted");
 }
 
 /// The object stores of version 1, which never had an index that is still read. Version 2 added `journal`.
@@ -309,16 +343,11 @@ async fn every_object_store_of_version_3_is_declared_and_survives_an_upgrade() {
     Rexie::delete(&name).await.expect("is deleted");
 }
 
-/// What is owed to the server stays; what is the server's is read anew, and nothing says that it is here.
-#[wasm_bindgen_test]
-async fn of_what_version_1_wrote_the_outbox_stays() {
-    let name = fresh_name("version-1");
-    let bytes = |bytes: &[u8]| JsValue::from(js_sys::Uint8Array::from(bytes));
-    let group = Channel::group("g");
-    let owed = OutboxRow {
+fn owed(channel: &Channel) -> OutboxRow {
+    OutboxRow {
         client_msg_no: "owed".into(),
         ordinal: 1,
-        channel: group.clone(),
+        channel: channel.clone(),
         content: b"{}".to_vec(),
         created_at: Wall(1_700_000_000_000),
         expire: 0,
@@ -326,7 +355,16 @@ async fn of_what_version_1_wrote_the_outbox_stays() {
         setting: 0,
         topic: None,
         state: OutboxState::Queued,
-    };
+    }
+}
+
+/// What is owed to the server stays; what is the server's is read anew, and nothing says that it is here.
+#[wasm_bindgen_test]
+async fn of_what_version_1_wrote_the_outbox_stays() {
+    let name = fresh_name("version-1");
+    let bytes = |bytes: &[u8]| JsValue::from(js_sys::Uint8Array::from(bytes));
+    let group = Channel::group("g");
+    let owed = owed(&group);
     let row = b"\x01\x02\x01g\x01\x01\x08\x08\x00\x00\x00\x00\x00";
     let run = js_sys::Array::of3(&"2:g".into(), &7.into(), &1.into());
     made(

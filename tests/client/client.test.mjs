@@ -334,7 +334,7 @@ test("a database of a newer version is left alone, and trying again is said to b
     }
     return { refused, version: await newer() };
   });
-  const refusal = ["storage", false, "a newer version of this application wrote the database: load the page anew"];
+  const refusal = ["storage", false, "VersionError: a newer version of this application wrote the database: load the page anew"];
   assert.deepEqual(outcome, { refused: [refusal, refusal], version: 1000 });
 });
 
@@ -397,6 +397,32 @@ for (const worker of [true, false]) {
       return [await end(), await sending, await end()];
     });
     assert.deepEqual(outcome, ["storage", "closed", "done"]);
+    assert.equal(await second.open(), worker ? "worker" : "page");
+    await alice.context.close();
+  });
+}
+
+for (const worker of [true, false]) {
+  test(`opening ends where the database never takes what is written first, and another tab may open it, ${worker ? "in a worker" : "on the page"}`, { timeout: 60_000 }, async () => {
+    const alice = await person("alice");
+    // Nobody wants to wait for so long in a test.
+    const deaf = () => {
+      const { addEventListener } = EventTarget.prototype;
+      EventTarget.prototype.addEventListener = function (type, ...more) {
+        if (type !== "complete") addEventListener.call(this, type, ...more);
+      };
+      Object.defineProperty(IDBTransaction.prototype, "oncomplete", { set() {} });
+      const { setTimeout: later } = globalThis;
+      globalThis.setTimeout = (call, after, ...given) => later(call, after / 20, ...given);
+    };
+    const [first, second] = [await tab(alice, { worker }), await tab(alice, { worker })];
+    await first.page.route("**/pkg/worker.js", async (route) => {
+      const answer = await route.fetch();
+      await route.fulfill({ response: answer, body: `(${deaf})();\n${await answer.text()}` });
+    });
+    if (!worker) await first.run((deaf) => (0, eval)(`(${deaf})()`), String(deaf));
+    const refused = await first.run(({ uid, token, worker }) => globalThis.jindou.Client.open({ uid, token, business: location.origin, worker }).then(() => "opened", ({ code, retryable }) => [code, retryable]), { ...alice, context: undefined, worker });
+    assert.deepEqual(refused, ["storage", true]);
     assert.equal(await second.open(), worker ? "worker" : "page");
     await alice.context.close();
   });
