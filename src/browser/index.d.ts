@@ -306,9 +306,9 @@ export interface Options {
   uid: string;
   /** For WuKongIM and the business server alike. A function is asked at each connection. */
   token: string | (() => string | Promise<string>);
-  /** `ws://` or `wss://` addresses; without it the business server names them. */
+  /** `ws://` or `wss://` addresses, each in full; without it the business server names them. */
   gateway?: string | string[] | (() => string | string[] | Promise<string | string[]>);
-  /** The address of the business server, or functions in its place. */
+  /** The address of the business server, `http://` or `https://` or relative to the page, without a query; or functions in its place. */
   business?: string | BusinessApi;
   /** 0 app, 1 web (default), 2 PC: the one for which the token is registered. */
   deviceFlag?: number;

@@ -9,7 +9,7 @@
 import { JindouError, errorOf } from "./errors.js";
 import { eventOf, json, messageOf, payloadOf } from "./contents.js";
 import { link } from "./link.js";
-import { Readers } from "./readers.js";
+import { Readers, onAbort } from "./readers.js";
 
 export { JindouError };
 export const version = "0.1.0";
@@ -151,9 +151,8 @@ export class Client {
 
   async #open() {
     const { token, gateway, business, clientMsgNo, worker, ...plain } = this.#options;
-    const address = typeof business === "string" ? business : undefined;
     const offered = functions.filter((name) => (name === "gateway" && gateway !== undefined) || readable(() => typeof business?.[name] === "function"));
-    const options = { ...plain, functions: offered, ...(address !== undefined && { business: new URL(address, globalThis.location?.href).href }) };
+    const options = { ...plain, functions: offered, ...(typeof business === "string" && { business }) };
     try {
       if (!globalThis.indexedDB) throw new JindouError({ code: "not-supported", message: "there is no IndexedDB here: a client is opened in a browser" });
       const died = () => this.#end(new JindouError({ code: "closed", message: "the worker died", retryable: true }));
@@ -202,15 +201,12 @@ export class Client {
         this.#link.post({ call: "abort", ticket: (this.#tickets += 1), args: textOf({ ticket }) });
         reject(aborted(signal));
       };
-      const stopped = readable(() => {
-        signal?.addEventListener("abort", stop, { once: true });
-        return signal?.aborted;
-      });
-      if (stopped) return reject(aborted(signal));
+      const forget = readable(() => onAbort(signal, stop));
+      if (!forget) return reject(aborted(signal));
       const settle = (how) => (value) => {
         this.#calls.delete(ticket);
         how(value);
-        signal?.removeEventListener("abort", stop);
+        forget();
       };
       this.#calls.set(ticket, { resolve: settle(resolve), reject: settle(reject) });
       this.#link.post({ ...message, ticket });
@@ -320,25 +316,40 @@ function checked(given) {
   const { uid, token, gateway, business, clientMsgNo } = options;
   if (typeof uid !== "string" || uid === "") throw wrong("uid is a string that is not empty");
   if (typeof token !== "string" && typeof token !== "function") throw wrong("token is a string or a function");
-  if (gateway !== undefined && typeof gateway !== "string" && typeof gateway !== "function" && !Array.isArray(gateway)) throw wrong("gateway is an address, some addresses or a function");
-  if (business !== undefined && typeof business !== "string" && (typeof business !== "object" || business === null)) throw wrong("business is an address or an object of functions");
-  if (typeof business === "string" && !isAddress(business)) throw wrong("business is not an address");
+  if (gateway !== undefined && typeof gateway !== "function") {
+    // Not all browsers make `ws` of `http`, or take what stands relative to the page.
+    options.gateway = [gateway].flat().map((one) => addressOf(one, /^wss?:[^#]*$/));
+    if (!options.gateway[0] || options.gateway.includes(undefined)) throw wrong("gateway is a ws:// or wss:// address, some of them, or a function");
+  }
+  if (typeof business === "string") {
+    // Paths are put behind it.
+    options.business = business && addressOf(business, /^https?:\/\/[^/@]*\/[^?#]*$/, globalThis.location?.href);
+    if (!options.business) throw wrong("business is no http:// or https:// address");
+  } else if (business !== undefined && (typeof business !== "object" || business === null)) throw wrong("business is an address or an object of functions");
   if (gateway === undefined && business === undefined) throw wrong("either gateway or business is needed");
   if (clientMsgNo !== undefined && typeof clientMsgNo !== "function") throw wrong("clientMsgNo is a function");
   return options;
 }
 
-function isAddress(text) {
+/** In full; nothing where it is no address, or none of this kind. */
+function addressOf(given, kind, base) {
   try {
-    return Boolean(new URL(text, globalThis.location?.href));
+    const { href } = new URL(text(given), base);
+    return kind.test(href) ? href : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
-/** Arguments cross the port as JSON. What it leaves out without a word must not look as if it had not been given: no argument is a list. */
+/**
+ * Arguments cross the port as JSON. What it leaves out without a word must not look as if it had not been given: no argument is a list.
+ * For these, infinity is as good as nothing.
+ */
 function textOf(args) {
-  return JSON.stringify(args, (_, value) => (Number.isNaN(value) || /function|symbol/.test(typeof value) ? [] : value));
+  return JSON.stringify(args, (name, value) => {
+    const odd = typeof value === "number" ? !Number.isFinite(value) && !(value > 0 && /^(before|deadline|dedupWindow|expire)$/.test(name)) : /function|symbol/.test(typeof value);
+    return odd ? [] : value;
+  });
 }
 
 /** What a function of the application gives: what is missing must not become the word "undefined" on its way to a server. */

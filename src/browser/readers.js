@@ -13,19 +13,23 @@ export class Readers {
   }
 
   read(limit, signal, ended) {
+    let forget;
     const reader = new Reader(limit, () => {
       this.#all.delete(reader);
-      signal?.removeEventListener("abort", stop);
+      forget?.();
     });
-    const stop = () => reader.end();
-    if (ended || signal?.aborted) {
-      reader.end();
-    } else {
-      signal?.addEventListener("abort", stop, { once: true });
-      this.#all.add(reader);
-    }
+    forget = onAbort(signal, () => reader.end());
+    if (ended || !forget) reader.end();
+    else this.#all.add(reader);
     return reader;
   }
+}
+
+/** Calls `stop` at an abort, and answers how to take that back; nothing where it was aborted before. */
+export function onAbort(signal, stop) {
+  const heard = new AbortController();
+  signal?.addEventListener("abort", stop, { once: true, signal: heard.signal });
+  return signal?.aborted ? undefined : () => heard.abort();
 }
 
 class Reader {

@@ -230,6 +230,8 @@ for (const worker of [true, false]) {
         () => im.send(channel, { type: 1, content: "x" }, { deadline: NaN }),
         () => im.send(channel, { type: 1, content: "x".repeat(30_000) }),
         () => im.messages(channel, { limit: 0 }),
+        () => im.messages(channel, { limit: Infinity }),
+        () => im.send(channel, { type: 1, content: "x" }, { expire: -Infinity }),
         () => im.messages(channel, { before: 1.5 }),
         () => im.messages(channel, { before: "no number" }),
         () => im.markRead(channel, -1),
@@ -266,18 +268,23 @@ for (const worker of [true, false]) {
       ];
       const codes = [];
       for (const attempt of tries.concat(hostileTries)) codes.push(await attempt().then(() => "done", (error) => `${error.name} ${error.code}`));
-      const nothing = [(await im.audit(null)).length, (await im.messages(channel, null)).messages.length, await im.connect(null)];
+      const nothing = [(await im.audit(null)).length, (await im.messages(channel, { before: Infinity })).messages.length, await im.connect(null)];
+      // A signal that cannot be let go of is left alone.
+      const signal = { aborted: false, addEventListener() {}, removeEventListener: throws.get };
+      await im.conversations();
+      await im.messages(channel, { signal });
+      await im.events({ signal }).return();
       return { codes, nothing };
     });
     const { codes, nothing } = told;
     const invalid = "JindouError invalid-argument";
-    assert.deepEqual(codes.slice(19), Array(23).fill(invalid));
+    assert.deepEqual(codes.slice(21), Array(23).fill(invalid));
     assert.deepEqual(nothing, [2, 0, undefined], "null is no options");
     assert.deepEqual(codes.slice(0, 12), Array(12).fill(invalid));
     assert.equal(codes[12], "JindouError too-large");
-    assert.deepEqual(codes.slice(13, 17), Array(4).fill(invalid));
-    assert.equal(codes[17], "JindouError not-found");
-    assert.match(codes[18], /^JindouError (recall-denied|not-found|unavailable)$/);
+    assert.deepEqual(codes.slice(13, 19), Array(6).fill(invalid));
+    assert.equal(codes[19], "JindouError not-found");
+    assert.match(codes[20], /^JindouError (recall-denied|not-found|unavailable)$/);
     await alice.context.close();
   });
 }
@@ -505,11 +512,28 @@ test("a function of the application that throws what cannot be read has failed, 
   assert.deepEqual(a.problems, []);
 });
 
+test("an address that no client can use is refused at once", { timeout: 60_000 }, async () => {
+  const a = await tab(await person("alice"));
+  const opened = await a.run(async () => {
+    const tried = async (options) => {
+      const im = await globalThis.jindou.Client.open({ uid: "a", token: "t", database: "addresses", ...options }).catch((error) => error);
+      return im.code ?? im.wipe();
+    };
+    const gateways = ["", "http://127.0.0.1:9", "https://127.0.0.1:9", "/ws", "127.0.0.1:9", "ws://", "ws://127.0.0.1:99999", "ws://127.0.0.1:9/#place", [], ["ws://127.0.0.1:9", "nonsense"], [["ws://127.0.0.1:9"]], [null]];
+    const businesses = ["", "ftp://127.0.0.1", "data:,x", "http://[", "http://u:p@127.0.0.1", "http://127.0.0.1/?q", "http://127.0.0.1/#place"];
+    const fine = [{ gateway: "wss://127.0.0.1:9/path?query" }, { gateway: ["ws://u:p@127.0.0.1:9", "ws://127.0.0.1:9"] }, { business: "/below/" }, { business: "http://127.0.0.1:9/below" }];
+    const told = [];
+    for (const options of [...gateways.map((gateway) => ({ gateway })), ...businesses.map((business) => ({ business })), ...fine]) told.push(await tried(options));
+    return told;
+  });
+  assert.deepEqual(opened, [...Array(19).fill("invalid-argument"), ...Array(4).fill(undefined)]);
+});
+
 test("an address that cannot be is a problem and no crash, and a gateway that is away is waited for", { timeout: 60_000 }, async () => {
   const alice = await person("alice");
   const a = await tab(alice);
   const seen = await a.run(async ({ uid, token }) => {
-    const im = await globalThis.jindou.Client.open({ uid, token, gateway: ["ftp://no.socket", "ws://127.0.0.1:9"] });
+    const im = await globalThis.jindou.Client.open({ uid, token, gateway: () => ["ftp://no.socket", "ws://127.0.0.1:9"] });
     const problems = [];
     im.on("problem", ({ error }) => problems.push(error.code));
     const states = new Set();
