@@ -112,6 +112,33 @@ test("a long name pushes nothing out of a group, and makes no long field to writ
   }
 });
 
+test("the lines of a message stand on the side where their letters begin", async (context) => {
+  const alice = await town.person(context, "alice");
+  await alice.begin("Carol");
+  const sides = (text) => alice.message(text).locator(".text").evaluate((element) => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    const lines = [...range.getClientRects()].filter(({ width }) => width > 0);
+    return { left: lines.map(({ left }) => Math.round(left)), right: lines.map(({ right }) => Math.round(right)) };
+  });
+  const one = (values) => Math.max(...values) - Math.min(...values) <= 1;
+  await alice.say("هذا سطر طويل إلى حد ما\nوهذا قصير");
+  await alice.say("this line is rather long\nthis is not");
+  await alice.sent("this is not");
+  const arabic = await sides("قصير");
+  assert.ok(arabic.left.length > 1 && one(arabic.right) && !one(arabic.left), JSON.stringify(arabic));
+  const english = await sides("this is not");
+  assert.ok(one(english.left) && !one(english.right), JSON.stringify(english));
+
+  // One who turns around the order of letters turns nothing but his own line.
+  await alice.say("\u202eturned around");
+  await alice.sent("turned around");
+  const [time, text] = await Promise.all(["time", ".text"].map((part) => alice.message("turned around").locator(part).boundingBox()));
+  assert.ok(time.x >= text.x + text.width - 1, "the time stands behind it");
+  await alice.message("turned around").getByRole("button", { name: "Reply" }).click();
+  await alice.pane.getByText("Reply to you").waitFor();
+});
+
 test("two people on a phone share the window by tabs", async (context) => {
   const page = await town.window(context, { width: 400, height: 800, path: "/?side-by-side" });
   const [carol, bob] = [new Person(page, 0), new Person(page, 1)];

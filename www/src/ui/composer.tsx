@@ -99,7 +99,7 @@ export function Composer({ channel, name }: { channel: Channel; name: string }) 
         <div class="composer-reply">
           <Icon name="reply" size={18} />
           <div>
-            <p class="one-line composer-reply-name">{said.replyingTo(reply.own ? said.you : chat.directory.personName(reply.from))}</p>
+            <p class="one-line composer-reply-name">{said.replyingTo(reply.own ? said.youToo : chat.directory.personName(reply.from))}</p>
             <p class="one-line soft"><bdi>{digest(reply, chat)}</bdi></p>
           </div>
           <button type="button" class="icon-button" aria-label={said.cancelReply} title={said.cancelReply}

@@ -21,13 +21,13 @@ export function MessageContent({ message }: { message: Message }) {
       const url = safeUrl(kind.url);
       const label = kind.text || url || "";
       return (
-        <span class="text" dir="auto">
+        <span class="text">
           <span class="soft">[{said.kinds[kind.what]}]</span>{" "}
           {url ? <a href={url} target="_blank" rel="noopener noreferrer nofollow">{label}</a> : label}
         </span>
       );
     }
-    case "notice": return <span class="text" dir="auto">{noticeText(kind.template, kind.people.map(({ name }) => name))}</span>;
+    case "notice": return <span class="text">{noticeText(kind.template, kind.people.map(({ name }) => name))}</span>;
     case "unknown": return <span class="text soft">{said.unknownKind(kind.type)}</span>;
     case "raw": return <span class="text soft">{said.rawKind}</span>;
   }
@@ -44,7 +44,7 @@ function Text({ text, message }: { text: string; message: Message }) {
   if (all) for (const { everyone } of Object.values(languages)) mentioned.push({ uid: "", name: everyone });
   return (
     <>
-      <span class="text" dir="auto">
+      <span class="text">
         {pieces(short !== undefined && !whole.value ? `${short}…` : text, mentioned).map((piece, index) => {
           switch (piece.kind) {
             case "plain": return piece.text;

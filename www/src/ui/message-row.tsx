@@ -51,11 +51,13 @@ function Bubble({ message, first, jump }: Pick<MessageRowProps, "message" | "fir
         <p class={inGroup && !message.own && first ? "author one-line" : "visually-hidden"}><bdi>{message.own ? words.value.you : name}</bdi></p>
         <div class="bubble">
           {quote && <Quote quote={quote} jump={jump} />}
-          <MessageContent message={message} />
-          <span class="message-meta">
-            <time dateTime={new Date(message.timestamp).toISOString()} title={wholeTimeOf(message.timestamp)}>{timeOf(message.timestamp)}</time>
-            {message.own && <Tick delivery={message.delivery} />}
-          </span>
+          <div class="message-said" dir="auto">
+            <MessageContent message={message} />
+            <span class="message-meta">
+              <time dateTime={new Date(message.timestamp).toISOString()} title={wholeTimeOf(message.timestamp)}>{timeOf(message.timestamp)}</time>
+              {message.own && <Tick delivery={message.delivery} />}
+            </span>
+          </div>
         </div>
         {message.own && message.delivery === "parked" && (
           <div class="parked" role="group" aria-label={words.value.delivery.parked}>
