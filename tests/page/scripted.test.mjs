@@ -322,6 +322,23 @@ test("who reads further up is told how many new messages there are, and stays wh
   await button.waitFor({ state: "detached" });
 });
 
+test("the line of what is new stands above what others did, not above the notice of what one did oneself", async (context) => {
+  const prepare = () => {
+    const [group, names] = [{ channelId: "g1", channelType: 2 }, { alice: "Alice Chen", bob: "Bob Okafor", dave: "Dave" }];
+    const added = (by, whom) => scripted.say("", group, { type: 1002, content: "", from_uid: by, extra: [by, whom].map((uid) => ({ uid, name: names[uid] })) });
+    scripted.say("bob", group, { type: 1, content: "read before" });
+    added("alice", "dave");
+    added("bob", "dave");
+  };
+  const { page } = await enter(context, "alice", { prepare });
+  await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
+  await page.evaluate(() => scripted.clients.get("alice").markRead({ channelId: "g1", channelType: 2 }, 1));
+  await page.locator("[data-row]", { hasText: "Cloud crew" }).click();
+  await row(page, "Bob Okafor added Dave").locator(".new-line").waitFor();
+  assert.equal(await row(page, "You added Dave").count(), 1);
+  assert.equal(await page.locator(".new-line").count(), 1);
+});
+
 test("older pages come while one scrolls up, and nothing jumps", async (context) => {
   const prepare = () => {
     for (let i = 0; i < 300; i++) scripted.say("alice", { channelId: "bob", channelType: 1 }, { type: 1, content: `word ${i} ${"lorem ".repeat((i * 7) % 40)}` }, { at: Date.now() - 9e7 + i * 3e5, quiet: true });

@@ -9,7 +9,8 @@ const longestPause = 5 * 60_000;
 export interface Row { message: Message; /** Of its run: it carries the author. */ first: boolean; newLine: boolean }
 export interface Day { key: number; rows: Row[] }
 
-export function rowsOf(messages: readonly Message[], readTo: MessageSeq | undefined): Day[] {
+/** `isOwn`: what the reader has done himself is not new to him. */
+export function rowsOf(messages: readonly Message[], readTo: MessageSeq | undefined, isOwn: (message: Message) => boolean): Day[] {
   const days: Day[] = [];
   let before: Message | undefined;
   let lineDrawn = readTo === undefined;
@@ -18,7 +19,7 @@ export function rowsOf(messages: readonly Message[], readTo: MessageSeq | undefi
     // Clocks differ: a message whose time is before the day that stands above it joins that day, for its place is its seq's.
     let day = days.at(-1);
     if (!day || key > day.key) days.push(day = { key, rows: [] });
-    const newLine = !lineDrawn && !message.own && hasSeq(message) && compareSeq(message.messageSeq, readTo!) > 0;
+    const newLine = !lineDrawn && hasSeq(message) && !isOwn(message) && compareSeq(message.messageSeq, readTo!) > 0;
     lineDrawn ||= newLine;
     const first = newLine || day.rows.length === 0 || !before || before.from !== message.from
       || before.state !== "normal" || message.timestamp - before.timestamp > longestPause;

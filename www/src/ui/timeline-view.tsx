@@ -2,6 +2,8 @@
 // reader is further up, whatever comes above or below, reads older pages before the top is reached, and tells what has been seen.
 import { useSignal } from "@preact/signals";
 import { useCallback, useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import type { Message } from "jindou";
+import { noticeOf } from "../model/content";
 import type { Timeline } from "../model/timeline";
 import { dayOf, words } from "../words";
 import { useChat } from "./context";
@@ -128,7 +130,9 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
     setTimeout(() => row.classList.remove("found"), 1600);
   }, []);
 
-  const days = rowsOf(messages, timeline.readTo.value);
+  // A notice of the system about something that I did is one of mine.
+  const isOwn = (message: Message) => message.own || noticeOf(message)?.by?.uid === chat.account.uid;
+  const days = rowsOf(messages, timeline.readTo.value, isOwn);
   const last = messages.at(-1)?.key;
   const tabbed = messages.some(({ key }) => key === reached.value) ? reached.value : last;
   return (
