@@ -69,6 +69,8 @@ pub struct App {
     pub promised: BTreeSet<Channel>,
     pub unread: BTreeMap<Channel, u64>,
     pub connected: bool,
+    /// It was told that all is here, of this connection.
+    pub synced: bool,
     pub closing: bool,
     pub reopens: bool,
     /// The database is to go with it.
@@ -88,6 +90,7 @@ impl App {
         self.readings = Readings::default();
         self.heads.clear();
         self.connected = false;
+        self.synced = false;
         self.closing = false;
         self.reopens = false;
     }

@@ -1,12 +1,17 @@
 //! Deliberate defects, put between the core and its world: each is what the core would do if a rule of it were broken, and the
 //! oracle must find it. They stand here and not in the core, which is the same in every build.
 
+use jindou::channel::ClientMsgNo;
 use jindou::client::{Command, ConnectionView, Event, Input, Output, Reply, Ticket};
+use jindou::error::{DenyReason, Error};
 use jindou::request::Response;
 use jindou::rows::{Answer, Change, ChannelRow, Mark, OutboxRow, OutboxState, Query};
 use jindou::store::MemoryStore;
 
 use crate::damage::damage;
+
+/// The kind of packet, in its first byte.
+const RECVACK: u8 = 6;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Defect {
@@ -54,6 +59,22 @@ pub enum Defect {
     WordForgotten,
     /// The conversation in which something was said last comes last.
     ListReversed,
+    /// What was pushed is never acked.
+    AcksForgotten,
+    /// Nobody is told that catching up is done.
+    EndForgotten,
+    /// The commands that were seen are forgotten by a reload.
+    CommandsForgotten,
+    /// What is discarded stays in the outbox.
+    DiscardForgotten,
+    /// A message that was not shown before is called one that changed.
+    NewsCalledOld,
+    /// What was denied is called done.
+    DenialForgotten,
+    /// Whatever is denied is denied to somebody who is not the author.
+    DenialOfAuthors,
+    /// Who asks for the audit never hears.
+    AnswerForgotten,
     /// The disk has lost what it knew of every channel, and not their messages: none of the core's defects either.
     ChannelsLost,
     /// The disk gives back other rows than it was given: the one defect that is not the core's.
@@ -67,6 +88,7 @@ impl Defect {
             (Defect::TokenKept, Input::Fetched(_, Ok(Response::Token(given)))) => {
                 given.clone_from(token.get_or_insert_with(|| given.clone()));
             }
+            (Defect::CommandsForgotten, Input::Loaded(_, Ok(Answer::Hydrated { commands, .. }))) => commands.clear(),
             (Defect::ChannelsLost, Input::Loaded(_, Ok(Answer::Hydrated { channels, .. }))) => channels.clear(),
             (Defect::DamagedRows, Input::Loaded(_, Ok(answer))) => damage(answer),
             (Defect::OtherWordsOnRetry, Input::Loaded(_, Ok(Answer::Hydrated { outbox, .. }))) => {
@@ -137,6 +159,22 @@ impl Defect {
                 batch.changes.retain(|change| !matches!(change, Change::Audit(_)));
             }
             (Defect::TokenInProblem, Output::Event(Event::Problem { error })) => error.message.push_str("token-alice"),
+            (Defect::NewsCalledOld, Output::Event(event)) => {
+                if let Event::Message { message, .. } = event
+                    && !message.own
+                {
+                    *event = Event::MessageChanged { message: message.clone() };
+                }
+            }
+            (Defect::DenialForgotten, Output::Settle(_, outcome @ Err(Error { reason: Some(_), .. }))) => {
+                *outcome = Ok(Reply::Done);
+            }
+            (Defect::DenialOfAuthors, Output::Settle(_, Err(Error { reason: Some(reason), .. }))) => {
+                *reason = DenyReason::NotAuthor;
+            }
+            (Defect::DiscardForgotten, Output::Store(_, batch)) => {
+                batch.changes.retain(|change| !matches!(change, Change::OutboxDone(number) if is_owed(number, disk)));
+            }
             _ => {}
         }
     }
@@ -146,6 +184,11 @@ impl Defect {
         match self {
             Defect::NeverBack => has_called && matches!(output, Output::Connect(..)),
             Defect::WordForgotten => matches!(output, Output::Event(Event::History { .. })),
+            Defect::EndForgotten => matches!(output, Output::Event(Event::Sync { done: true })),
+            Defect::AnswerForgotten => matches!(output, Output::Settle(_, Ok(Reply::Audit { .. }))),
+            Defect::AcksForgotten => {
+                matches!(output, Output::Transmit(_, bytes) if bytes.first().is_some_and(|first| first >> 4 == RECVACK))
+            }
             _ => false,
         }
     }
@@ -160,6 +203,11 @@ impl Defect {
     pub fn answers_at_once(self, output: &Output) -> bool {
         self == Defect::AckBeforeCommit && matches!(output, Output::Store(..))
     }
+}
+
+/// In the outbox, and not in any timeline.
+fn is_owed(number: &ClientMsgNo, disk: &MemoryStore) -> bool {
+    disk.outbox().any(|row| row.client_msg_no == *number) && disk.messages().all(|row| row.client_msg_no != *number)
 }
 
 fn is_here(mark: &Mark, disk: &MemoryStore) -> bool {

@@ -11,6 +11,7 @@ mod defect;
 mod device;
 mod dice;
 mod disk;
+mod duty;
 mod model;
 mod network;
 mod others;
@@ -106,6 +107,7 @@ impl World {
             self.run(until);
         }
         self.check(World::check_delivered);
+        self.check(World::check_acks);
         self.check(World::check_memory);
         self.read_and_check(true);
         self.check(World::check_memory);

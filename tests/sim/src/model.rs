@@ -54,7 +54,11 @@ impl Fact {
 pub struct Model {
     pub facts: BTreeMap<ClientMsgNo, Fact>,
     /// By device: the keys of messages that were told as new, over all its lives.
-    told: BTreeMap<usize, BTreeSet<String>>,
+    pub told: BTreeMap<usize, BTreeSet<String>>,
+    /// By device: commands that were told.
+    pub commands: BTreeSet<(usize, i64)>,
+    /// By device: what was discarded, and since when the application knows.
+    pub discarded: BTreeMap<(usize, ClientMsgNo), u64>,
     pub withdrawn: Withdrawn,
     pub promises: u64,
     pub purged: u64,
@@ -113,6 +117,9 @@ impl World {
         let Some(ordinal) = fact.ordinal else {
             return Some(format!("5: {name} sends {} before it is stored", number.0));
         };
+        if let Some(violation) = self.check_discarded(device, number) {
+            return Some(violation);
+        }
         let sent = &self.links.get(&conn)?.sent;
         let waits = self.devices[device].disk.stores_under_way() > 0;
         let earlier = self.model.facts.iter().find(|(other, older)| {
@@ -195,6 +202,7 @@ impl World {
     }
 
     pub fn event(&mut self, device: usize, event: Event) {
+        self.note_word(device, &event);
         match event {
             Event::Message { message, .. } => self.told(device, message),
             Event::MessageChanged { message } => {
@@ -314,7 +322,12 @@ impl World {
             Ok(_) => tell!(self, "{name} settles {asked:?}"),
             Err(error) => tell!(self, "{name} settles {asked:?}: {:?} {}", error.code, error.message),
         }
+        if let Asked::Recall { number } | Asked::Restore { number } = &asked {
+            let restores = matches!(asked, Asked::Restore { .. });
+            self.check_act(device, number, restores, outcome.as_ref().map(|_| ()));
+        }
         match (asked, outcome) {
+            (Asked::Discard { number }, Ok(_)) => _ = self.model.discarded.insert((device, number), self.now),
             (Asked::Send { number, deadline }, Ok(reply)) => self.sent(device, &number, deadline, reply),
             (Asked::Retry { number }, Ok(reply)) => self.sent(device, &number, false, reply),
             // "Nothing of this was kept."
@@ -483,6 +496,7 @@ impl World {
         self.devices[device].disk = Disk::default();
         self.model.told.remove(&device);
         self.model.last_lines.remove(&device);
+        self.model.commands.retain(|(of, _)| *of != device);
         self.model.withdrawn.forget(device);
     }
 
@@ -541,7 +555,7 @@ impl World {
             if let Some(row) = it.disk.store.outbox().next() {
                 found.get_or_insert(format!("10: {} still owes {} ({:?})", it.name, row.client_msg_no.0, row.state));
             }
-            if let Some(asked) = it.app.tickets.values().find(|asked| **asked != Asked::Other) {
+            if let Some(asked) = it.app.tickets.values().next() {
                 found.get_or_insert(format!("10: {} still waits for {asked:?}", it.name));
             }
             if let Some(channel) = it.app.promised.first() {
@@ -552,6 +566,8 @@ impl World {
             }
             if !it.app.connected {
                 found.get_or_insert(format!("10: {} is not connected", it.name));
+            } else if !it.app.synced {
+                found.get_or_insert(format!("10: {} never says that all is here", it.name));
             }
         }
         for (number, fact) in &self.model.facts {
@@ -682,7 +698,8 @@ impl World {
     /// A tab opens with what is stored: an echo that is no more, and whose end nobody saw, may come again as a message.
     pub fn forget_unkept(&mut self, device: usize) {
         let store = &self.devices[device].disk.store;
-        let mut kept: BTreeSet<String> = store.messages().map(key_of).collect();
+        let rows: BTreeSet<String> = store.messages().map(key_of).collect();
+        let mut kept = rows.clone();
         let person = self.devices[device].person;
         kept.extend(store.outbox().map(|row| format!("{person}#{}", row.client_msg_no.0)));
         let unkept: Vec<String> = self
@@ -696,6 +713,7 @@ impl World {
         if let Some(told) = self.model.told.get_mut(&device) {
             told.retain(|key| !unkept.contains(key));
         }
+        self.note_kept(device, rows);
     }
 
     /// A tab that is closed, or was killed, opens again.

@@ -3,7 +3,7 @@
 //! A connection keeps its order, as TCP does, but for the faults that say otherwise (a proxy may lose, repeat or swap whole
 //! messages). A frozen one is dead and tells nobody.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jindou::channel::ClientMsgNo;
 use jindou::client::{ConnectionId, Input, Socket};
@@ -47,6 +47,9 @@ pub struct Link {
     greeted: bool,
     /// When each SEND left.
     pub sent: BTreeMap<ClientMsgNo, u64>,
+    /// What the device was given, read by the oracle. None: it is no longer understood.
+    pub pushed: Option<Deframer>,
+    pub unacked: BTreeSet<i64>,
 }
 
 impl World {
@@ -82,6 +85,8 @@ impl World {
             frames: Deframer::new(),
             greeted: false,
             sent: BTreeMap::new(),
+            pushed: Some(Deframer::new()),
+            unacked: BTreeSet::new(),
         };
         self.devices[device].connections.insert(id, conn);
         self.links.insert(conn, link);
@@ -128,13 +133,18 @@ impl World {
         self.schedule(at, Happening::Up(conn, bytes));
     }
 
-    /// What the device says, as the oracle reads it: acks only for what is stored, SENDs only of what is owed, in order.
-    fn read_frames(&mut self, conn: ConnId, bytes: &[u8]) {
-        let version = match self.plan.generation {
+    /// What both sides speak in the end.
+    pub fn protocol(&self) -> ProtocolVersion {
+        match self.plan.generation {
             Generation::V21 => ProtocolVersion(4),
             Generation::V22 => ProtocolVersion(5),
             Generation::V3 => ProtocolVersion(6),
-        };
+        }
+    }
+
+    /// What the device says, as the oracle reads it: acks only for what is stored, SENDs only of what is owed, in order.
+    fn read_frames(&mut self, conn: ConnId, bytes: &[u8]) {
+        let version = self.protocol();
         let Some(link) = self.links.get_mut(&conn) else { return };
         if !link.greeted {
             link.greeted = true;
@@ -160,6 +170,7 @@ impl World {
                 }
                 Ok(Some(Packet::Recvack(ack))) => {
                     tell!(self, "{} acks {}", self.devices[device].name, ack.message_id.0);
+                    link.unacked.remove(&ack.message_id.0);
                     if !self.devices[device].disk.committed.contains(&ack.message_id.0) {
                         self.fail(format!("5: {} acks what it has not stored", self.devices[device].name));
                     }
@@ -348,6 +359,7 @@ impl World {
             return;
         }
         let (device, life, id) = (link.device, link.life, link.id);
+        self.note_pushed(conn, &messages);
         self.give_to(device, life, Input::Socket(id, Socket::Received(messages)));
     }
 

@@ -81,6 +81,9 @@ impl World {
             let until = at + self.dice.between(1_000, 30_000);
             self.schedule(at, Happening::Full(device, true));
             self.schedule(until.min(chaos), Happening::Full(device, false));
+            let (at, device) = (self.dice.between(1_000, chaos), self.dice.below(devices) as usize);
+            let span = self.dice.between(1_000, 40_000);
+            self.schedule(at, Happening::Stall(device, span));
         }
         if weather.moves {
             let at = self.dice.between(1_000, chaos);
@@ -164,6 +167,12 @@ impl World {
     pub fn fill_disk(&mut self, device: usize, full: bool) {
         tell!(self, "{}'s disk is {}", self.devices[device].name, if full { "full" } else { "free again" });
         self.devices[device].disk.full = full;
+    }
+
+    pub fn stall_disk(&mut self, device: usize, span: u64) {
+        tell!(self, "{}'s disk hangs for {span}", self.devices[device].name);
+        let disk = &mut self.devices[device].disk;
+        disk.busy_until = disk.busy_until.max(self.now + span);
     }
 
     /// Much is said at once without a connection, and the tab may be gone before it comes back.

@@ -68,6 +68,9 @@ pub enum Happening {
     /// Is away until the network is whole.
     Sleep(usize),
     Rogue,
+    AppCommand,
+    /// A disk that answers nothing for so long.
+    Stall(usize, u64),
     Bar(bool),
     SecondAddress(bool),
     Restart,
@@ -194,6 +197,7 @@ impl World {
         self.plan_server();
         self.plan_others();
         self.plan_weather();
+        self.plan_commands();
         let sleeper = self.plan.sleeper.then_some(self.devices.len() - 1);
         for device in 0..self.devices.len() {
             let at = self.dice.between(0, 2_000);
@@ -308,6 +312,8 @@ impl World {
             }
             Happening::Sleep(device) => self.close(device, false),
             Happening::Rogue => self.forge(),
+            Happening::AppCommand => self.app_command(),
+            Happening::Stall(device, span) => self.stall_disk(device, span),
             Happening::Bar(barred) => self.bar(barred),
             Happening::SecondAddress(down) => self.second_address_is_down = down,
             Happening::Restart => self.restart(),

@@ -182,6 +182,18 @@ fn a_wipe_that_is_forgotten_is_found() {
 }
 
 #[test]
+fn what_is_owed_to_others_and_forgotten_is_found() {
+    is_found(Defect::AcksForgotten, "never acks");
+    is_found(Defect::EndForgotten, "never says that all is here");
+    is_found(Defect::CommandsForgotten, "told command");
+    is_found(Defect::DiscardForgotten, "which was discarded");
+    is_found(Defect::NewsCalledOld, "and never told it");
+    is_found(Defect::DenialForgotten, "and no mark tells so");
+    is_found(Defect::DenialOfAuthors, "is somebody else's");
+    is_found(Defect::AnswerForgotten, "still waits for");
+}
+
+#[test]
 fn claims_that_are_not_true_are_found() {
     is_found_in(Defect::DoneAtOnce, "catching up done without", Plan::town);
     is_found_in(Defect::StartClaimed, "the start of", Plan::town);

@@ -1,0 +1,149 @@
+//! What the core owes to others beside the timelines: an ack for each push, word of each command once and of the end of catching
+//! up, and nothing more of what was discarded.
+
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jindou::channel::ClientMsgNo;
+use jindou::client::{Event, MessageView};
+use jindou::error::{DenyReason, Error};
+use jindou::wire::Packet;
+use jindou_business::rules;
+use jindou_gateway::ConnId;
+use serde_json::json;
+
+use crate::world::{GROUP, Happening, PEOPLE, World, tell};
+
+/// Between two commands of an application.
+const PACE: (u64, u64) = (500, 4_000);
+/// What was handed to the connection when it was discarded leaves until then.
+const ON_ITS_WAY: u64 = 1_000;
+
+impl World {
+    // ---- acks ----
+
+    /// What reaches the device by this connection; each RECV must be acked.
+    pub fn note_pushed(&mut self, conn: ConnId, messages: &[Vec<u8>]) {
+        let version = self.protocol();
+        let Some(link) = self.links.get_mut(&conn) else { return };
+        let Some(frames) = &mut link.pushed else { return };
+        messages.iter().for_each(|message| frames.push(message));
+        loop {
+            match frames.next(version) {
+                Ok(Some(Packet::Recv(recv))) => _ = link.unacked.insert(recv.message_id.0),
+                Ok(Some(_)) => {}
+                Ok(None) => return,
+                // What is no packet ends the connection.
+                Err(_) => return link.pushed = None,
+            }
+        }
+    }
+
+    /// At rest nothing waits for an ack.
+    pub fn check_acks(&mut self) {
+        let open = self.links.values().filter(|link| {
+            let it = &self.devices[link.device];
+            let is_here = it.life == link.life && !link.gone_at_device && !link.gone_at_gateway;
+            is_here && !link.frozen && !link.deaf && link.pushed.is_some()
+        });
+        let waiting = open.filter_map(|link| Some((link.device, *link.unacked.first()?))).next();
+        if let Some((device, id)) = waiting {
+            self.fail(format!("5: {} never acks {id}", self.devices[device].name));
+        }
+    }
+
+    // ---- commands ----
+
+    pub fn plan_commands(&mut self) {
+        let at = self.dice.between(PACE.0, PACE.1);
+        self.schedule(at, Happening::AppCommand);
+    }
+
+    /// The application's own server tells something to whoever is in a channel.
+    pub fn app_command(&mut self) {
+        let next = self.now + self.dice.between(PACE.0, PACE.1);
+        if next < self.plan.chaos {
+            self.schedule(next, Happening::AppCommand);
+        }
+        if self.gateway_is_down() {
+            return;
+        }
+        let to_group = self.dice.chance(500);
+        let (from, to, kind) = if to_group { (PEOPLE[0], GROUP, 2) } else { (PEOPLE[0], PEOPLE[1], 1) };
+        tell!(self, "a command goes to {to}");
+        let payload = json!({ "type": 99, "cmd": "typing", "param": {} });
+        let body = json!({
+            "header": { "no_persist": 0, "red_dot": 0, "sync_once": 1 },
+            "from_uid": from,
+            "channel_id": to,
+            "channel_type": kind,
+            "payload": STANDARD.encode(payload.to_string()),
+        });
+        self.call_gateway("/message/send", &body);
+    }
+
+    pub fn command_told(&mut self, device: usize, id: i64) {
+        tell!(self, "{} hears command {id}", self.devices[device].name);
+        if !self.model.commands.insert((device, id)) {
+            self.fail(format!("1: {} is told command {id} twice", self.devices[device].name));
+        }
+    }
+
+    // ---- messages ----
+
+    /// A message of somebody else's that changes is one that was told, or stood on a page.
+    pub fn check_changed(&mut self, device: usize, message: &MessageView) {
+        let is_known = message.own || self.model.told.get(&device).is_some_and(|told| told.contains(&message.key));
+        if !is_known {
+            self.fail(format!("1: {} changes {}, and never told it", self.devices[device].name, message.key));
+        }
+    }
+
+    /// Once it is discarded, and the application was told so, nothing of it leaves.
+    pub fn check_discarded(&self, device: usize, number: &ClientMsgNo) -> Option<String> {
+        let since = self.model.discarded.get(&(device, number.clone()))?;
+        (self.now > since + ON_ITS_WAY)
+            .then(|| format!("2: {} sends {}, which was discarded", self.devices[device].name, number.0))
+    }
+
+    // ---- recalls ----
+
+    /// A recall that was granted is recorded, and none of one's own is refused for being somebody else's. (`restores`: what another
+    /// has recalled is another's to restore.)
+    pub fn check_act(&mut self, device: usize, number: &ClientMsgNo, restores: bool, outcome: Result<(), &Error>) {
+        let Some(fact) = self.model.facts.get(number) else { return };
+        let author = number.0.split(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']).next().unwrap_or_default();
+        let is_own = fact.device.is_some() && self.devices[device].person.starts_with(author);
+        let channels = self.channels_of(device);
+        let channel = channels.iter().find(|channel| self.shared(device, channel) == fact.channel);
+        let Some(ours) = channel.and_then(|channel| self.ours(device, channel)) else { return };
+        let marks = self.business.ledger.feed(&ours, rules::Version::default(), usize::MAX - 1).marks;
+        let is_recorded = marks.iter().any(|mark| mark.client_msg_no.as_str() == number.0);
+        let name = &self.devices[device].name;
+        let lie = match outcome {
+            Ok(()) if !is_recorded => format!("2: {name} says that {} is done, and no mark tells so", number.0),
+            Err(error) if error.reason == Some(DenyReason::NotAuthor) && is_own && !restores => {
+                format!("window: {name} is told that {} is somebody else's", number.0)
+            }
+            _ => return,
+        };
+        self.fail(lie);
+    }
+
+    // ---- events ----
+
+    pub fn note_word(&mut self, device: usize, event: &Event) {
+        match event {
+            Event::MessageChanged { message } => self.check_changed(device, message),
+            Event::Command { message_id, .. } => self.command_told(device, message_id.0),
+            Event::Sync { done } => self.devices[device].app.synced = *done,
+            _ => {}
+        }
+    }
+
+    /// What the disk has is known to whoever opens it.
+    pub fn note_kept(&mut self, device: usize, kept: BTreeSet<String>) {
+        self.model.told.entry(device).or_default().extend(kept);
+    }
+}
