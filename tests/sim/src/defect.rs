@@ -63,6 +63,8 @@ pub enum Defect {
     AcksForgotten,
     /// Nobody is told that catching up is done.
     EndForgotten,
+    /// Nobody is told of a command.
+    CommandsUntold,
     /// The commands that were seen are forgotten by a reload.
     CommandsForgotten,
     /// What is discarded stays in the outbox.
@@ -185,6 +187,7 @@ impl Defect {
             Defect::NeverBack => has_called && matches!(output, Output::Connect(..)),
             Defect::WordForgotten => matches!(output, Output::Event(Event::History { .. })),
             Defect::EndForgotten => matches!(output, Output::Event(Event::Sync { done: true })),
+            Defect::CommandsUntold => matches!(output, Output::Event(Event::Command { .. })),
             Defect::AnswerForgotten => matches!(output, Output::Settle(_, Ok(Reply::Audit { .. }))),
             Defect::AcksForgotten => {
                 matches!(output, Output::Transmit(_, bytes) if bytes.first().is_some_and(|first| first >> 4 == RECVACK))

@@ -10,7 +10,7 @@ use jindou::client::{Event, MessageView};
 use jindou::error::{DenyReason, Error};
 use jindou::wire::Packet;
 use jindou_business::rules;
-use jindou_gateway::ConnId;
+use jindou_gateway::{ConnId, Generation};
 use serde_json::json;
 
 use crate::world::{GROUP, Happening, PEOPLE, World, tell};
@@ -80,7 +80,23 @@ impl World {
             "channel_type": kind,
             "payload": STANDARD.encode(payload.to_string()),
         });
-        self.call_gateway("/message/send", &body);
+        let answer = self.with_port(|_, port| port.post("/message/send", &body));
+        let id =
+            answer.and_then(|answer| answer["message_id"].as_i64().or_else(|| answer["data"]["message_id"].as_i64()));
+        self.model.commands_sent.extend(id);
+    }
+
+    /// Who has not sent them hears of each by some device: WuKongIM keeps them until one of a person's devices has acknowledged them.
+    pub fn check_commands(&mut self) {
+        let others = || (0..self.devices.len()).filter(|device| self.devices[*device].person != PEOPLE[0]);
+        let died = others().any(|device| self.devices[device].life > 1);
+        if died || self.plan.generation == Generation::V3 || self.plan.restarts > 0 {
+            return;
+        }
+        let is_heard = |id: &&i64| others().any(|device| self.model.commands.contains(&(device, **id)));
+        if let Some(id) = self.model.commands_sent.iter().find(|id| !is_heard(id)) {
+            self.fail(format!("10: no device of {} hears of command {id}", PEOPLE[1]));
+        }
     }
 
     pub fn command_told(&mut self, device: usize, id: i64) {

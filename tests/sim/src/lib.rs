@@ -108,6 +108,7 @@ impl World {
         }
         self.check(World::check_delivered);
         self.check(World::check_acks);
+        self.check(World::check_commands);
         self.check(World::check_memory);
         self.read_and_check(true);
         self.check(World::check_memory);

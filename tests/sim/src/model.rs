@@ -57,6 +57,7 @@ pub struct Model {
     pub told: BTreeMap<usize, BTreeSet<String>>,
     /// By device: commands that were told.
     pub commands: BTreeSet<(usize, i64)>,
+    pub commands_sent: Vec<i64>,
     /// By device: what was discarded, and since when the application knows.
     pub discarded: BTreeMap<(usize, ClientMsgNo), u64>,
     pub withdrawn: Withdrawn,
