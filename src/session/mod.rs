@@ -73,7 +73,7 @@ enum State {
     Idle,
     Preparing { token: Option<String>, addresses: bool },
     Opening { id: ConnectionId, token: String, deadline: Mono },
-    Greeting { id: ConnectionId, keys: KeyPair, deframer: Deframer, since: Mono, deadline: Mono },
+    Greeting { id: ConnectionId, keys: KeyPair, deframer: Deframer, since: Now, deadline: Mono },
     Live(Box<Link>),
     Waiting { until: Mono },
     Kicked,
@@ -298,8 +298,7 @@ impl Session {
             reason_code: None,
         });
         self.effects.push_back(Effect::Transmit(id, bytes));
-        let state =
-            State::Greeting { id, keys, deframer: Deframer::new(), since: now.mono, deadline: now.mono + GREETING };
+        let state = State::Greeting { id, keys, deframer: Deframer::new(), since: now, deadline: now.mono + GREETING };
         self.go(state, ConnectionView::Authenticating);
     }
 
@@ -307,7 +306,7 @@ impl Session {
         match &self.state {
             State::Opening { id, .. } if *id == closed => self.lose_quietly(now, "the gateway cannot be reached"),
             State::Greeting { id, since, .. } if *id == closed => {
-                let since = *since;
+                let since = since.mono;
                 self.lose_in_silence(now, since);
             }
             State::Live(link) if link.id() == closed => self.lose_quietly(now, "the connection was closed"),
@@ -480,8 +479,9 @@ impl Session {
             return;
         };
         // It counts the way of CONNECT too, as if our clock were behind by that; rather too early than too late by it.
-        let ahead = connack.time_diff.saturating_sub_unsigned(now.mono.since(since).0);
-        self.server_clock = Some(ServerClock::new(now, ahead));
+        let ahead = connack.time_diff.saturating_sub_unsigned(now.mono.since(since.mono).0);
+        // It is what our clock said then that the server has compared.
+        self.server_clock = Some(ServerClock::new(since, ahead));
         if let Some(node) = connack.node_id {
             self.cluster |= self.node.is_some_and(|known| known != node);
             self.node = Some(node);

@@ -5,7 +5,7 @@ use crate::id::MessageSeq;
 use crate::rows::MessageRow;
 use crate::turn::{Reply, Ticket, Turn};
 
-use super::{Context, Timeline, fetch, view};
+use super::{Context, Span, Timeline, Work, fetch, view};
 
 impl Timeline {
     pub(super) fn show(
@@ -33,7 +33,7 @@ impl Timeline {
         let bottom = if short { lowest.unwrap_or(top) } else { first.unwrap_or(top) };
         let whole =
             self.row.ranges.iter().any(|range| range.first <= bottom && top <= range.last) || top == MessageSeq(0);
-        let newest_known = before.is_some() || context.caught_up;
+        let newest_known = before.is_some() || self.knows_newest(context);
         let complete = whole && (!context.history || (newest_known && (reached_start || !short)));
         self.promised |= !complete;
         if !complete && context.history {
@@ -56,6 +56,11 @@ impl Timeline {
         turn.settle(ticket, Ok(Reply::Messages { messages, reached_start, complete }));
     }
 
+    /// What the list of conversations told is here.
+    fn knows_newest(&self, context: &Context<'_>) -> bool {
+        context.caught_up && !self.work.iter().any(|work| matches!(work, Work::Page { span: Span::Recents, .. }))
+    }
+
     pub(super) fn reached_start(&self, context: &Context<'_>) -> bool {
         !context.history || fetch::at_start(&self.row)
     }
@@ -63,6 +68,6 @@ impl Timeline {
     pub(super) fn is_complete(&self, context: &Context<'_>) -> bool {
         let one = self.row.ranges.len() <= 1;
         let to_the_top = self.row.ranges.last().is_none_or(|range| range.last >= self.row.last_seq);
-        context.caught_up && one && to_the_top
+        self.knows_newest(context) && one && to_the_top
     }
 }

@@ -272,6 +272,25 @@ fn catching_up_is_done_when_everything_is_stored() {
 }
 
 #[test]
+fn no_page_is_whole_while_what_the_list_told_waits_for_the_disk() {
+    let mut world = online();
+    say(&mut world, 1);
+    assert!(is_complete(&mut world, group()));
+    world.close_socket();
+    world.pass(Millis::seconds(1));
+    while !world.requests.iter().any(|(_, request)| matches!(request, Request::Conversations(_))) {
+        let response = nothing(&world.requests.first().expect("it asks").1);
+        world.answer(|_| true, Ok(response));
+    }
+    world.hold_loads = true;
+    let reading = world.call(Command::Messages { channel: group(), before: None, limit: 50 });
+    world.answer(|request| matches!(request, Request::Conversations(_)), Ok(listed(9)));
+    world.let_loads_go();
+    let Some(Ok(Reply::Messages { complete, .. })) = world.outcome(reading) else { panic!("no page") };
+    assert!(!complete, "it named a newer message");
+}
+
+#[test]
 fn where_nobody_answers_for_history_word_comes_to_everybody_who_waits_for_it() {
     let mut world = online();
     let channels: Vec<Channel> = (0..12).map(|n| Channel::group(format!("g{n}"))).collect();

@@ -366,6 +366,13 @@ fn a_clock_that_is_put_back_dates_no_message_that_is_sent_now() {
     world.send(group(), "n1", "{}");
     world.ack(world.sends()[0].client_seq, 5, 9, 1);
     assert_eq!(world.page(group())[0].timestamp, START);
+    // Nor one that is put while the connection is made.
+    let mut world = World::new();
+    world.put_on_the_way = 5 * 3600 * 1000;
+    world.connect();
+    world.send(group(), "n1", "{}");
+    world.ack(world.sends()[0].client_seq, 5, 9, 1);
+    assert_eq!(world.page(group())[0].timestamp, START);
 }
 
 #[test]

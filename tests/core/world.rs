@@ -50,6 +50,8 @@ pub struct World {
     pub plain: bool,
     /// How long CONNECT is on its way.
     pub way_up: Millis,
+    /// Our clock is put by so much meanwhile.
+    pub put_on_the_way: i64,
     /// The server's clock before ours, in milliseconds.
     pub ahead: i64,
     /// Batches wait here in place of being stored.
@@ -101,6 +103,7 @@ impl World {
             answers_ping: true,
             plain: false,
             way_up: Millis(0),
+            put_on_the_way: 0,
             ahead: 0,
             hold_stores: false,
             held: Vec::new(),
@@ -255,6 +258,7 @@ impl World {
             match &packet {
                 Packet::Connect(connect) if self.polite => {
                     self.advance(self.now.mono + self.way_up);
+                    self.now.wall.0 += self.put_on_the_way;
                     let salt = Text::from("0123456789abcdef");
                     // An empty key is agreed upon by using none.
                     let key = if self.plain { Text::new() } else { connect.client_key.clone() };

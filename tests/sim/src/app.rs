@@ -79,6 +79,8 @@ pub struct App {
     pub readings: Readings,
     /// The newest of each channel when the connection became ready.
     pub heads: Vec<(Channel, String, MessageSeq)>,
+    /// Nothing of the connection before waited for the disk then.
+    pub begins_afresh: bool,
 }
 
 impl App {

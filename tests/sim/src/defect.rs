@@ -65,6 +65,8 @@ pub enum Defect {
     EndForgotten,
     /// Nobody is told of a command.
     CommandsUntold,
+    /// Every word of the history says that it is whole.
+    HistoryClaimed,
     /// The commands that were seen are forgotten by a reload.
     CommandsForgotten,
     /// What is discarded stays in the outbox.
@@ -161,6 +163,7 @@ impl Defect {
                 batch.changes.retain(|change| !matches!(change, Change::Audit(_)));
             }
             (Defect::TokenInProblem, Output::Event(Event::Problem { error })) => error.message.push_str("token-alice"),
+            (Defect::HistoryClaimed, Output::Event(Event::History { complete, .. })) => *complete = true,
             (Defect::NewsCalledOld, Output::Event(event)) => {
                 if let Event::Message { message, .. } = event
                     && !message.own

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jindou::channel::ClientMsgNo;
+use jindou::channel::{Channel, ClientMsgNo};
 use jindou::client::{Event, MessageView};
 use jindou::error::{DenyReason, Error};
 use jindou::wire::Packet;
@@ -13,6 +13,7 @@ use jindou_business::rules;
 use jindou_gateway::{ConnId, Generation};
 use serde_json::json;
 
+use crate::defect::Defect;
 use crate::world::{GROUP, Happening, PEOPLE, World, tell};
 
 /// Between two commands of an application.
@@ -147,12 +148,46 @@ impl World {
         self.fail(lie);
     }
 
+    // ---- history ----
+
+    /// What word of the history claims, against the log: nothing is missing from the oldest that is here up to what was newest when the
+    /// connection became ready, and nothing lies before the start.
+    pub fn check_word(&mut self, device: usize, channel: &Channel, (start, whole): (bool, bool)) {
+        let shared = self.shared(device, channel);
+        let it = &self.devices[device];
+        let row = it.disk.store.channels().find(|row| row.channel == *channel);
+        let lowest = row.and_then(|row| row.ranges.first()).map(|range| range.first.0);
+        let head = it.app.heads.iter().find(|(of, ..)| of == channel).map(|(.., seq)| seq.0);
+        let (Some(lowest), Some(head)) = (lowest, head) else { return };
+        let spoiled = self.plan.defect.is_some_and(|defect| defect != Defect::HistoryClaimed);
+        if spoiled
+            || !whole
+            || !it.app.begins_afresh
+            || self.plan.restarts > 0
+            || self.model.shortened.contains(&shared)
+        {
+            return;
+        }
+        let here: BTreeSet<&str> = it.disk.store.messages().map(|row| row.client_msg_no.as_str()).collect();
+        let claimed = if start { 1..=head } else { lowest..=head };
+        let log = self.gateway.messages(&shared).iter();
+        let missing = log
+            .filter(|message| claimed.contains(&message.message_seq))
+            .find(|message| !message.sync_once && !here.contains(message.client_msg_no.as_str()));
+        if let Some(number) = missing.map(|message| message.client_msg_no.clone()) {
+            self.fail(format!("3: {} calls {} complete without {number}", it.name, channel.id));
+        }
+    }
+
     // ---- events ----
 
     pub fn note_word(&mut self, device: usize, event: &Event) {
         match event {
             Event::MessageChanged { message } => self.check_changed(device, message),
             Event::Command { message_id, .. } => self.command_told(device, message_id.0),
+            Event::History { channel, reached_start, complete } => {
+                self.check_word(device, channel, (*reached_start, *complete));
+            }
             Event::Sync { done } => self.devices[device].app.synced = *done,
             _ => {}
         }

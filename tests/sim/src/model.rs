@@ -348,6 +348,7 @@ impl World {
                 if let Some(lie) = self.check_page(device, &channel, &messages, None, (reached_start, complete)) {
                     return self.fail(lie);
                 }
+                self.check_word(device, &channel, (false, complete && newest));
                 self.page_shown(device, &channel, limit, newest, messages, complete);
             }
             (Asked::Page { channel, limit, before }, Ok(Reply::Messages { messages, complete, reached_start })) => {

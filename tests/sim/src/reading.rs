@@ -175,6 +175,7 @@ impl World {
             (head.from.as_str() != self.devices[device].person).then(|| (channel, head.client_msg_no.clone(), seq))
         });
         self.devices[device].app.heads = heads.collect();
+        self.devices[device].app.begins_afresh = !self.devices[device].disk.is_busy();
     }
 
     pub fn check_heads(&mut self, device: usize) {

@@ -199,6 +199,7 @@ fn claims_that_are_not_true_are_found() {
     is_found_in(Defect::DoneAtOnce, "catching up done without", Plan::town);
     is_found_in(Defect::StartClaimed, "the start of", Plan::town);
     is_found_in(Defect::WholeClaimed, "whole, without", Plan::town);
+    is_found_in(Defect::HistoryClaimed, "complete without", Plan::town);
     is_found_in(Defect::WordForgotten, "10: ", Plan::town);
     is_found_in(Defect::ListReversed, "behind an older one", Plan::town);
 }
