@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use jindou::channel::{Channel, ClientMsgNo};
 use jindou::client::{Event, MessageView};
 use jindou::error::{DenyReason, Error};
+use jindou::id::MessageSeq;
 use jindou::wire::Packet;
 use jindou_business::rules;
 use jindou_gateway::{ConnId, Generation};
@@ -150,26 +151,22 @@ impl World {
 
     // ---- history ----
 
-    /// What word of the history claims, against the log: nothing is missing from the oldest that is here up to what was newest when the
-    /// connection became ready, and nothing lies before the start.
-    pub fn check_word(&mut self, device: usize, channel: &Channel, (start, whole): (bool, bool)) {
+    /// What word of the history, or a newest page, claims, against the log: nothing is missing from here up to what was newest when the
+    /// connection became ready. None: from the oldest that is here.
+    pub fn check_whole(&mut self, device: usize, channel: &Channel, lowest: Option<MessageSeq>) {
         let shared = self.shared(device, channel);
         let it = &self.devices[device];
         let row = it.disk.store.channels().find(|row| row.channel == *channel);
-        let lowest = row.and_then(|row| row.ranges.first()).map(|range| range.first.0);
+        let lowest = lowest.or_else(|| row.and_then(|row| row.ranges.first()).map(|range| range.first));
+        let lowest = lowest.map(|seq| seq.0);
         let head = it.app.heads.iter().find(|(of, ..)| of == channel).map(|(.., seq)| seq.0);
         let (Some(lowest), Some(head)) = (lowest, head) else { return };
         let spoiled = self.plan.defect.is_some_and(|defect| defect != Defect::HistoryClaimed);
-        if spoiled
-            || !whole
-            || !it.app.begins_afresh
-            || self.plan.restarts > 0
-            || self.model.shortened.contains(&shared)
-        {
+        if spoiled || !it.app.begins_afresh || self.plan.restarts > 0 || self.model.shortened.contains(&shared) {
             return;
         }
         let here: BTreeSet<&str> = it.disk.store.messages().map(|row| row.client_msg_no.as_str()).collect();
-        let claimed = if start { 1..=head } else { lowest..=head };
+        let claimed = lowest..=head;
         let log = self.gateway.messages(&shared).iter();
         let missing = log
             .filter(|message| claimed.contains(&message.message_seq))
@@ -185,8 +182,8 @@ impl World {
         match event {
             Event::MessageChanged { message } => self.check_changed(device, message),
             Event::Command { message_id, .. } => self.command_told(device, message_id.0),
-            Event::History { channel, reached_start, complete } => {
-                self.check_word(device, channel, (*reached_start, *complete));
+            Event::History { channel, reached_start, complete: true } => {
+                self.check_whole(device, channel, reached_start.then_some(MessageSeq(1)));
             }
             Event::Sync { done } => self.devices[device].app.synced = *done,
             _ => {}

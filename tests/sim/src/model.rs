@@ -348,7 +348,10 @@ impl World {
                 if let Some(lie) = self.check_page(device, &channel, &messages, None, (reached_start, complete)) {
                     return self.fail(lie);
                 }
-                self.check_word(device, &channel, (false, complete && newest));
+                let lowest = messages.iter().find_map(|message| message.message_seq);
+                if complete && newest && lowest.is_some() {
+                    self.check_whole(device, &channel, lowest);
+                }
                 self.page_shown(device, &channel, limit, newest, messages, complete);
             }
             (Asked::Page { channel, limit, before }, Ok(Reply::Messages { messages, complete, reached_start })) => {
