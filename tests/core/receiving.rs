@@ -601,27 +601,6 @@ fn a_forged_command_changes_nothing_for_good_and_is_audited() {
 }
 
 #[test]
-fn a_command_about_a_message_hides_nobody_elses_under_the_same_number() {
-    let mut world = online();
-    let mut command = world.recv("____system", "k", 70, 900, "");
-    command.flags = Flags { sync_once: true, ..Flags::default() };
-    let param = "{\"client_msg_no\":\"x\",\"message_id\":\"12\",\"message_seq\":2,\"version\":1}";
-    command.payload = format!("{{\"type\":99,\"cmd\":\"messageRevoke\",\"param\":{param}}}").into_bytes();
-    world.seal(&mut command);
-    world.say(Packet::Recv(command));
-    for (from, id, seq) in [("alice", 11, 1), ("mallory", 12, 2)] {
-        let recv = world.recv(from, "x", id, seq, "{}");
-        world.say(Packet::Recv(recv));
-    }
-    let states =
-        |world: &mut World| -> Vec<_> { world.page(group()).into_iter().map(|message| message.state).collect() };
-    assert_eq!(states(&mut world), [MessageState::Normal, MessageState::Hidden]);
-    let recalled = mark(1, MarkState::Recalled, "x", 12, 2);
-    feed(&mut world, 1, vec![Mark { author: "mallory".into(), operator: "mallory".into(), ..recalled }]);
-    assert_eq!(states(&mut world), [MessageState::Normal, MessageState::Recalled]);
-}
-
-#[test]
 fn the_audit_goes_on_behind_its_old_lines_though_the_counter_was_lost() {
     let mut world = online();
     let recv = world.recv("alice", "a1", 11, 1, "{\"type\":1,\"content\":\"hello\"}");

@@ -279,3 +279,24 @@ fn who_was_denied_by_a_role_that_has_changed_since_is_not_denied_the_next_time()
     let asked = recall(&mut world);
     assert!(world.outcome(asked).is_none(), "it is for the business server to say");
 }
+
+#[test]
+fn a_command_about_a_message_hides_nobody_elses_under_the_same_number() {
+    let mut world = online();
+    let mut command = world.recv("____system", "k", 70, 900, "");
+    command.flags = Flags { sync_once: true, ..Flags::default() };
+    let param = "{\"client_msg_no\":\"x\",\"message_id\":\"12\",\"message_seq\":2,\"version\":1}";
+    command.payload = format!("{{\"type\":99,\"cmd\":\"messageRevoke\",\"param\":{param}}}").into_bytes();
+    world.seal(&mut command);
+    world.say(Packet::Recv(command));
+    for (from, id, seq) in [("alice", 11, 1), ("mallory", 12, 2)] {
+        let recv = world.recv(from, "x", id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    let states =
+        |world: &mut World| -> Vec<_> { world.page(group()).into_iter().map(|message| message.state).collect() };
+    assert_eq!(states(&mut world), [MessageState::Normal, MessageState::Hidden]);
+    let recalled = mark(1, MarkState::Recalled, "x", 12, 2);
+    feed(&mut world, 1, vec![Mark { author: "mallory".into(), operator: "mallory".into(), ..recalled }]);
+    assert_eq!(states(&mut world), [MessageState::Normal, MessageState::Recalled]);
+}
