@@ -3,6 +3,8 @@
 //! A mark of the feed replaces an older one of the same message and is never replaced by a lower or equal version, so any order
 //! of arrival ends in the same state. A hint is a command's word: it hides, which can be undone, and gives way to the feed.
 
+use serde_json::Value;
+
 use crate::channel::{ClientMsgNo, Uid};
 use crate::id::{MessageId, MessageSeq};
 use crate::json;
@@ -198,12 +200,18 @@ pub struct Hint {
     pub people: Vec<Uid>,
 }
 
+/// Whether it calls itself a command.
+pub fn is_command(content: &[u8]) -> bool {
+    command(content).is_some()
+}
+
+fn command(content: &[u8]) -> Option<Value> {
+    json::parse(content).filter(|content| json::field::<i64>(content, "type") == Some(99))
+}
+
 /// Reads a command's content; `None` if it is not about recalls.
 pub fn hint(content: &[u8]) -> Option<Hint> {
-    let command = json::parse(content)?;
-    if json::field::<i64>(&command, "type")? != 99 {
-        return None;
-    }
+    let command = command(content)?;
     let state = match command.get("cmd")?.as_str()? {
         "messageRevoke" => MarkState::Recalled,
         "messageRestore" => MarkState::Restored,

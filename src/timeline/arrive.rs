@@ -298,8 +298,11 @@ impl Timeline {
                 continue;
             }
             shown.push(arrival.row.message_seq);
-            // History does not flag the first of a page, so one that was pushed is known by its id.
-            if !arrival.command && !(context.told)(arrival.row.message_id) {
+            // History does not flag the first of a page, so one that was pushed is known by its id. Its flags may have been changed
+            // on the way, and a message told as a command: then its content says otherwise.
+            let command =
+                arrival.command || ((context.told)(arrival.row.message_id) && recall::is_command(&arrival.row.content));
+            if !command {
                 self.arrive(arrival, have, context, turn);
             }
         }

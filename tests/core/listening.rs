@@ -7,7 +7,7 @@ use jindou::client::{FetchFailure, Input, Page, RequestId};
 use jindou::id::{MessageId, MessageSeq};
 use jindou::request::{self, Conversation, HistoryPage, Message, Policy, Pull, Request, Response};
 use jindou::time::Millis;
-use jindou::wire::Packet;
+use jindou::wire::{Flags, Packet};
 
 use crate::world::{START, World};
 
@@ -471,4 +471,27 @@ fn a_message_on_its_way_is_no_quiet_moment() {
     world.ack(client_seq, 1, 1, 1);
     world.pass(Millis::seconds(10));
     assert_eq!(world.dialled.len(), 2);
+}
+
+#[test]
+fn what_was_given_other_flags_on_the_way_is_here_once_history_names_it() {
+    let flags = [(true, false), (false, true), (true, true)];
+    for ((sync_once, no_persist), before) in flags.into_iter().flat_map(|flags| [(flags, 0), (flags, 1)]) {
+        let mut world = World::with(|config| config.business = true);
+        let mut server = Server::new();
+        world.connect();
+        server.pass(&mut world, 3);
+        for id in 0..before {
+            server.tell(&mut world, "alice", 100 + id);
+        }
+        let seq = server.store(&world, "alice", 200);
+        let mut recv = world.recv("alice", "n200", 200, seq, "{}");
+        recv.flags = Flags { sync_once, no_persist, ..recv.flags };
+        world.say(Packet::Recv(recv));
+        server.pass(&mut world, 120);
+        let shown = world.shown();
+        assert_eq!(shown.iter().filter(|number| *number == "n200").count(), 1, "told once: {sync_once} {no_persist}");
+        let seqs = crate::receiving::seqs(&world.page(Channel::group("g")));
+        assert_eq!(seqs.last(), Some(&seq), "{sync_once} {no_persist}");
+    }
 }
