@@ -38,6 +38,15 @@ impl From<Failure> for StoreFailure {
     }
 }
 
+impl From<StoreFailure> for Failure {
+    fn from(failure: StoreFailure) -> Self {
+        match failure {
+            StoreFailure::Fenced => Failure::Fenced,
+            StoreFailure::Failed(text) => Failure::Failed(text),
+        }
+    }
+}
+
 impl From<rexie::Error> for Failure {
     fn from(error: rexie::Error) -> Self {
         let rexie::Error::IdbError(cause) = error else { return Failure::Aborted };

@@ -1,45 +1,96 @@
-//! Requests of one transaction, all made before any is awaited, since the database answers them in order.
+//! Reads and writes as requests of one transaction, all made before any is awaited, since the database answers them in order.
 //!
 //! Of one type, so that a transaction is data and all wait at one place: a future of its own for each kind is code for each.
 
 use core::future::{Future, poll_fn};
 use core::pin::Pin;
 use core::task::Poll;
+use std::rc::Rc;
 
-use rexie::{KeyRange, Transaction};
-use wasm_bindgen::JsValue;
+use js_sys::{Array, Object, Reflect, Uint8Array};
+use rexie::Transaction;
+use wasm_bindgen::{JsCast, JsValue};
 
-use crate::sorted::Map;
+use crate::store::records::{Key, KeyRange, Put, Read, TableWrites, Value, What, Writes};
 
 use super::failure::{self, Failure};
 
+/// Where a record has fields of indexes, its value stands beside them.
+const ROW: &str = "row";
+
 /// Begins when it is polled, and gives the values that it read.
-pub type Request = Pin<Box<dyn Future<Output = rexie::Result<Vec<JsValue>>>>>;
+type Request = Pin<Box<dyn Future<Output = rexie::Result<Vec<JsValue>>>>>;
 
-/// The values of the range, in the order of their keys: all, or the first so many.
-pub fn read(tx: &Transaction, table: &str, range: Option<KeyRange>, limit: Option<u32>) -> Result<Request, Failure> {
-    let table = tx.store(table)?;
-    Ok(Box::pin(async move { table.get_all(range, limit).await }))
+/// What is found, a list for each.
+pub async fn read(tx: &Transaction, reads: Vec<Read>) -> Result<Vec<Vec<Value>>, Failure> {
+    let mut names = Names::default();
+    let mut requests = Vec::with_capacity(reads.len());
+    for Read { table, what, range, limit } in reads {
+        let table = tx.store(table)?;
+        let range = range.as_ref().map(|range| names.range(range)).transpose()?;
+        requests.push(match what {
+            What::Values => request(async move { table.get_all(range, limit).await }),
+            What::Keys => request(async move { table.get_all_keys(range, limit).await }),
+            What::Indexed(index) => {
+                let index = table.index(index)?;
+                request(async move { index.get_all(range, limit).await })
+            }
+        });
+    }
+    let mut found = Vec::with_capacity(requests.len());
+    for values in together(requests).await? {
+        found.push(values.iter().map(value).collect());
+    }
+    Ok(found)
 }
 
-/// All keys.
-pub fn read_keys(tx: &Transaction, table: &str) -> Result<Request, Failure> {
-    let table = tx.store(table)?;
-    Ok(Box::pin(async move { table.get_all_keys(None, None).await }))
+/// Writes and waits for the end of the transaction. Only a commit is success; what failed takes everything with it.
+pub async fn commit(tx: Transaction, writes: Writes) -> Result<(), Failure> {
+    let made = match requests(&tx, writes) {
+        Ok(requests) => together(requests).await,
+        Err(failure) => Err(failure),
+    };
+    match made {
+        Ok(_) => failure::committed(tx.done().await).await,
+        Err(failure) => Err(abort(tx, failure).await),
+    }
 }
 
-/// All values whose field of this name is the key.
-pub fn read_index(tx: &Transaction, table: &str, index: &str, key: &JsValue) -> Result<Request, Failure> {
-    let (index, range) = (tx.store(table)?.index(index)?, only(key)?);
-    Ok(Box::pin(async move { index.get_all(Some(range), None).await }))
+/// Takes back what was written of it, because of this.
+pub async fn abort(tx: Transaction, failure: Failure) -> Failure {
+    // An error means that it is aborted already.
+    let _ = tx.abort().await;
+    failure.explained().await
 }
 
-pub fn only(key: &JsValue) -> Result<KeyRange, Failure> {
-    Ok(KeyRange::only(key).map_err(rexie::Error::from)?)
+fn requests(tx: &Transaction, writes: Writes) -> Result<Vec<Request>, Failure> {
+    let mut names = Names::default();
+    let mut requests = Vec::new();
+    for (name, TableWrites { deletions, puts }) in writes.tables {
+        for range in &deletions {
+            let table = tx.store(name)?;
+            let range = match range {
+                KeyRange::Only(key) => names.key(key),
+                range => names.range(range)?.into(),
+            };
+            requests.push(request(async move { table.delete(range).await.map(|()| Vec::new()) }));
+        }
+        let table = tx.store(name)?;
+        let mut records = Vec::with_capacity(puts.len());
+        for put in &puts {
+            records.push((record(put), Some(names.key(&put.key))));
+        }
+        requests.push(request(async move { table.put_all(records.into_iter()).await.map(|()| Vec::new()) }));
+    }
+    Ok(requests)
+}
+
+fn request(request: impl Future<Output = rexie::Result<Vec<JsValue>>> + 'static) -> Request {
+    Box::pin(request)
 }
 
 /// Makes them in their order. After a failure the others are awaited too: the browser calls each back.
-pub async fn together(requests: Vec<Request>) -> Result<Vec<Vec<JsValue>>, Failure> {
+async fn together(requests: Vec<Request>) -> Result<Vec<Vec<JsValue>>, Failure> {
     let mut under_way = Vec::with_capacity(requests.len());
     for mut request in requests {
         let begun = poll_fn(|context| Poll::Ready(request.as_mut().poll(context))).await;
@@ -62,54 +113,79 @@ pub async fn together(requests: Vec<Request>) -> Result<Vec<Vec<JsValue>>, Failu
     }
 }
 
-/// What a transaction writes. In each table everything is deleted first and put then.
+/// Keys for JavaScript. Those of one channel follow each other, so its name is made once.
 #[derive(Default)]
-pub struct Writes {
-    tables: Map<&'static str, Table>,
+struct Names {
+    last: Option<(Rc<str>, JsValue)>,
 }
 
-#[derive(Default)]
-struct Table {
-    /// Keys and ranges of keys.
-    deletions: Vec<JsValue>,
-    puts: Vec<(JsValue, Option<JsValue>)>,
-}
-
-impl Writes {
-    pub fn delete(&mut self, table: &'static str, key_or_range: JsValue) {
-        self.tables.entry(table).or_default().deletions.push(key_or_range);
-    }
-
-    pub fn put(&mut self, table: &'static str, key: JsValue, value: JsValue) {
-        self.tables.entry(table).or_default().puts.push((value, Some(key)));
-    }
-
-    fn requests(self, tx: &Transaction) -> Result<Vec<Request>, Failure> {
-        let mut requests: Vec<Request> = Vec::new();
-        for (name, Table { deletions, puts }) in self.tables {
-            for key_or_range in deletions {
-                let table = tx.store(name)?;
-                requests.push(Box::pin(async move { table.delete(key_or_range).await.map(|()| Vec::new()) }));
+impl Names {
+    fn key(&mut self, key: &Key) -> JsValue {
+        match key {
+            Key::Number(number) => JsValue::from_f64(*number),
+            Key::Text(text) => match &self.last {
+                Some((last, name)) if Rc::ptr_eq(last, text) => name.clone(),
+                _ => {
+                    let name = JsValue::from_str(text);
+                    self.last = Some((Rc::clone(text), name.clone()));
+                    name
+                }
+            },
+            Key::List(keys) => {
+                let list = Array::new();
+                for key in keys {
+                    list.push(&self.key(key));
+                }
+                list.into()
             }
-            let table = tx.store(name)?;
-            requests.push(Box::pin(async move { table.put_all(puts.into_iter()).await.map(|()| Vec::new()) }));
         }
-        Ok(requests)
+    }
+
+    fn range(&mut self, range: &KeyRange) -> Result<rexie::KeyRange, Failure> {
+        let made = match range {
+            KeyRange::Only(key) => rexie::KeyRange::only(&self.key(key)),
+            KeyRange::Between { lower, upper, lower_open, upper_open } => {
+                rexie::KeyRange::bound(&self.key(lower), &self.key(upper), Some(*lower_open), Some(*upper_open))
+            }
+        };
+        Ok(made.map_err(rexie::Error::from)?)
     }
 }
 
-/// Writes and waits for the end of the transaction. Only a commit is success; what failed takes everything with it.
-pub async fn commit(tx: Transaction, writes: Result<Writes, Failure>) -> Result<(), Failure> {
-    let made = match writes.and_then(|writes| writes.requests(&tx)) {
-        Ok(requests) => together(requests).await,
-        Err(failure) => Err(failure),
-    };
-    match made {
-        Ok(_) => failure::committed(tx.done().await).await,
-        Err(failure) => {
-            // An error means that it is aborted already.
-            let _ = tx.abort().await;
-            Err(failure.explained().await)
-        }
+fn value(found: &JsValue) -> Value {
+    if let Some(number) = found.as_f64() {
+        return Value::Number(number);
     }
+    if let Some(text) = found.as_string() {
+        return Value::Text(text.into());
+    }
+    let row = if found.is_instance_of::<Uint8Array>() { Ok(found.clone()) } else { Reflect::get(found, &ROW.into()) };
+    match row.map(JsCast::dyn_into::<Uint8Array>) {
+        Ok(Ok(bytes)) => Value::Bytes(bytes.to_vec()),
+        _ => Value::Foreign,
+    }
+}
+
+fn record(Put { value, indexed, .. }: &Put) -> JsValue {
+    let value = match value {
+        Value::Bytes(bytes) => Uint8Array::from(bytes.as_slice()).into(),
+        Value::Text(text) => JsValue::from_str(text),
+        Value::Number(number) => JsValue::from_f64(*number),
+        Value::Foreign => JsValue::UNDEFINED,
+    };
+    if indexed.is_empty() {
+        return value;
+    }
+    let record = Object::new();
+    // An object that we have just made takes any field.
+    let _ = Reflect::set(&record, &ROW.into(), &value);
+    for (name, field) in indexed {
+        let _ = Reflect::set(&record, &(*name).into(), &JsValue::from_str(field));
+    }
+    record.into()
+}
+
+/// A key as the database has it, for tests.
+pub fn key(key: &Key) -> JsValue {
+    Names::default().key(key)
 }

@@ -23,6 +23,7 @@
 pub mod codec;
 pub mod journal;
 mod memory;
+pub mod records;
 pub mod suite;
 
 use crate::rows::Mark;

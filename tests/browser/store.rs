@@ -1,7 +1,7 @@
 //! The IndexedDB store against the contract's suite, and against what browsers do to a database.
 
 use jindou::browser::store::IndexedStore;
-use jindou::browser::{clock, keys, schema};
+use jindou::browser::{clock, requests, schema as declared};
 use jindou::channel::Channel;
 use jindou::client::StoreFailure;
 use jindou::id::{MessageId, MessageSeq};
@@ -9,6 +9,7 @@ use jindou::rows::{
     Answer, Batch, Change, ChannelRow, Epoch, MessageRow, MessageState, Meta, OutboxRow, OutboxState, Query, Seen,
 };
 use jindou::store::codec;
+use jindou::store::records::{key, schema};
 use jindou::store::suite::{self, Step};
 use jindou::time::Wall;
 use rexie::{Index, ObjectStore, Rexie, TransactionMode};
@@ -176,7 +177,7 @@ async fn a_database_that_could_not_be_opened_again_is_tried_the_next_time_too() 
     let store = IndexedStore::open(&name).await.expect("opens");
     let epoch = store.claim().await.expect("is claimed");
     // A later build of the application has it, and then it is gone.
-    let newer = schema::builder(&name).version(schema::VERSION + 1).build().await.expect("is upgraded under us");
+    let newer = declared::builder(&name).version(schema::VERSION + 1).build().await.expect("is upgraded under us");
     newer.close();
     let failed = store.apply(&batch(epoch, vec![device("lost")])).await;
     assert!(matches!(&failed, Err(StoreFailure::Failed(text)) if text.starts_with("VersionError")), "{failed:?}");
@@ -194,7 +195,7 @@ async fn a_database_that_could_not_be_opened_again_is_tried_the_next_time_too() 
 async fn a_row_that_cannot_be_read_is_counted_and_not_shown() {
     let name = fresh_name("damaged");
     let store = IndexedStore::open(&name).await.expect("opens");
-    let raw = schema::builder(&name).build().await.expect("opens beside it");
+    let raw = declared::builder(&name).build().await.expect("opens beside it");
     let tx = raw.transaction(&[schema::OUTBOX], TransactionMode::ReadWrite).expect("begins");
     let outbox = tx.store(schema::OUTBOX).expect("is there");
     outbox.put(&JsValue::from_f64(7.0), Some(&"n".into())).await.expect("is put");
@@ -218,10 +219,10 @@ async fn a_page_is_full_and_in_order_whatever_stands_between_its_rows() {
     let mut changes: Vec<Change> = (1..=9).map(|seq| message(&group, seq)).collect();
     changes.push(message(&other, 1));
     store.apply(&batch(epoch, changes)).await.expect("writes");
-    let raw = schema::builder(&name).build().await.expect("opens beside it");
+    let raw = declared::builder(&name).build().await.expect("opens beside it");
     let tx = raw.transaction(&[schema::MESSAGES], TransactionMode::ReadWrite).expect("begins");
     let table = tx.store(schema::MESSAGES).expect("is there");
-    let key = |channel: &Channel, seq| keys::message(&keys::channel(channel).into(), MessageSeq(seq));
+    let key = |channel: &Channel, seq| requests::key(&key::message(&key::channel(channel), MessageSeq(seq)));
     let five = table.get(key(&group, 5)).await.expect("is read");
     let six = table.get(key(&group, 6)).await.expect("is read");
     let others = table.get(key(&other, 1)).await.expect("is read");
@@ -327,7 +328,7 @@ async fn every_object_store_of_version_3_is_declared_and_survives_an_upgrade() {
     let kept = |table| (table, JsValue::from("kept"), js_sys::Object::new().into());
     made(&name, 3, &VERSION_3, VERSION_3.iter().map(|(table, _)| kept(*table)).collect()).await;
     for version in [schema::VERSION, schema::VERSION + 1] {
-        let database = schema::builder(&name).version(version).build().await.expect("is upgraded");
+        let database = declared::builder(&name).version(version).build().await.expect("is upgraded");
         let names = VERSION_3.map(|(name, _)| name);
         assert_eq!(database.store_names(), names);
         let tx = database.transaction(&names, TransactionMode::ReadOnly).expect("begins");

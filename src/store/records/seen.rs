@@ -2,11 +2,10 @@
 //!
 //! The journal's folds write them. A channel with many runs is merged when it is loaded.
 
-use js_sys::Uint8Array;
-use wasm_bindgen::{JsCast, JsValue};
-
 use crate::id::MessageSeq;
 use crate::rows::Seen;
+
+use super::Value;
 
 const ENTRY: usize = 16;
 /// Browsers keep values above some 60 KB in files of their own, which clean-up tools delete.
@@ -15,23 +14,23 @@ const RUN: usize = 56 * 1024 / ENTRY;
 pub const MANY: usize = 32;
 
 /// As few runs as may be.
-pub fn to_values(entries: &[Seen]) -> impl Iterator<Item = JsValue> + '_ {
+pub fn to_runs(entries: &[Seen]) -> impl Iterator<Item = Vec<u8>> + '_ {
     entries.chunks(RUN).map(|run| {
         let mut bytes = Vec::with_capacity(run.len() * ENTRY);
         for entry in run {
             bytes.extend_from_slice(&entry.hash.to_le_bytes());
             bytes.extend_from_slice(&entry.placed_at.0.to_le_bytes());
         }
-        Uint8Array::from(bytes.as_slice()).into()
+        bytes
     })
 }
 
 /// Sorted, each once; what is no run is nothing.
-pub fn from_values(values: &[JsValue]) -> Vec<Seen> {
+pub fn from_runs(runs: &[Value]) -> Vec<Seen> {
     let mut entries = Vec::new();
-    for value in values {
-        let Some(bytes) = value.dyn_ref::<Uint8Array>() else { continue };
-        entries.extend(bytes.to_vec().chunks_exact(ENTRY).map(|entry| {
+    for run in runs {
+        let Value::Bytes(bytes) = run else { continue };
+        entries.extend(bytes.chunks_exact(ENTRY).map(|entry| {
             let number = |half: &[u8]| half.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte));
             Seen { hash: number(&entry[..8]), placed_at: MessageSeq(number(&entry[8..])) }
         }));
