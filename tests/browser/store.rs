@@ -5,9 +5,7 @@ use jindou::browser::{clock, requests, schema as declared};
 use jindou::channel::Channel;
 use jindou::client::StoreFailure;
 use jindou::id::{MessageId, MessageSeq};
-use jindou::rows::{
-    Answer, Batch, Change, ChannelRow, Epoch, MessageRow, MessageState, Meta, OutboxRow, OutboxState, Query, Seen,
-};
+use jindou::rows::{Answer, Batch, Change, Epoch, MessageRow, MessageState, Meta, OutboxRow, OutboxState, Query, Seen};
 use jindou::store::codec;
 use jindou::store::records::{key, schema};
 use jindou::store::suite::{self, Step};
@@ -32,13 +30,6 @@ fn batch(epoch: Epoch, changes: Vec<Change>) -> Batch {
 async fn stored_device(store: &IndexedStore) -> String {
     match store.answer(&Query::Hydrate).await.expect("the database answers") {
         Answer::Hydrated { meta, .. } => meta.device_id,
-        other => panic!("not what was asked: {other:?}"),
-    }
-}
-
-async fn stored_channels(store: &IndexedStore) -> Vec<ChannelRow> {
-    match store.answer(&Query::Hydrate).await.expect("the database answers") {
-        Answer::Hydrated { channels, .. } => channels,
         other => panic!("not what was asked: {other:?}"),
     }
 }
@@ -100,55 +91,6 @@ async fn the_indexeddb_store_keeps_the_contract() {
         assert_eq!(store.unreadable(), 0, "{}: every row can be read", case.name);
         store.wipe().await.expect("is deleted");
     }
-}
-
-#[wasm_bindgen_test]
-async fn a_second_handle_that_claims_fences_the_first() {
-    let name = fresh_name("fence");
-    let first = IndexedStore::open(&name).await.expect("opens");
-    let old = first.claim().await.expect("is claimed");
-    first.apply(&batch(old, vec![device("first")])).await.expect("the only writer writes");
-    let second = IndexedStore::open(&name).await.expect("opens beside it");
-    let new = second.claim().await.expect("is claimed");
-    assert!(new > old);
-    assert_eq!(first.apply(&batch(old, vec![device("late")])).await, Err(StoreFailure::Fenced));
-    assert_eq!(stored_device(&second).await, "first");
-    second.apply(&batch(new, vec![device("second")])).await.expect("the newer writer writes");
-    first.close();
-    second.wipe().await.expect("is deleted");
-}
-
-/// Each handle has a copy of the journal in memory.
-#[wasm_bindgen_test]
-async fn a_handle_sees_what_another_one_wrote_before_and_after_it() {
-    let name = fresh_name("handles");
-    let group = Channel::group("g");
-    let row = |seq| ChannelRow { last_seq: MessageSeq(seq), ..ChannelRow::new(group.clone()) };
-    let first = IndexedStore::open(&name).await.expect("opens");
-    let old = first.claim().await.expect("is claimed");
-    first.apply(&batch(old, vec![message(&group, 1), Change::Channel(row(1))])).await.expect("writes");
-    let second = IndexedStore::open(&name).await.expect("opens beside it");
-    // Read before the first one's last words.
-    assert_eq!(stored_seen(&second, &group).await.len(), 1);
-    let new = second.claim().await.expect("is claimed");
-    first.apply(&batch(old, vec![message(&group, 2)])).await.expect_err("is fenced");
-    second.apply(&batch(new, vec![message(&group, 3), Change::Channel(row(3))])).await.expect("writes");
-    for store in [&first, &second] {
-        assert_eq!(places(&stored_seen(store, &group).await), [1, 3]);
-        assert_eq!(stored_channels(store).await, [row(3)]);
-    }
-    // The second folds what both wrote.
-    second.apply(&batch(new, vec![Change::Forget(group.clone(), MessageSeq(1))])).await.expect("writes");
-    let third = first.claim().await.expect("is claimed back");
-    assert!(third > new);
-    first.apply(&batch(third, vec![message(&group, 4), Change::Channel(row(4))])).await.expect("writes again");
-    second.apply(&batch(new, vec![Change::ForgetFrom(group.clone(), MessageSeq(1))])).await.expect_err("is fenced");
-    for store in [&first, &second] {
-        assert_eq!(places(&stored_seen(store, &group).await), [3, 4]);
-        assert_eq!(stored_channels(store).await, [row(4)]);
-    }
-    second.close();
-    first.wipe().await.expect("is deleted");
 }
 
 #[wasm_bindgen_test]

@@ -94,11 +94,6 @@ impl MemoryTables {
         }
     }
 
-    /// Puts what no handle would.
-    pub fn damage(&mut self, table: &'static str, key: Key, value: Value) {
-        self.tables.entry(table).or_default().insert(Ordered(key), Record { value, indexed: Vec::new() });
-    }
-
     /// Every record of the object store, in the order of the keys.
     pub fn records(&self, table: &str) -> impl Iterator<Item = (&Key, &Value)> {
         let records = self.tables.get(table).into_iter().flatten();
@@ -143,35 +138,6 @@ impl MemoryTables {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::Epoch;
-    use crate::store::suite::{self, Step};
-
-    #[test]
-    fn records_keep_the_contract() {
-        for case in suite::cases() {
-            let (mut tables, mut records) = (MemoryTables::default(), Records::new(1));
-            for (number, step) in case.steps.iter().enumerate() {
-                let told = match step {
-                    Step::Apply(batch, expected) => {
-                        let outcome = tables.perform(&mut records, Task::Apply(batch), false).map(|_| ());
-                        suite::compare_outcome(expected, &outcome)
-                    }
-                    Step::Ask(query, expected) => {
-                        let answer = tables.perform(&mut records, Task::Answer(query), false);
-                        suite::compare(expected, &answer.expect("it answers").expect("an answer"))
-                    }
-                    Step::Reopen => {
-                        records = Records::new(number as u64 + 2);
-                        Ok(())
-                    }
-                };
-                if let Err(difference) = told {
-                    panic!("{}, step {number}: {difference}", case.name);
-                }
-            }
-            assert_eq!(records.unreadable(), 0, "{}: every row can be read", case.name);
-        }
-    }
 
     #[test]
     fn keys_stand_in_the_order_of_a_browser() {
@@ -194,17 +160,5 @@ mod tests {
             assert_eq!(compare(&pair[0], &pair[1]), Ordering::Less, "{pair:?}");
         }
         assert_eq!(compare(&Key::Number(0.0), &Key::Number(-0.0)), Ordering::Equal);
-    }
-
-    #[test]
-    fn a_newer_tenure_ends_an_older_one() {
-        let mut tables = MemoryTables::default();
-        let (mut first, mut second) = (Records::new(1), Records::new(2));
-        for (records, epoch) in [(&mut first, Epoch(1)), (&mut second, Epoch(2))] {
-            assert_eq!(tables.perform(records, Task::Claim, false), Ok(None));
-            assert_eq!(records.epoch(), epoch);
-        }
-        let late = crate::rows::Batch { epoch: Epoch(1), changes: Vec::new() };
-        assert_eq!(tables.perform(&mut first, Task::Apply(&late), false), Err(StoreFailure::Fenced));
     }
 }

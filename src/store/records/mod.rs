@@ -20,6 +20,8 @@ mod memory;
 mod plan;
 pub mod schema;
 mod seen;
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests;
 mod transaction;
 
 use std::rc::Rc;

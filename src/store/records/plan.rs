@@ -5,7 +5,9 @@
 
 use crate::channel::{Channel, ClientMsgNo};
 use crate::id::{MessageId, MessageSeq};
-use crate::rows::{AuditRow, Change, ChannelRow, Mark, MessageRow, Meta, OutboxRow, QuarantineRow, Seen, seen_hash};
+use crate::rows::{
+    AuditRow, Change, ChannelRow, Mark, MarkState, MessageRow, Meta, OutboxRow, QuarantineRow, Seen, seen_hash,
+};
 use crate::sorted::{Map, Set};
 use crate::store::codec;
 use crate::store::journal::Note;
@@ -112,15 +114,21 @@ impl<'a> Plan<'a> {
         channels.filter(|(_, timeline)| timeline.takes_away())
     }
 
+    /// Whether it withdraws what somebody said, so that no older row may be kept that still says it.
+    pub fn withdraws(&self) -> bool {
+        let mut changes = self.marks.values().flatten();
+        changes.any(|change| matches!(change, MarkChange::Put(mark) if !mark.hint && mark.state != MarkState::Restored))
+    }
+
     /// The object stores that the transaction needs; `meta` always, for the epoch, and `journal`, which may be read anew.
     pub fn tables(&self) -> Vec<&'static str> {
         let timelines = !self.timelines.is_empty();
-        let folds = timelines || !self.channels.is_empty();
+        let folds = timelines || !self.channels.is_empty() || self.withdraws();
         let wanted = [
             (schema::META, true),
             (schema::JOURNAL, true),
             (schema::MESSAGES, timelines),
-            // A batch that fills the journal, or takes something away, writes what the journal holds into these two.
+            // A batch that fills the journal, or takes or withdraws something, writes what the journal holds into these two.
             (schema::SEEN, folds),
             (schema::CHANNELS, folds),
             (schema::OUTBOX, !self.outbox.is_empty()),

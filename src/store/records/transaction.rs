@@ -237,7 +237,7 @@ impl Records {
                 let mut writes = if batch.epoch > stored { remember(batch.epoch) } else { Writes::default() };
                 let left = change::left_of_seen(plan, journal, &mut found);
                 let records = journal.add(plan.notes());
-                if left.is_empty() && !journal.is_full() {
+                if left.is_empty() && !journal.is_full() && !plan.withdraws() {
                     for (number, record) in records {
                         writes.put(schema::JOURNAL, number.into(), Value::Bytes(record));
                     }

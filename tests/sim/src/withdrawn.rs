@@ -112,6 +112,12 @@ impl World {
             .or_else(|| store.channels().find_map(|row| self.find_in_channel(device, row)))
             .or_else(|| store.quarantine().find_map(|row| self.find_in_quarantine(device, row)))
             .or_else(|| store.audit().find_map(|row| self.find_in_audit(device, row)))
+            .or_else(|| {
+                self.devices[device].disk.raw().find_map(|(table, bytes)| {
+                    let token = self.find(device, bytes)?;
+                    Some(format!("4: {} keeps {token} in a record of {table}", self.devices[device].name))
+                })
+            })
     }
 
     fn find_in_change(&self, device: usize, change: &Change) -> Option<String> {

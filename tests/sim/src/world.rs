@@ -362,13 +362,14 @@ impl World {
         it.has_called = false;
         it.born = now;
         let config = Config { device_flag: it.flag, trace: self.plan.traced, ..Config::new(it.person) };
-        let epoch = it.disk.store.claim();
+        let epoch = it.disk.claim();
         it.client = Some(self.probe.within(device, || Client::new(config, epoch, entropy)));
         it.connections.clear();
         it.requests.clear();
         it.app.start();
         it.visible = true;
         tell!(self, "{} opens", self.devices[device].name);
+        self.check_disk(device);
         self.drain(device);
         self.begin(device);
     }
@@ -387,6 +388,7 @@ impl World {
         let connections: Vec<ConnId> = it.connections.values().copied().collect();
         it.app.vanish();
         tell!(self, "{} crashes", self.devices[device].name);
+        self.check_disk(device);
         if let Some(batch) = stored {
             self.note_stored(device, &batch);
         }
@@ -536,6 +538,7 @@ impl World {
             return;
         }
         let Some(done) = it.disk.finish(fails) else { return };
+        self.check_disk(device);
         if fails {
             tell!(self, "{}'s disk fails", self.devices[device].name);
         }
@@ -544,6 +547,13 @@ impl World {
         }
         if let Some(input) = done.input {
             self.give_to(device, life, input);
+        }
+    }
+
+    /// What a browser's database does is what the contract says.
+    fn check_disk(&mut self, device: usize) {
+        if let Some(difference) = self.devices[device].disk.disagreement.take() {
+            self.fail(format!("11: {}'s database: {difference}", self.devices[device].name));
         }
     }
 
