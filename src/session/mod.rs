@@ -378,7 +378,6 @@ impl Session {
         let taken = link.take(now.mono, limit, self.trace, &mut self.effects);
         let proven = link.is_proven();
         if proven && !was_proven {
-            (self.silences, self.silent_since) = (0, None);
             self.effects.push_back(Effect::State(ConnectionView::Ready));
             self.effects.push_back(Effect::Ready);
         }
@@ -478,6 +477,8 @@ impl Session {
         let State::Greeting { id, keys, deframer, since, .. } = core::mem::replace(&mut self.state, State::Idle) else {
             return;
         };
+        // The token is right, whatever becomes of the connection.
+        (self.silences, self.silent_since) = (0, None);
         // It counts the way of CONNECT too, as if our clock were behind by that; rather too early than too late by it.
         let ahead = connack.time_diff.saturating_sub_unsigned(now.mono.since(since.mono).0);
         // It is what our clock said then that the server has compared.

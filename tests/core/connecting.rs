@@ -202,6 +202,28 @@ fn silence_after_connect_is_a_wrong_token_only_after_three_times_and_fifteen_sec
     assert_eq!(error.code, ErrorCode::Unauthorized);
 }
 
+/// Whoever says CONNACK has accepted the token, also where the connection dies before its first PONG.
+#[test]
+fn a_connack_ends_the_silences_before_it() {
+    let mut world = World::new();
+    world.answers_ping = false;
+    world.polite = false;
+    world.connect();
+    for accepts in [false, false, true, false, false] {
+        world.polite = accepts;
+        let id = world.connection.expect("an attempt");
+        world.feed(jindou::client::Input::Socket(id, jindou::client::Socket::Opened));
+        world.pass(Millis::seconds(5));
+        if !accepts {
+            world.close_socket();
+        }
+        let view = world.last_state();
+        assert!(!matches!(view, Some(ConnectionView::Refused { .. })), "two silences, and two after it: {view:?}");
+        world.polite = false;
+        world.pass(Millis::seconds(11));
+    }
+}
+
 #[test]
 fn a_close_at_once_says_nothing_about_the_token() {
     let mut world = World::new();
