@@ -150,7 +150,13 @@ pub async fn conversations(
             answer.extend(view(&app, uid, &channel, conversation, known, asked.since).await?);
         }
     }
-    if asked.since.is_none() {
+    if asked.since.is_some() {
+        for marked in marked(&app, uid, &have).await? {
+            if answer.iter().all(|named: &ConversationView| named.channel != marked.channel) {
+                answer.push(marked);
+            }
+        }
+    } else {
         // Notices: WuKongIM keeps that channel and never lists it. Where its leader is away, the rest is not kept waiting for it.
         let channel = Channel::person(uid.clone(), Uid::system());
         let known = have.get(&channel).copied().unwrap_or_default();
@@ -188,6 +194,27 @@ async fn unlisted_conversation(
     }))
 }
 
+/// The channels with marks that their cursor lacks, whatever WuKongIM says of them: its list may lack a channel, and a recall brings
+/// no message.
+async fn marked(app: &App, uid: &Uid, have: &BTreeMap<Channel, Known>) -> Result<Vec<ConversationView>, ApiError> {
+    let versions = app.store.versions(have.keys()).await?;
+    let mut news = Vec::new();
+    for ((channel, known), marks_version) in have.iter().zip(versions) {
+        if marks_version > known.marks && app.is_member(uid, channel).await? {
+            news.push(ConversationView {
+                channel: channel.seen_by(uid),
+                unread: 0,
+                read_to: MessageSeq::ZERO,
+                last_message_seq: MessageSeq::ZERO,
+                timestamp: 0,
+                marks_version,
+                recents: Vec::new(),
+            });
+        }
+    }
+    Ok(news)
+}
+
 fn is_system(channel: &ChannelRef) -> bool {
     channel.channel_type == PERSON && channel.channel_id == Uid::system().as_str()
 }
@@ -211,21 +238,16 @@ async fn view(
 ) -> Result<Option<ConversationView>, ApiError> {
     let newest = conversation.recents.last();
     let has_it = newest.is_some_and(|newest| known.has(newest));
-    if let Some(since) = since
-        && !has_it
-        && newest.is_none_or(|newest| newest.timestamp.max(conversation.timestamp) < since)
-    {
+    let is_old = |since| newest.is_none_or(|newest| newest.timestamp.max(conversation.timestamp) < since);
+    if since.is_some_and(|since| has_it || is_old(since)) {
         return Ok(None);
     }
     let own_last =
         conversation.recents.iter().filter(|message| message.from_uid.is(uid)).map(|message| message.message_seq).max();
     let told = Reading { unread: conversation.unread, read_to: conversation.read_to };
     let reading = reading::beyond_own(told, conversation.last, own_last);
-    conversation.recents.retain(|message| if since.is_some() { !has_it } else { known.lacks(message) });
+    conversation.recents.retain(|message| since.is_some() || known.lacks(message));
     let (seen, marks_version) = app.show(channel, uid, conversation.recents).await?;
-    if since.is_some() && has_it && marks_version <= known.marks {
-        return Ok(None);
-    }
     Ok(Some(ConversationView {
         channel: channel.seen_by(uid),
         unread: reading.unread,

@@ -339,6 +339,16 @@ impl Store {
         Ok((Marks::new(with_copies(&mut tx, channel, &rows).await?), version))
     }
 
+    /// The newest version in each of these channels.
+    pub async fn versions(&self, channels: impl Iterator<Item = &Channel>) -> Stored<Vec<Version>> {
+        let mut tx = self.read().await?;
+        let mut versions = Vec::new();
+        for channel in channels {
+            versions.push(version_of(&mut tx, channel).await?);
+        }
+        Ok(versions)
+    }
+
     /// A copy that turned up after its mark was made.
     pub async fn add_copies(&self, channel: &Channel, copies: &[(TargetKey, StoredCopy)]) -> Stored<()> {
         let mut tx = self.write().await?;

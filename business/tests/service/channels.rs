@@ -354,6 +354,39 @@ async fn whoever_asks_for_news_and_has_everything_gets_nothing() {
 }
 
 #[tokio::test]
+async fn a_recall_is_news_of_a_channel_that_is_not_listed_or_has_only_old_messages() {
+    let world = World::new(&[]).await;
+    let (alice, bob) = (world.sign_up("alice").await, world.sign_up("bob").await);
+    let carol = world.sign_up("carol").await;
+    let id = world.group(&alice, &["bob"]).await;
+    world.fake.lock().lists_nobody = true;
+    for (to, channel) in [("bob", person("bob")), (id.as_str(), group(&id))] {
+        let channel_type = channel["channelType"].as_u64().expect("a type");
+        for name in ["n1", "n2"] {
+            world.fake.write("alice", to, channel_type, name, &text("hello"));
+        }
+        world.post("/v1/recall", &alice, with(&channel, json!({ "clientMsgNo": "n1" }))).await.done();
+    }
+    let news = async |token: &str, marks: u64| {
+        // Behind and beyond what is there.
+        let known = [(person("alice"), 1), (group(&id), 7), (person("carol"), 1)];
+        let cursors = known.map(|(channel, seq)| with(&channel, json!({ "messageSeq": seq, "marksVersion": marks })));
+        let body = json!({ "cursors": cursors, "recents": 1, "since": NOW / 1000 + 500 });
+        let answer = world.post("/v1/conversations", token, body).await.done();
+        let named = answer["conversations"].as_array().expect("a list").iter();
+        let mut named: Vec<_> = named.map(|one| (one["channelId"].clone(), one["marksVersion"].clone())).collect();
+        named.sort_by_key(|(id, _)| id.to_string());
+        named
+    };
+    assert_eq!(news(&bob, 0).await, [(json!("alice"), json!(1)), (json!(id), json!(1))]);
+    assert_eq!(news(&bob, 1).await, []);
+    assert_eq!(news(&carol, 0).await, [], "what is said among others is no news");
+    world.fake.lock().lists_nobody = false;
+    assert_eq!(news(&bob, 0).await.len(), 2, "listed, with nothing newer");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_read_position_moves_exactly_and_never_back() {
     let world = World::new(&[]).await;
     let (bob, _) = (world.sign_up("bob").await, world.sign_up("alice").await);
