@@ -265,7 +265,7 @@ pub struct AuditRow {
     pub operator: Uid,
     pub client_msg_no: ClientMsgNo,
     pub copies: Vec<Copy>,
-    /// "recalled", "restored", "deleted", "hidden", "forged", or what `Act::told` says.
+    /// "recalled", "restored", "deleted", "hidden", "forged", or what `Action::audit_word` says.
     pub what: String,
     /// "command", "feed", "history", "application", "business".
     pub by: String,

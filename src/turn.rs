@@ -106,28 +106,29 @@ pub enum Ask {
     /// Somebody's role decided, and may have changed since it was told.
     Policy,
     /// The application's recall, restore or re-edit, found possible as far as we can tell.
-    Act(Ticket, Act, Channel, Target),
+    Action(Ticket, Action, Channel, Target),
     /// The read position moved here.
     Read(Channel, MessageSeq),
 }
 
+/// What a person does to a message that is sent already. (An *act*, as in `act_id`, is an act of sending.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Act {
+pub enum Action {
     Recall,
     Restore,
     Reedit,
 }
 
-impl Act {
-    /// What the audit says of it, `allowed` as far as whoever judged it can tell.
-    pub fn told(self, allowed: bool) -> &'static str {
+impl Action {
+    /// The audit's word for it, `allowed` as far as whoever judged it can tell.
+    pub fn audit_word(self, allowed: bool) -> &'static str {
         match (self, allowed) {
-            (Act::Recall, true) => "requested",
-            (Act::Recall, false) => "denied",
-            (Act::Restore, true) => "restore-requested",
-            (Act::Restore, false) => "restore-denied",
-            (Act::Reedit, true) => "reedit-requested",
-            (Act::Reedit, false) => "reedit-denied",
+            (Action::Recall, true) => "requested",
+            (Action::Recall, false) => "denied",
+            (Action::Restore, true) => "restore-requested",
+            (Action::Restore, false) => "restore-denied",
+            (Action::Reedit, true) => "reedit-requested",
+            (Action::Reedit, false) => "reedit-denied",
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorCode};
 use crate::rows::{ChannelRow, OutboxRow, OutboxState, Query};
 use crate::time::{Millis, Now};
 use crate::timeline::{Work, conversation_view};
-use crate::turn::{Act, Reply, Ticket};
+use crate::turn::{Action, Reply, Ticket};
 use crate::wire::{Flags, Setting};
 
 use super::{Client, Command, LoadFor, Output, SendOptions, closed};
@@ -128,9 +128,9 @@ impl Client {
                 }
                 self.push_work(&channel, Work::Read { seq: message_seq, ticket });
             }
-            Command::Recall { channel, target } => self.act(ticket, Act::Recall, channel, target),
-            Command::Restore { channel, target } => self.act(ticket, Act::Restore, channel, target),
-            Command::Reedit { channel, target } => self.act(ticket, Act::Reedit, channel, target),
+            Command::Recall { channel, target } => self.act(ticket, Action::Recall, channel, target),
+            Command::Restore { channel, target } => self.act(ticket, Action::Restore, channel, target),
+            Command::Reedit { channel, target } => self.act(ticket, Action::Reedit, channel, target),
             Command::Outbox => {
                 let messages = self.outbox.views(None);
                 self.settle(ticket, Ok(Reply::Outbox { messages }));
@@ -163,7 +163,7 @@ impl Client {
         self.session.connect(now);
     }
 
-    fn act(&mut self, ticket: Ticket, act: Act, channel: Channel, target: super::Target) {
+    fn act(&mut self, ticket: Ticket, action: Action, channel: Channel, target: super::Target) {
         if self.lacks_business(ticket) {
             return;
         }
@@ -174,7 +174,7 @@ impl Client {
             let text = "the message is not sent yet: discard it from the outbox instead";
             return self.settle(ticket, Err(Error::invalid(text)));
         }
-        self.push_work(&channel, Work::Act { ticket, act, target });
+        self.push_work(&channel, Work::Action { ticket, action, target });
     }
 
     /// The application shows this channel: its newest page is read now and after each reconnect.

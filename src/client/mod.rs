@@ -450,7 +450,7 @@ impl Client {
                 Ask::Marks(channel) => self.sync.want_marks(now.mono, channel),
                 Ask::Policy => self.sync.want_policy(now.mono),
                 Ask::Read(channel, seq) => self.sync.want_read(now.mono, channel, seq),
-                Ask::Act(ticket, act, channel, target) => self.ask_act(now, ticket, act, channel, target),
+                Ask::Action(ticket, action, channel, target) => self.ask_action(now, ticket, action, channel, target),
             }
         }
         for change in &mut turn.changes {

@@ -10,7 +10,7 @@ use crate::sorted::{Map, Set};
 use crate::sync::{Ended, Job};
 use crate::time::{Millis, Mono, Now};
 use crate::timeline::{Arrival, Figure, Span, Timeline, Work, arrival};
-use crate::turn::{Act, After, Reply, RequestId, Ticket};
+use crate::turn::{Action, After, Reply, RequestId, Ticket};
 
 use super::{Client, Output};
 
@@ -28,7 +28,7 @@ pub enum Task {
     Marks { channels: Vec<(Channel, u64)> },
     History { channel: Channel, span: Span },
     Lookup { channel: Channel, asked: Vec<ClientMsgNo> },
-    Act { ticket: Ticket, act: Act, channel: Channel, target: Target },
+    Action { ticket: Ticket, action: Action, channel: Channel, target: Target },
 }
 
 #[derive(Default)]
@@ -63,7 +63,7 @@ impl Requests {
     /// The connection is gone, and what catching up asked is asked anew with the next. What a person asked goes on.
     pub fn forget_jobs(&mut self) -> Vec<RequestId> {
         self.told.clear();
-        self.forget(|task| !matches!(task, Task::Token | Task::Gateway | Task::Act { .. } | Task::Lookup { .. }))
+        self.forget(|task| !matches!(task, Task::Token | Task::Gateway | Task::Action { .. } | Task::Lookup { .. }))
     }
 
     /// Tokens and addresses that are awaited belong to an attempt that is over.
@@ -85,7 +85,7 @@ impl Requests {
 
     pub fn drain(&mut self) -> Vec<(RequestId, Option<Ticket>)> {
         let ticket = |task: &Task| match task {
-            Task::Act { ticket, .. } => Some(*ticket),
+            Task::Action { ticket, .. } => Some(*ticket),
             _ => None,
         };
         core::mem::take(&mut self.open).into_iter().map(|(id, (task, _))| (id, ticket(&task))).collect()
@@ -94,7 +94,7 @@ impl Requests {
     /// The application no longer waits for this; true if it did.
     pub fn abort(&mut self, aborted: Ticket) -> bool {
         let before = self.open.len();
-        self.open.retain(|_, (task, _)| !matches!(task, Task::Act { ticket, .. } if *ticket == aborted));
+        self.open.retain(|_, (task, _)| !matches!(task, Task::Action { ticket, .. } if *ticket == aborted));
         self.open.len() < before
     }
 }
@@ -125,14 +125,14 @@ impl Client {
         self.ask(now, Request::Gateway, Task::Gateway);
     }
 
-    pub(super) fn ask_act(&mut self, now: Now, ticket: Ticket, act: Act, channel: Channel, target: Target) {
+    pub(super) fn ask_action(&mut self, now: Now, ticket: Ticket, action: Action, channel: Channel, target: Target) {
         let body = request::Act::new(channel.clone(), target.clone());
-        let request = match act {
-            Act::Recall => Request::Recall(body),
-            Act::Restore => Request::Restore(body),
-            Act::Reedit => Request::Reedit(body),
+        let request = match action {
+            Action::Recall => Request::Recall(body),
+            Action::Restore => Request::Restore(body),
+            Action::Reedit => Request::Reedit(body),
         };
-        self.ask(now, request, Task::Act { ticket, act, channel, target });
+        self.ask(now, request, Task::Action { ticket, action, channel, target });
     }
 
     pub(super) fn ask_lookup(&mut self, now: Now, channel: Channel, asked: Vec<ClientMsgNo>) {
@@ -207,7 +207,7 @@ impl Client {
 
     pub(super) fn fetched(&mut self, now: Now, id: RequestId, outcome: Result<Response, FetchFailure>) {
         if let Some((task, _)) = self.requests.open.remove(&id) {
-            let of_nobody = !matches!(task, Task::Act { .. });
+            let of_nobody = !matches!(task, Task::Action { .. });
             if let Err(failure) = &outcome
                 && of_nobody
                 && failure.retryable
@@ -240,11 +240,11 @@ impl Client {
             (Task::Marks { channels }, outcome) => self.marks_answered(now, channels, outcome),
             (Task::History { channel, span }, outcome) => self.history_answered(now, channel, span, outcome),
             (Task::Lookup { channel, asked }, outcome) => self.lookup_answered(now, &channel, asked, outcome),
-            (Task::Act { ticket, act, channel, target }, Err(failure)) => {
-                self.act_failed(now, ticket, act, channel, target, failure);
+            (Task::Action { ticket, action, channel, target }, Err(failure)) => {
+                self.action_failed(now, ticket, action, channel, target, failure);
             }
-            (Task::Act { ticket, act, channel, .. }, Ok(response)) => {
-                self.act_answered(now, ticket, act, &channel, response);
+            (Task::Action { ticket, action, channel, .. }, Ok(response)) => {
+                self.action_answered(now, ticket, action, &channel, response);
             }
         }
     }
@@ -457,11 +457,11 @@ impl Client {
     }
 
     /// What the business server refuses is told by the audit; what it does not answer is not decided.
-    fn act_failed(
+    fn action_failed(
         &mut self,
         now: Now,
         ticket: Ticket,
-        act: Act,
+        action: Action,
         channel: Channel,
         target: Target,
         failure: FetchFailure,
@@ -475,7 +475,7 @@ impl Client {
                 operator: self.config.uid.clone(),
                 copies: target.copies(),
                 client_msg_no: target.client_msg_no,
-                what: act.told(false).to_owned(),
+                what: action.audit_word(false).to_owned(),
                 by: "business".to_owned(),
             }));
         }
@@ -483,9 +483,9 @@ impl Client {
         self.absorb(turn);
     }
 
-    fn act_answered(&mut self, now: Now, ticket: Ticket, act: Act, channel: &Channel, response: Response) {
-        match (act, response) {
-            (Act::Reedit, Response::Content(content)) => {
+    fn action_answered(&mut self, now: Now, ticket: Ticket, action: Action, channel: &Channel, response: Response) {
+        match (action, response) {
+            (Action::Reedit, Response::Content(content)) => {
                 self.outputs.push_back(Output::Settle(ticket, Ok(Reply::Content { content })));
             }
             (_, Response::Mark(fed)) => {

@@ -9,7 +9,7 @@ use crate::recall;
 use crate::request::{FedMark, Target};
 use crate::rows::{Change, Copy, Mark, MarkState, MessageRow, MessageState, Role};
 use crate::time::Wall;
-use crate::turn::{Act, Ask, Reply, Ticket, Turn};
+use crate::turn::{Action, Ask, Reply, Ticket, Turn};
 
 use super::{Context, Have, Timeline, view};
 
@@ -194,7 +194,7 @@ impl Timeline {
     pub(super) fn act(
         &mut self,
         ticket: Ticket,
-        act: Act,
+        action: Action,
         target: Target,
         have: &Have,
         context: &Context<'_>,
@@ -203,7 +203,7 @@ impl Timeline {
         let row = self.place_of_target(&target).and_then(|place| have.rows.get(&place)).and_then(Option::as_ref);
         // The server may have given the place to another message since the application looked.
         let row = row.filter(|row| names(&target, row));
-        let judged = row.map_or(Ok(()), |row| self.judge(act, row, context));
+        let judged = row.map_or(Ok(()), |row| self.judge(action, row, context));
         if target == Target::default() {
             return turn.settle(ticket, Err(Error::invalid("the message has no clientMsgNo, messageId or messageSeq")));
         }
@@ -211,7 +211,7 @@ impl Timeline {
             || (target.client_msg_no.clone(), target.copies()),
             |row| (row.client_msg_no.clone(), row.all_copies()),
         );
-        self.audit(turn, context.own, client_msg_no, copies, act.told(judged.is_ok()), "application");
+        self.audit(turn, context.own, client_msg_no, copies, action.audit_word(judged.is_ok()), "application");
         if let Err(error) = judged {
             if error.reason == Some(DenyReason::NotAuthor) {
                 turn.asks.push(Ask::Policy);
@@ -226,10 +226,10 @@ impl Timeline {
             },
             None => target,
         };
-        turn.asks.push(Ask::Act(ticket, act, self.row.channel.clone(), target));
+        turn.asks.push(Ask::Action(ticket, action, self.row.channel.clone(), target));
     }
 
-    fn judge(&self, act: Act, row: &MessageRow, context: &Context<'_>) -> Result<(), Error> {
+    fn judge(&self, action: Action, row: &MessageRow, context: &Context<'_>) -> Result<(), Error> {
         let own = row.from == *context.own;
         let deadline = |window: Option<i64>, since: i64| window.map(|window| since.saturating_add(window));
         let passed = |deadline: Option<i64>| match (deadline, context.server_time) {
@@ -239,8 +239,8 @@ impl Timeline {
         if row.state == MessageState::Deleted {
             return Err(Error::denied(DenyReason::Deleted, None));
         }
-        match act {
-            Act::Recall => {
+        match action {
+            Action::Recall => {
                 let role =
                     context.policy.roles.iter().find(|role| role.channel == self.row.channel).map(|role| role.role);
                 let may_all = matches!(role, Some(Role::Admin | Role::Owner));
@@ -258,7 +258,7 @@ impl Timeline {
                     }
                 }
             }
-            Act::Restore | Act::Reedit => {
+            Action::Restore | Action::Reedit => {
                 if !own {
                     return Err(Error::denied(DenyReason::NotAuthor, None));
                 }

@@ -33,7 +33,7 @@ use crate::rows::{
 };
 use crate::sorted::{Map, Set};
 use crate::time::{Millis, Wall};
-use crate::turn::{Act, Ask, ConnectionId, Ticket, Turn};
+use crate::turn::{Action, Ask, ConnectionId, Ticket, Turn};
 use crate::wire::Recvack;
 
 use acts::Acts;
@@ -132,9 +132,9 @@ pub enum Work {
         before: Option<MessageSeq>,
         limit: usize,
     },
-    Act {
+    Action {
         ticket: Ticket,
-        act: Act,
+        action: Action,
         target: Target,
     },
     /// An unconfirmed message is no longer there, or its author wants it away.
@@ -308,7 +308,7 @@ impl Timeline {
     /// Every ticket whose work is not done; at the end, or when the database failed.
     pub fn take_tickets(&mut self) -> Vec<Ticket> {
         let tickets = self.work.iter().filter_map(|work| match work {
-            Work::Read { ticket, .. } | Work::Show { ticket, .. } | Work::Act { ticket, .. } => Some(*ticket),
+            Work::Read { ticket, .. } | Work::Show { ticket, .. } | Work::Action { ticket, .. } => Some(*ticket),
             Work::Marks { ticket, .. } => *ticket,
             _ => None,
         });
@@ -330,7 +330,7 @@ impl Timeline {
     /// The application waits no longer. Work that was accepted goes on. True if the ticket was here.
     pub fn abort(&mut self, aborted: Ticket) -> bool {
         let is_it =
-            |work: &Work| matches!(work, Work::Show { ticket, .. } | Work::Act { ticket, .. } if *ticket == aborted);
+            |work: &Work| matches!(work, Work::Show { ticket, .. } | Work::Action { ticket, .. } if *ticket == aborted);
         let Some(at) = self.work.iter().position(is_it) else { return false };
         self.work.remove(at);
         if at == 0 {
@@ -446,7 +446,7 @@ impl Timeline {
                 places
             }
             Work::Hint(mark) => self.places_of(mark),
-            Work::Act { target, .. } => self.place_of_target(target).into_iter().collect(),
+            Work::Action { target, .. } => self.place_of_target(target).into_iter().collect(),
             Work::TakenBack { seq, .. } => vec![self.placed_at(*seq)],
             Work::Show { before, limit, .. } => return self.missing_page(*before, *limit),
             Work::Digest => {
@@ -544,7 +544,7 @@ impl Timeline {
             Work::Show { ticket, before, limit } => {
                 self.show(ticket, before, limit, have.page, context, turn);
             }
-            Work::Act { ticket, act, target } => self.act(ticket, act, target, &have, context, turn),
+            Work::Action { ticket, action, target } => self.act(ticket, action, target, &have, context, turn),
             Work::Passing(mut message) => {
                 let content = message.content.as_deref().and_then(|content| self.without_quote(content));
                 message.content = content.or(message.content);
