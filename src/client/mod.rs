@@ -23,7 +23,7 @@ use crate::request::Policy;
 use crate::rows::{Answer, ChannelRow, Epoch, Meta, Query};
 use crate::session::{Effect, Identity, Session};
 use crate::sorted::{Map, Set};
-use crate::sync::Sync;
+use crate::sync::CatchUp;
 use crate::time::{Millis, Mono, Now};
 use crate::timeline::{self, Context, Step, Timeline, Work};
 use crate::turn::{Ask, Turn};
@@ -91,7 +91,7 @@ pub struct Client {
     session: Session,
     outbox: Outbox,
     timelines: Map<Channel, Timeline>,
-    sync: Sync,
+    sync: CatchUp,
     policy: Policy,
     meta: Meta,
     /// Commands and messages without a seq that were seen.
@@ -129,7 +129,7 @@ impl Client {
     pub fn new(config: Config, epoch: Epoch, entropy: [u8; 32]) -> Self {
         let mut dice = Dice::new(entropy);
         let session = Session::new(Dice::new(dice.seed()), config.trace);
-        let sync = Sync::new(config.business, Dice::new(dice.seed()));
+        let sync = CatchUp::new(config.business, Dice::new(dice.seed()));
         let mut client = Self {
             epoch,
             session,

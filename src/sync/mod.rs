@@ -141,7 +141,7 @@ enum Phase {
     Steady,
 }
 
-pub struct Sync {
+pub struct CatchUp {
     phase: Phase,
     /// Nothing to ask at all.
     business: bool,
@@ -168,7 +168,7 @@ pub struct Sync {
     announced: bool,
 }
 
-impl Sync {
+impl CatchUp {
     pub fn new(business: bool, dice: Dice) -> Self {
         Self {
             phase: Phase::Offline,
