@@ -16,7 +16,7 @@ const PAGE: usize = 500;
 /// As the business server takes it: what it cannot look up must not be sent.
 const CLIENT_MSG_NO: usize = 128;
 /// Channels whose newest page is read after a reconnect.
-const OPEN: usize = 8;
+const WATCHED: usize = 8;
 
 impl Client {
     pub(super) fn command(&mut self, now: Now, ticket: Ticket, command: Command) {
@@ -106,7 +106,7 @@ impl Client {
                 if limit == 0 || limit > PAGE {
                     return self.settle(ticket, Err(Error::invalid(format!("limit must be between 1 and {PAGE}"))));
                 }
-                self.look_at(now, &channel);
+                self.watch(now, &channel);
                 self.push_work(&channel, Work::Show { ticket, before, limit });
             }
             Command::Conversations => {
@@ -178,12 +178,12 @@ impl Client {
     }
 
     /// The application shows this channel: its newest page is read now and after each reconnect.
-    fn look_at(&mut self, now: Now, channel: &Channel) {
-        if self.open.contains(channel) {
+    fn watch(&mut self, now: Now, channel: &Channel) {
+        if self.watched.contains(channel) {
             return;
         }
-        self.open.insert(0, channel.clone());
-        self.open.truncate(OPEN);
+        self.watched.insert(0, channel.clone());
+        self.watched.truncate(WATCHED);
         self.timeline(channel).refresh(true);
         self.sync.want_history(now.mono, channel.clone(), Millis(0));
         self.sync.want_marks(now.mono, channel.clone());

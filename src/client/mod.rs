@@ -111,10 +111,10 @@ pub struct Client {
     requests: Requests,
     /// Channels that may have something to do.
     stirred: Set<Channel>,
-    /// Channels that need the store to see what is still in an open batch.
-    parked: Set<Channel>,
-    /// Channels that the application looked at; their newest page is read after a reconnect.
-    open: Vec<Channel>,
+    /// Channels whose next query must wait until the store was given what is gathered for them.
+    awaiting_store: Set<Channel>,
+    /// Channels that the application looked at, the latest first; their newest page is read after a reconnect.
+    watched: Vec<Channel>,
     more_packets: bool,
     /// Bytes that wait in timelines.
     queued: usize,
@@ -150,8 +150,8 @@ impl Client {
             loads: Map::new(),
             requests: Requests::default(),
             stirred: Set::new(),
-            parked: Set::new(),
-            open: Vec::new(),
+            awaiting_store: Set::new(),
+            watched: Vec::new(),
             more_packets: false,
             queued: 0,
             throttled: false,
@@ -272,7 +272,7 @@ impl Client {
                 self.send(now);
             }
             self.batches.emit(self.epoch, &mut self.outputs, self.config.trace);
-            self.unpark();
+            self.stir_awaiting();
             self.release(now);
             self.session.transmit(now);
             // What came while the database is being read waits for it.
@@ -301,7 +301,7 @@ impl Client {
                     }
                     let known: Vec<Channel> = self.known_channels();
                     self.sync.handle_ready(now.mono, known.into_iter());
-                    for channel in self.open.clone() {
+                    for channel in self.watched.clone() {
                         self.timeline(&channel).refresh(true);
                         self.sync.want_history(now.mono, channel, Millis(0));
                     }
@@ -406,7 +406,7 @@ impl Client {
                 }
                 Step::Need(_) if self.batches.holds(channel) => {
                     // The store must see it first: the query goes out behind the batch.
-                    self.parked.insert(channel.clone());
+                    self.awaiting_store.insert(channel.clone());
                     break;
                 }
                 Step::Need(query) => {
@@ -421,10 +421,11 @@ impl Client {
         }
     }
 
-    fn unpark(&mut self) {
+    /// What waited for the store to be given a batch goes on once it was.
+    fn stir_awaiting(&mut self) {
         let batches = &self.batches;
         let stirred = &mut self.stirred;
-        self.parked.retain(|channel| {
+        self.awaiting_store.retain(|channel| {
             let held = batches.holds(channel);
             if !held {
                 stirred.insert(channel.clone());
@@ -698,7 +699,7 @@ impl Client {
         }
         self.queued = 0;
         self.stirred.clear();
-        self.parked.clear();
+        self.awaiting_store.clear();
         for (_, load) in core::mem::take(&mut self.loads) {
             if let LoadFor::Audit(ticket) = load {
                 tickets.push(ticket);

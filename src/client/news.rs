@@ -27,7 +27,7 @@ impl Client {
         let fresh = |row: &ChannelRow| {
             let of = row.last.as_ref().map_or(0, |digest| digest.timestamp);
             // Generation 3 gives no time to history.
-            of == 0 || of >= since || self.open.contains(&row.channel)
+            of == 0 || of >= since || self.watched.contains(&row.channel)
         };
         request::Conversations { cursors: self.cursors(&fresh), recents: 1, since: Some(since) }
     }

@@ -33,7 +33,7 @@ pub enum Task {
 
 #[derive(Default)]
 pub struct Requests {
-    open: Map<RequestId, (Task, Mono)>,
+    under_way: Map<RequestId, (Task, Mono)>,
     next: u64,
     /// Bad answers and refusals that the application was told of on this connection. They are asked for again, each time later.
     told: Set<String>,
@@ -41,23 +41,23 @@ pub struct Requests {
 
 impl Requests {
     pub fn poll_timeout(&self) -> Option<Mono> {
-        self.open.values().map(|(_, deadline)| *deadline).min()
+        self.under_way.values().map(|(_, deadline)| *deadline).min()
     }
 
     pub fn take_late(&mut self, now: Mono) -> Vec<(RequestId, Task)> {
         let mut late = Vec::new();
-        for (id, (task, deadline)) in core::mem::take(&mut self.open) {
+        for (id, (task, deadline)) in core::mem::take(&mut self.under_way) {
             if deadline <= now {
                 late.push((id, task));
             } else {
-                self.open.insert(id, (task, deadline));
+                self.under_way.insert(id, (task, deadline));
             }
         }
         late
     }
 
     pub fn lookups(&self) -> usize {
-        self.open.values().filter(|(task, _)| matches!(task, Task::Lookup { .. })).count()
+        self.under_way.values().filter(|(task, _)| matches!(task, Task::Lookup { .. })).count()
     }
 
     /// The connection is gone, and what catching up asked is asked anew with the next. What a person asked goes on.
@@ -73,7 +73,7 @@ impl Requests {
 
     fn forget(&mut self, which: fn(&Task) -> bool) -> Vec<RequestId> {
         let mut ids = Vec::new();
-        self.open.retain(|id, (task, _)| {
+        self.under_way.retain(|id, (task, _)| {
             let over = which(task);
             if over {
                 ids.push(*id);
@@ -88,14 +88,14 @@ impl Requests {
             Task::Action { ticket, .. } => Some(*ticket),
             _ => None,
         };
-        core::mem::take(&mut self.open).into_iter().map(|(id, (task, _))| (id, ticket(&task))).collect()
+        core::mem::take(&mut self.under_way).into_iter().map(|(id, (task, _))| (id, ticket(&task))).collect()
     }
 
     /// The application no longer waits for this; true if it did.
     pub fn abort(&mut self, aborted: Ticket) -> bool {
-        let before = self.open.len();
-        self.open.retain(|_, (task, _)| !matches!(task, Task::Action { ticket, .. } if *ticket == aborted));
-        self.open.len() < before
+        let before = self.under_way.len();
+        self.under_way.retain(|_, (task, _)| !matches!(task, Task::Action { ticket, .. } if *ticket == aborted));
+        self.under_way.len() < before
     }
 }
 
@@ -105,7 +105,7 @@ impl Client {
         let id = RequestId(self.requests.next);
         let patience =
             if matches!(task, Task::Gateway) && self.session.knows_addresses() { NEW_ADDRESSES } else { ANSWER };
-        self.requests.open.insert(id, (task, now.mono + patience));
+        self.requests.under_way.insert(id, (task, now.mono + patience));
         if self.config.trace
             && let Some(http) = request.http()
         {
@@ -151,7 +151,7 @@ impl Client {
         if self.sync.take_round(now.mono) {
             let known = self.known_channels();
             self.sync.round(now.mono, known.into_iter());
-            for channel in self.open.clone() {
+            for channel in self.watched.clone() {
                 self.timeline(&channel).refresh(true);
                 self.sync.want_history(now.mono, channel, Millis(0));
             }
@@ -206,7 +206,7 @@ impl Client {
     }
 
     pub(super) fn fetched(&mut self, now: Now, id: RequestId, outcome: Result<Response, FetchFailure>) {
-        if let Some((task, _)) = self.requests.open.remove(&id) {
+        if let Some((task, _)) = self.requests.under_way.remove(&id) {
             let of_nobody = !matches!(task, Task::Action { .. });
             if let Err(failure) = &outcome
                 && of_nobody
