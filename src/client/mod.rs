@@ -371,7 +371,7 @@ impl Client {
     }
 
     fn step_timeline(&mut self, now: Now, channel: &Channel) {
-        let cluster = self.doubts();
+        let provisional_log = self.has_provisional_log();
         loop {
             let mut turn = Turn::new(now, self.config.trace);
             let Some(timeline) = self.timelines.get_mut(channel) else { break };
@@ -389,7 +389,7 @@ impl Client {
                 dedup_window: self.config.dedup_window,
                 history: self.sync.has_history(),
                 caught_up: self.sync.is_caught_up() && self.session.is_ready(),
-                cluster,
+                provisional_log,
                 told: &told,
             };
             match timeline.step(&context, &mut turn) {
@@ -474,7 +474,7 @@ impl Client {
             // A message to oneself breaks the membership of new person channels on that whole server.
             self.outbox.refuse_to_self(&mut turn);
         }
-        self.outbox.doubt_what_is_found(self.doubts());
+        self.outbox.set_provisional_log(self.has_provisional_log());
         let sends = self.outbox.take_sends(now, version, &mut turn);
         self.absorb(turn);
         for mut send in sends {
@@ -490,8 +490,8 @@ impl Client {
         }
     }
 
-    /// Whether what the log shows may be taken back: clusters of generation 2 show what only one node has.
-    fn doubts(&self) -> bool {
+    /// Whether what the server's log shows may be taken back: clusters of generation 2 show what only one node has.
+    fn has_provisional_log(&self) -> bool {
         self.session.is_cluster()
             && self.session.version().is_none_or(|version| version < crate::wire::ProtocolVersion::U64_SEQ)
     }

@@ -93,8 +93,8 @@ impl Outbox {
     }
 
     /// Whether a message that is merely found, without a SENDACK or a push, counts as unconfirmed.
-    pub fn doubt_what_is_found(&mut self, doubtful: bool) {
-        self.doubtful = doubtful;
+    pub fn set_provisional_log(&mut self, provisional: bool) {
+        self.provisional_log = provisional;
     }
 
     /// A message at this place of the channel is stored for certain, and so is everything before it that is still there: looking
@@ -118,7 +118,7 @@ impl Outbox {
     pub fn is_suspect(&self, client_msg_no: &ClientMsgNo) -> bool {
         let entry = self.ordinals.get(client_msg_no).and_then(|ordinal| self.entries.get(ordinal));
         entry.is_some_and(|entry| {
-            self.doubtful || entry.suspect || matches!(entry.row.state, OutboxState::Unconfirmed { .. })
+            self.provisional_log || entry.suspect || matches!(entry.row.state, OutboxState::Unconfirmed { .. })
         })
     }
 

@@ -122,8 +122,8 @@ pub struct Outbox {
     careful: bool,
     /// The business server can be asked by clientMsgNo.
     lookups: bool,
-    /// The server is a cluster that shows what it may take back.
-    doubtful: bool,
+    /// The server is a cluster that shows what it may take back: what is merely found there is not certain.
+    provisional_log: bool,
     /// Some may be unconfirmed.
     unconfirmed: bool,
     /// When it was last asked what may leave. What was due then and stayed waits for an answer, not for time.
@@ -141,7 +141,7 @@ impl Outbox {
             next_client_seq: 1,
             careful: false,
             lookups,
-            doubtful: false,
+            provisional_log: false,
             unconfirmed: true,
             looked: Mono(0),
         }
@@ -503,7 +503,7 @@ impl Outbox {
     pub fn landed(&mut self, turn: &mut Turn, time: Wall, landed: Landed) {
         let Landed { client_msg_no, mut message, certain } = landed;
         let client_msg_no = &client_msg_no;
-        let (now, doubtful) = (turn.now, self.doubtful);
+        let (now, provisional_log) = (turn.now, self.provisional_log);
         let Some(entry) = self.entry(client_msg_no) else { return };
         let (Some(message_id), Some(message_seq)) = (message.message_id, message.message_seq) else { return };
         let settles = certain || entry.witness.is_some_and(|witness| message_seq < witness);
@@ -516,9 +516,9 @@ impl Outbox {
             OutboxState::Unconfirmed { .. } if settles => None,
             // From a clock that was ahead, time is reckoned anew.
             OutboxState::Unconfirmed { since, .. } => Some(since.min(time)),
-            _ if entry.suspect || (doubtful && matches!(entry.progress, Progress::Asking { .. })) => Some(time),
+            _ if entry.suspect || (provisional_log && matches!(entry.progress, Progress::Asking { .. })) => Some(time),
             // The answer to the SEND or the look-up will tell more.
-            _ if doubtful => return,
+            _ if provisional_log => return,
             _ => None,
         };
         match since {

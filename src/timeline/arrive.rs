@@ -203,7 +203,7 @@ impl Timeline {
         }
         let own = row.from == *context.own;
         let owed = owes(&row, context);
-        row.unconfirmed |= owed && !live && !confirms && context.cluster;
+        row.unconfirmed |= owed && !live && !confirms && context.provisional_log;
         if live && self.baseline.is_none() {
             self.baseline = Some(MessageSeq(seq.0.saturating_sub(1)));
         }
@@ -308,7 +308,7 @@ impl Timeline {
         }
         if whole && let (Span::Newest { top, .. }, Some(last)) = (&span, shown.iter().max()) {
             let alone = [Range { first: *top, last: *top }];
-            let from = if context.cluster && last < top {
+            let from = if context.provisional_log && last < top {
                 // The log ends below what was here already: that was taken back, and nobody may ever write there again.
                 Some(MessageSeq(last.0.saturating_add(1)))
             } else {
@@ -326,7 +326,7 @@ impl Timeline {
         {
             self.row.last_seq = top.last;
         }
-        if context.cluster
+        if context.provisional_log
             && let (Some(top), Some(first)) = (known.last(), shown.iter().min())
             && top.last.0.checked_add(1) == Some(first.0)
         {

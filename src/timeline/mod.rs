@@ -56,7 +56,7 @@ pub struct Context<'a> {
     /// Since the connection is ready, the conversations were read once.
     pub caught_up: bool,
     /// A page of history may show what is taken back later.
-    pub cluster: bool,
+    pub provisional_log: bool,
     /// Whether this act of sending, this command or this copy (`passing_id`) was told to the application, though no row holds it.
     pub told: &'a dyn Fn(MessageId) -> bool,
 }
