@@ -390,6 +390,6 @@ pub fn act_id(salt: u64, hash: u64) -> MessageId {
 }
 
 /// Names a copy that came without a place, beside the ids of commands.
-pub fn passing_id(id: MessageId) -> MessageId {
+pub fn transient_id(id: MessageId) -> MessageId {
     MessageId(!id.0)
 }

@@ -7,7 +7,7 @@ use crate::outbox::Answered;
 use crate::quotes;
 use crate::recall;
 use crate::request;
-use crate::rows::{self, Change, Mark, MarkState, MessageRow, QuarantineRow, Role, passing_id};
+use crate::rows::{self, Change, Mark, MarkState, MessageRow, QuarantineRow, Role, transient_id};
 use crate::session::Incoming;
 use crate::time::{Now, Wall};
 use crate::timeline::{Arrival, HOLD, SYSTEM, Work};
@@ -70,11 +70,11 @@ impl Client {
         let Some(version) = self.session.version() else { return };
         let mut turn = self.turn(now);
         let answered = self.outbox.handle_sendack(&mut turn, ack, version, &mut self.dice);
-        if let Answered::Passed(row) = &answered {
+        if let Answered::Transient(row) = &answered {
             // Another connection of this device may bring it back.
             let act = act_id(&row.channel, &self.config.uid, &row.client_msg_no);
             if let Some(act) = act.filter(|act| self.seen.insert(*act)) {
-                turn.change(passing(act, now));
+                turn.change(transient_seen(act, now));
             }
         }
         self.absorb(turn);
@@ -207,10 +207,10 @@ impl Client {
         let mut turn = self.turn(now);
         turn.ack(connection, ack);
         // Not under its own name, which would say that it is a command: it may be stored after all.
-        let copy = passing_id(row.message_id);
+        let copy = transient_id(row.message_id);
         let new_copy = self.seen.insert(copy);
         if new_copy {
-            turn.change(passing(copy, now));
+            turn.change(transient_seen(copy, now));
         }
         // A resend is another copy of the same act of sending, with an id of its own.
         let act = act_id(&row.channel, &row.from, &row.client_msg_no);
@@ -218,7 +218,7 @@ impl Client {
         let owed = row.from == self.config.uid && self.outbox.owes(&row.channel, &row.client_msg_no);
         let new_act = !owed && act.is_none_or(|act| self.seen.insert(act));
         if let Some(act) = act.filter(|_| new_act) {
-            turn.change(passing(act, now));
+            turn.change(transient_seen(act, now));
         }
         if new_copy && new_act {
             let message = MessageView {
@@ -242,7 +242,7 @@ impl Client {
             let quotes = message.content.as_deref().is_some_and(|content| !quotes::quoted(content).is_empty());
             if quotes {
                 // What it quotes may be recalled: the channel's marks know.
-                self.push_work(&message.channel.clone(), Work::Passing(Box::new(message)));
+                self.push_work(&message.channel.clone(), Work::Transient(Box::new(message)));
             } else {
                 turn.event(Event::Message { message, live: true });
             }
@@ -342,8 +342,8 @@ fn act_id(channel: &Channel, from: &Uid, client_msg_no: &ClientMsgNo) -> Option<
     (!client_msg_no.is_empty()).then(|| rows::act_id(rows::channel_salt(channel), hash))
 }
 
-/// What nobody keeps is often sent ("is typing"), and never from a store: it is remembered for a day and not as long as a command.
-fn passing(id: MessageId, now: Now) -> Change {
+/// Remembers a transient message for a day, and not as long as a command: such are sent often ("is typing"), and never again from a store.
+fn transient_seen(id: MessageId, now: Now) -> Change {
     const DAY: i64 = 24 * 3600 * 1000;
     Change::Command(id, Wall(now.wall.0 - COMMANDS_KEPT + DAY))
 }

@@ -105,7 +105,7 @@ pub enum Answered {
         message_seq: MessageSeq,
     },
     /// Sent and not stored anywhere, as asked; the outbox has settled it.
-    Passed(OutboxRow),
+    Transient(OutboxRow),
     Nothing,
 }
 
@@ -451,8 +451,8 @@ impl Outbox {
         match verdict {
             Verdict::Sent if ack.message_seq == MessageSeq(0) => {
                 let row = entry.row.clone();
-                self.pass(turn, &row, ack.message_id);
-                Answered::Passed(row)
+                self.settle_transient(turn, &row, ack.message_id);
+                Answered::Transient(row)
             }
             Verdict::Sent => {
                 entry.progress = Progress::Acked;
@@ -643,7 +643,7 @@ impl Outbox {
         }
     }
 
-    fn pass(&mut self, turn: &mut Turn, row: &OutboxRow, message_id: MessageId) {
+    fn settle_transient(&mut self, turn: &mut Turn, row: &OutboxRow, message_id: MessageId) {
         turn.change(Change::OutboxDone(row.client_msg_no.clone()));
         let mut message = self.view(row);
         message.delivery = Delivery::Sent;

@@ -4,7 +4,7 @@ use crate::channel::ClientMsgNo;
 use crate::event::{Event, Trace, key};
 use crate::id::MessageSeq;
 use crate::recall;
-use crate::rows::{Change, Copy, MessageRow, MessageState, Range, act_id, passing_id, seen_hash};
+use crate::rows::{Change, Copy, MessageRow, MessageState, Range, act_id, seen_hash, transient_id};
 use crate::time::Millis;
 use crate::turn::{Landed, Turn};
 
@@ -213,7 +213,7 @@ impl Timeline {
         if row.counted && beyond && self.counted.insert(seq) {
             self.row.unread = self.row.unread.saturating_add(1);
         }
-        let mut told = (context.told)(passing_id(row.message_id));
+        let mut told = (context.told)(transient_id(row.message_id));
         if !row.client_msg_no.is_empty() {
             let hash = seen_hash(&row.from, &row.client_msg_no);
             self.seen.insert(hash, seq);

@@ -57,7 +57,7 @@ pub struct Context<'a> {
     pub caught_up: bool,
     /// A page of history may show what is taken back later.
     pub provisional_log: bool,
-    /// Whether this act of sending, this command or this copy (`passing_id`) was told to the application, though no row holds it.
+    /// Whether this act of sending, this command or this copy (`transient_id`) was told to the application, though no row holds it.
     pub told: &'a dyn Fn(MessageId) -> bool,
 }
 
@@ -142,8 +142,8 @@ pub enum Work {
         seq: MessageSeq,
         id: MessageId,
     },
-    /// A message that is only passed on and not kept, and quotes another.
-    Passing(Box<MessageView>),
+    /// A message that nobody keeps, and that quotes another: shown without what was recalled of that.
+    Transient(Box<MessageView>),
     /// The newest message may be another one now: the conversation is shown with what is stored.
     Digest,
     /// Nothing is missing any more, or it cannot be had; whoever was shown less is told.
@@ -453,7 +453,7 @@ impl Timeline {
                 let query = Query::Page { channel: self.row.channel.clone(), before: None, limit: 1 };
                 return self.have.page.is_none().then_some(query);
             }
-            Work::Read { .. } | Work::Passing(_) | Work::Whole => Vec::new(),
+            Work::Read { .. } | Work::Transient(_) | Work::Whole => Vec::new(),
         };
         let seqs: Set<MessageSeq> = seqs.into_iter().filter(|seq| !self.have.rows.contains_key(seq)).collect();
         if !seqs.is_empty() {
@@ -545,7 +545,7 @@ impl Timeline {
                 self.show(ticket, before, limit, have.page, context, turn);
             }
             Work::Action { ticket, action, target } => self.act(ticket, action, target, &have, context, turn),
-            Work::Passing(mut message) => {
+            Work::Transient(mut message) => {
                 let content = message.content.as_deref().and_then(|content| self.without_quote(content));
                 message.content = content.or(message.content);
                 turn.event(Event::Message { message: *message, live: true });
@@ -736,7 +736,7 @@ impl Glance {
 fn size(work: &Work) -> usize {
     match work {
         Work::Arrived(arrival) => arrival.row.content.len() + 200,
-        Work::Passing(message) => message.content.as_ref().map_or(0, Vec::len),
+        Work::Transient(message) => message.content.as_ref().map_or(0, Vec::len),
         _ => 0,
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use jindou::client::{BatchId, Input, QueryId, StoreFailure};
-use jindou::rows::{Answer, Batch, Change, Epoch, Query, passing_id};
+use jindou::rows::{Answer, Batch, Change, Epoch, Query, transient_id};
 use jindou::store::records::{MemoryTables, Records, Task, Value, schema};
 use jindou::store::{MemoryStore, suite};
 
@@ -172,7 +172,7 @@ impl Disk {
                 Change::Message(row) => self.committed.extend(row.all_copies().iter().map(|copy| copy.message_id.0)),
                 Change::Command(id, _) => {
                     // What has no place is remembered under a name of its own, which leads back to the id.
-                    self.committed.extend([id.0, passing_id(*id).0]);
+                    self.committed.extend([id.0, transient_id(*id).0]);
                 }
                 Change::Quarantine(row) => {
                     self.committed.insert(row.message_id.0);
