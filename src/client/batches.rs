@@ -28,8 +28,8 @@ pub struct Dropped {
     pub tickets: Vec<Ticket>,
     /// Calls that wait for a message in the outbox.
     pub answers: Vec<(ClientMsgNo, Waiter)>,
-    /// Of these channels' history word was to be told.
-    pub words: Vec<Channel>,
+    /// The channels whose `history` event went down with it.
+    pub history_events: Vec<Channel>,
 }
 
 impl Dropped {
@@ -38,7 +38,7 @@ impl Dropped {
             match after {
                 After::Settle(ticket, _) => self.tickets.push(ticket),
                 After::Answer(client_msg_no, waiter, _) => self.answers.push((client_msg_no, waiter)),
-                After::Event(Event::History { channel, .. }) => self.words.push(channel),
+                After::Event(Event::History { channel, .. }) => self.history_events.push(channel),
                 _ => {}
             }
         }
@@ -78,7 +78,7 @@ impl Batches {
         for channel in changes.iter().filter_map(channel_of) {
             *self.held.entry(channel.clone()).or_default() += 1;
         }
-        let bytes = changes.iter().map(size).chain(after.iter().map(told)).sum();
+        let bytes = changes.iter().map(change_size).chain(after.iter().map(event_size)).sum();
         self.bytes += bytes;
         self.pieces.push_back(Piece { changes, after, bytes });
     }
@@ -199,7 +199,7 @@ fn channel_of(change: &Change) -> Option<&Channel> {
 /// What the other fields of a row take, roughly.
 const ROW: usize = 200;
 
-fn size(change: &Change) -> usize {
+fn change_size(change: &Change) -> usize {
     ROW + match change {
         Change::Message(row) => row.content.len(),
         Change::Outbox(row) => row.content.len(),
@@ -208,8 +208,8 @@ fn size(change: &Change) -> usize {
     }
 }
 
-/// What comes from the server, is told and stands in no row.
-fn told(after: &After) -> usize {
+/// What an event holds that came from the server and stands in no row.
+fn event_size(after: &After) -> usize {
     match after {
         After::Event(Event::Message { message, .. }) if message.transient => {
             message.content.as_ref().map_or(0, Vec::len)

@@ -307,7 +307,7 @@ impl Client {
                     }
                     // What was asked for those that were shown less than there is went down with the connection.
                     for timeline in self.timelines.values() {
-                        if timeline.has_promised() || !timeline.row().doubts.is_empty() {
+                        if timeline.owes_history_event() || !timeline.row().doubts.is_empty() {
                             self.sync.want_history(now.mono, timeline.row().channel.clone(), Millis(0));
                         }
                     }
@@ -690,12 +690,12 @@ impl Client {
         for timeline in self.timelines.values_mut() {
             tickets.extend(timeline.take_tickets());
         }
-        let promised = self.timelines.iter().filter(|(_, timeline)| timeline.has_promised());
-        let mut promised: Vec<Channel> = promised.map(|(channel, _)| channel.clone()).collect();
-        promised.extend(dropped.words.into_iter().chain(gathered.words));
+        let owing = self.timelines.iter().filter(|(_, timeline)| timeline.owes_history_event());
+        let mut owing: Vec<Channel> = owing.map(|(channel, _)| channel.clone()).collect();
+        owing.extend(dropped.history_events.into_iter().chain(gathered.history_events));
         self.timelines.clear();
-        for channel in promised {
-            self.timeline(&channel).promise();
+        for channel in owing {
+            self.timeline(&channel).owe_history_event();
         }
         self.queued = 0;
         self.stirred.clear();

@@ -35,8 +35,9 @@ pub enum Task {
 pub struct Requests {
     under_way: Map<RequestId, (Task, Mono)>,
     next: u64,
-    /// Bad answers and refusals that the application was told of on this connection. They are asked for again, each time later.
-    told: Set<String>,
+    /// Bad answers and refusals that the application heard of on this connection, by their text. What fails is asked again, each time
+    /// later, and need not be reported again.
+    reported: Set<String>,
 }
 
 impl Requests {
@@ -62,7 +63,7 @@ impl Requests {
 
     /// The connection is gone, and what catching up asked is asked anew with the next. What a person asked goes on.
     pub fn forget_jobs(&mut self) -> Vec<RequestId> {
-        self.told.clear();
+        self.reported.clear();
         self.forget(|task| !matches!(task, Task::Token | Task::Gateway | Task::Action { .. } | Task::Lookup { .. }))
     }
 
@@ -181,7 +182,7 @@ impl Client {
                     Some((body, span)) => (Request::History(body), Task::History { channel: channel.clone(), span }),
                     None => {
                         self.sync.handle_ended(now.mono, &job, Ended::Answered);
-                        if self.timeline(channel).has_promised() {
+                        if self.timeline(channel).owes_history_event() {
                             // What was missing was pushed meanwhile.
                             self.push_work(channel, Work::Whole);
                         }
@@ -207,12 +208,12 @@ impl Client {
 
     pub(super) fn fetched(&mut self, now: Now, id: RequestId, outcome: Result<Response, FetchFailure>) {
         if let Some((task, _)) = self.requests.under_way.remove(&id) {
-            let of_nobody = !matches!(task, Task::Action { .. });
+            let no_call_waits = !matches!(task, Task::Action { .. });
             if let Err(failure) = &outcome
-                && of_nobody
+                && no_call_waits
                 && failure.retryable
                 && failure.code == "bad-response"
-                && self.requests.told.insert(failure.message.clone())
+                && self.requests.reported.insert(failure.message.clone())
             {
                 self.outputs.push_back(Output::Event(Event::Problem { error: error_of(failure.clone()) }));
             }
@@ -283,14 +284,14 @@ impl Client {
         self.sync.handle_ended(now.mono, job, ended);
         if *job == Job::Conversations && ended == Ended::Answered {
             // Only now it is known that nothing newer is at the server.
-            self.keep_promises();
+            self.tell_owed_history();
         }
     }
 
-    /// Whoever was shown less than there is hears that nothing more comes, as far as that is so.
-    fn keep_promises(&mut self) {
-        let promised = self.timelines.iter().filter(|(_, timeline)| timeline.has_promised());
-        for channel in promised.map(|(channel, _)| channel.clone()).collect::<Vec<_>>() {
+    /// Tells whoever was shown less than there is that nothing more comes, in each channel where that is so.
+    fn tell_owed_history(&mut self) {
+        let owing = self.timelines.iter().filter(|(_, timeline)| timeline.owes_history_event());
+        for channel in owing.map(|(channel, _)| channel.clone()).collect::<Vec<_>>() {
             self.push_work(&channel, Work::Whole);
         }
     }
@@ -303,7 +304,7 @@ impl Client {
         } else {
             // Who logs in again is heard again; what was asked is not at fault.
             let ended = if failure.code == "unauthorized" { Ended::Retry(Millis(0)) } else { Ended::Refused };
-            if self.requests.told.insert(failure.message.clone()) {
+            if self.requests.reported.insert(failure.message.clone()) {
                 self.outputs.push_back(Output::Event(Event::Problem { error: error_of(failure) }));
             }
             ended
@@ -412,7 +413,7 @@ impl Client {
         self.sync.handle_ended(now.mono, &Job::History(channel), ended);
         if ended == Ended::Unsupported {
             // The other channels are not asked about any more.
-            self.keep_promises();
+            self.tell_owed_history();
         }
     }
 

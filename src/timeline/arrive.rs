@@ -230,7 +230,7 @@ impl Timeline {
             turn.event(Event::Message { message, live });
         }
         if told && live {
-            // Whoever has dropped it reads it again; behind a page word of the history comes anyway.
+            // Whoever has dropped it reads it again; behind a page a `history` event comes anyway.
             self.tell_history(context, turn);
         }
         self.land(&row, live, context, turn);
@@ -349,7 +349,7 @@ impl Timeline {
         }
         // Who was shown everything reads nothing again for a page that says the same: with more channels on show than are kept
         // fresh, each look at one would lead to the next without end.
-        if self.promised || progressed || self.row.reached_start != reached_start {
+        if self.owes_history_event || progressed || self.row.reached_start != reached_start {
             self.tell_history(context, turn);
         }
     }

@@ -46,7 +46,7 @@ impl Fetch {
     }
 
     /// Somebody looks, and sees less than there is: one more question, and after how long. An application reads again at each
-    /// word of the history, so a question that brings nothing must not be asked as fast as it is answered.
+    /// `history` event, so a question that brings nothing must not be asked as fast as it is answered.
     pub fn look(&mut self) -> Millis {
         self.stalled = self.stalled.min(STALLS - 1);
         let Some(again) = self.vain.checked_sub(STALLS) else { return Millis(0) };

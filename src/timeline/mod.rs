@@ -146,7 +146,7 @@ pub enum Work {
     Transient(Box<MessageView>),
     /// The newest message may be another one now: the conversation is shown with what is stored.
     Digest,
-    /// Nothing is missing any more, or it cannot be had; whoever was shown less is told.
+    /// Nothing is missing any more, or it cannot be had: the `history` event that is owed is told.
     Whole,
 }
 
@@ -183,8 +183,8 @@ pub struct Timeline {
     ready: bool,
     /// Its marks are wanted though no work waits for them.
     wants_marks: bool,
-    /// It was shown with something missing, and word of the history must follow.
-    promised: bool,
+    /// It was shown with something missing, so a `history` event must follow.
+    owes_history_event: bool,
     loading: Loading,
     /// Nothing was known of it when its marks were read, and yet it may have messages.
     lost: bool,
@@ -224,7 +224,7 @@ impl Timeline {
             row,
             ready: false,
             wants_marks: false,
-            promised: false,
+            owes_history_event: false,
             loading: Loading::No,
             lost: false,
             asked_rows: Vec::new(),
@@ -271,13 +271,13 @@ impl Timeline {
         (!mark.hint && mark.state != MarkState::Restored).then_some(mark)
     }
 
-    /// Somebody waits for word of its history.
-    pub fn has_promised(&self) -> bool {
-        self.promised
+    /// Whether somebody was shown less than there is, and has not been told of more since.
+    pub fn owes_history_event(&self) -> bool {
+        self.owes_history_event
     }
 
-    pub fn promise(&mut self) {
-        self.promised = true;
+    pub fn owe_history_event(&mut self) {
+        self.owes_history_event = true;
     }
 
     /// Answers of the business server wait for the store before they take effect.
@@ -318,9 +318,9 @@ impl Timeline {
         tickets
     }
 
-    /// Work that came, and what was promised, before the database was read.
+    /// Work that came, and the event that was owed, before the database was read.
     pub fn take_work_of(&mut self, other: Timeline) {
-        self.promised |= other.promised;
+        self.owes_history_event |= other.owes_history_event;
         self.queued += other.queued;
         for work in other.work {
             self.work.push_back(work);
@@ -516,7 +516,7 @@ impl Timeline {
                         self.fetch.probe();
                     }
                     self.ask_history(HOLD, turn);
-                } else if !context.history && left.is_none() && self.promised {
+                } else if !context.history && left.is_none() && self.owes_history_event {
                     self.tell_history(context, turn);
                 }
             }
@@ -558,8 +558,8 @@ impl Timeline {
                     ranges::cover(&mut self.row.ranges, digest.message_seq, digest.message_seq);
                 }
             }
-            // Where more can be had, its coming is the word.
-            Work::Whole if self.promised && !(context.history && self.fetch.wants(&self.row)) => {
+            // Where more can be had, the event comes with it.
+            Work::Whole if self.owes_history_event && !(context.history && self.fetch.wants(&self.row)) => {
                 self.tell_history(context, turn);
                 self.fetch.in_vain();
             }
@@ -637,7 +637,7 @@ impl Timeline {
     }
 
     fn tell_history(&mut self, context: &Context<'_>, turn: &mut Turn) {
-        self.promised = false;
+        self.owes_history_event = false;
         let (reached_start, complete) = (self.reached_start(context), self.is_complete(context));
         turn.event(Event::History { channel: self.row.channel.clone(), reached_start, complete });
     }

@@ -35,7 +35,7 @@ impl Timeline {
             self.row.ranges.iter().any(|range| range.first <= bottom && top <= range.last) || top == MessageSeq(0);
         let newest_known = before.is_some() || self.knows_newest(context);
         let complete = whole && (!context.history || (newest_known && (reached_start || !short)));
-        self.promised |= !complete;
+        self.owes_history_event |= !complete;
         if !complete && context.history {
             if short && !fetch::at_start(&self.row) {
                 self.fetch.older();
