@@ -7,7 +7,7 @@ use crate::outbox::Answered;
 use crate::quotes;
 use crate::recall;
 use crate::request;
-use crate::rows::{self, Change, Mark, MarkState, MessageRow, QuarantineRow, Role, transient_id};
+use crate::rows::{self, Change, Mark, MessageRow, QuarantineRow, Role, transient_id};
 use crate::session::Incoming;
 use crate::time::{Now, Wall};
 use crate::timeline::{Arrival, HOLD, SYSTEM, Work};
@@ -311,7 +311,6 @@ impl Client {
             deadline: None,
             hint: true,
         };
-        debug_assert!(matches!(mark.state, MarkState::Recalled | MarkState::Restored | MarkState::Deleted));
         self.push_work(&channel, Work::Hint(mark));
     }
 

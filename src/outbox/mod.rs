@@ -35,7 +35,7 @@ use reason::verdict;
 
 /// No answer for so long: the outcome is unknown. A cluster may take 10 s.
 const ANSWER: Millis = Millis::seconds(15);
-/// SENDs on the wire at once. After an 18 of generation 3 only one: behind it, SENDs to healthy channels fail too.
+/// SENDs on the wire at once. After a NodeNotMatch of generation 3 only one: behind it, SENDs to healthy channels fail too.
 const WINDOW: usize = 32;
 /// Content on the wire at once, unless one message alone is larger: behind more of it a PING comes too late over a slow line, and the
 /// connection would be given up, and all of it sent again, for ever.
@@ -118,7 +118,7 @@ pub struct Outbox {
     /// Calls whose answer went down with a failed batch; they wait on once the database is read.
     unanswered: Vec<(ClientMsgNo, Waiter)>,
     next_client_seq: u32,
-    /// One at a time, after an 18.
+    /// One at a time, after a NodeNotMatch.
     careful: bool,
     /// The business server can be asked by clientMsgNo.
     lookups: bool,
@@ -472,7 +472,7 @@ impl Outbox {
                 Answered::Nothing
             }
             verdict => {
-                self.careful |= ack.reason == ReasonCode(18);
+                self.careful |= ack.reason == ReasonCode::NODE_NOT_MATCH;
                 entry.doubt |= verdict == Verdict::Unconfirmed;
                 entry.suspect = verdict == Verdict::Unconfirmed;
                 entry.lookups = 0;
@@ -638,7 +638,7 @@ impl Outbox {
         let own = self.own.clone();
         for entry in self.entries.values_mut() {
             if matches!(entry.progress, Progress::Idle { .. }) && entry.row.channel == Channel::person(own.as_str()) {
-                park(&own, entry, turn, ReasonCode(16));
+                park(&own, entry, turn, ReasonCode::CHANNEL_ID_ERROR);
             }
         }
     }

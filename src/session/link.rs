@@ -11,11 +11,14 @@ use crate::time::{Millis, Mono};
 use crate::turn::ConnectionId;
 use crate::wire::cipher::Cipher;
 use crate::wire::{
-    CipherError, DecodeError, Deframer, Event, Packet, ProtocolVersion, Recv, Sendack, encode_for_one_node, encoded_len,
+    CipherError, DecodeError, Deframer, Event, Packet, PacketKind, ProtocolVersion, Recv, Sendack, encode_for_one_node,
+    encoded_len,
 };
 
 use super::Effect;
 
+/// All of a PING: its kind, and no flags.
+const PING: u8 = PacketKind::PING.0 << 4;
 /// Servers read 32 KiB at a time; a message cut at that border sets generation 2 out of step.
 const MESSAGE: usize = 24 * 1024;
 const PACE: Millis = Millis(20);
@@ -116,7 +119,7 @@ impl Link {
         if self.pong_due.is_none() {
             let before_it: usize = self.unanswered + self.outgoing.iter().map(Vec::len).sum::<usize>();
             let on_its_way = Millis((before_it / SLOWEST) as u64).min(SLOW_PONG);
-            self.outgoing.push_back(vec![0x70]);
+            self.outgoing.push_back(vec![PING]);
             self.last_ping = now;
             self.pong_due = Some(now + if self.is_proven() { PONG } else { FIRST_PONG } + on_its_way);
         }

@@ -92,8 +92,9 @@ pub struct Session {
     visible: bool,
     /// The core has more uncommitted than it may hold; no new connection until it has drained.
     held: bool,
-    /// The node that accepted us last, and whether there are others.
+    /// The node that accepted us last.
     node: Option<u64>,
+    /// More than one address was named, or more than one node has accepted us.
     cluster: bool,
     server_clock: Option<ServerClock>,
     connections: u64,
@@ -131,12 +132,10 @@ impl Session {
     }
 
     pub fn connect(&mut self, now: Now) {
-        match self.state {
-            State::Idle | State::Kicked => {}
-            State::Waiting { .. } => {}
-            _ => return,
+        if !matches!(self.state, State::Idle | State::Kicked | State::Waiting { .. }) {
+            return;
         }
-        self.forgive();
+        self.forget_failures();
         if self.held {
             return self.wait(now, None);
         }
@@ -162,7 +161,7 @@ impl Session {
         !self.addresses.is_empty()
     }
 
-    /// The version of the connection that is ready.
+    /// The version that CONNACK settled on. The connection need not be ready yet.
     pub fn version(&self) -> Option<ProtocolVersion> {
         match &self.state {
             State::Live(link) => Some(link.version()),
@@ -170,6 +169,7 @@ impl Session {
         }
     }
 
+    /// Of the connection that CONNACK accepted.
     pub fn connection(&self) -> Option<ConnectionId> {
         match &self.state {
             State::Live(link) => Some(link.id()),
@@ -404,7 +404,7 @@ impl Session {
         }
     }
 
-    /// The cipher of the connection, to seal a SEND.
+    /// The accepted connection: its cipher, to seal a SEND, and what it has not decoded yet.
     pub fn link(&self) -> Option<&Link> {
         match &self.state {
             State::Live(link) => Some(link),
@@ -502,7 +502,7 @@ impl Session {
         }
     }
 
-    fn forgive(&mut self) {
+    fn forget_failures(&mut self) {
         self.backoff.reset();
         self.silences = 0;
         self.silent_since = None;
