@@ -1,6 +1,6 @@
 //! What the application asks for: checked first, then handed to the part that does it.
 
-use crate::channel::Channel;
+use crate::channel::{Channel, ClientMsgNo};
 use crate::config;
 use crate::error::{Error, ErrorCode};
 use crate::rows::{ChannelRow, OutboxRow, OutboxState, Query};
@@ -9,7 +9,7 @@ use crate::timeline::{Work, conversation_view};
 use crate::turn::{Action, Reply, Ticket};
 use crate::wire::{Flags, Setting};
 
-use super::{Client, Command, LoadFor, Output, SendOptions, closed};
+use super::{Client, Command, ConversationView, LoadFor, SendOptions, closed};
 
 /// Messages in one page, at most.
 const PAGE: usize = 500;
@@ -40,64 +40,9 @@ impl Client {
         }
         match command {
             Command::Connect => self.connect(now, ticket),
-            Command::Disconnect => {
-                self.session.disconnect();
-                self.outbox.handle_lost(now);
-                self.sync.handle_lost();
-                for id in self.requests.forget_jobs() {
-                    self.outputs.push_back(Output::Cancel(id));
-                }
-                for waiting in core::mem::take(&mut self.connecting) {
-                    self.settle(waiting, Err(Error::new(ErrorCode::Aborted, "disconnect() was called")));
-                }
-                self.settle(ticket, Ok(Reply::Done));
-            }
+            Command::Disconnect => self.disconnect(now, ticket),
             Command::Send { channel, client_msg_no, content, options } => {
-                if let Err(error) = self.check_send(&channel, client_msg_no.as_str(), &content, &options) {
-                    return self.settle(ticket, Err(error));
-                }
-                if !self.timeline(&channel).read_marks() {
-                    // What it quotes may be recalled, and it may have been sent before. All that is asked for later waits behind it.
-                    self.stirred.insert(channel.clone());
-                    let command = Command::Send { channel, client_msg_no, content, options };
-                    return self.waiting.push((ticket, command));
-                }
-                let quotes_less = self.timelines.get(&channel).and_then(|timeline| timeline.without_quote(&content));
-                let content = quotes_less.unwrap_or(content);
-                // An application that does not know what became of it asks for the same once more.
-                let again = self.config.dedup_window.is_none()
-                    && self
-                        .timelines
-                        .get(&channel)
-                        .is_some_and(|timeline| timeline.has_seen(&self.config.uid, &client_msg_no));
-                self.meta.next_ordinal = self.meta.next_ordinal.saturating_add(1);
-                let flags = Flags { red_dot: options.red_dot, no_persist: options.no_persist, ..Flags::default() };
-                let row = OutboxRow {
-                    client_msg_no,
-                    ordinal: self.meta.next_ordinal,
-                    channel,
-                    content,
-                    created_at: self.session.server_time(now).unwrap_or(now.wall),
-                    expire: options.expire,
-                    flags: flags.bits(),
-                    setting: if options.topic.is_some() { Setting::TOPIC.0 } else { 0 },
-                    topic: options.topic,
-                    state: OutboxState::Queued,
-                };
-                let timeline = self.timelines.get(&row.channel);
-                let mark =
-                    timeline.and_then(|timeline| timeline.withdrawn(&self.config.uid, &row.client_msg_no)).cloned();
-                let mut turn = self.turn(now);
-                if let Some(mark) = mark {
-                    // It was sent and recalled since: its content must not even be stored.
-                    let row = OutboxRow { content: Vec::new(), topic: None, ..row };
-                    let channel = row.channel.clone();
-                    self.outbox.accept(&mut turn, ticket, row, options.deadline, true);
-                    self.outbox.withdraw(&mut turn, &channel, &mark, true);
-                } else {
-                    self.outbox.accept(&mut turn, ticket, row, options.deadline, again);
-                }
-                self.absorb(turn);
+                self.accept_send(now, ticket, channel, client_msg_no, content, options);
             }
             Command::Messages { channel, before, limit } => {
                 if let Err(error) = check_channel(&channel) {
@@ -110,16 +55,7 @@ impl Client {
                 self.push_work(&channel, Work::Show { ticket, before, limit });
             }
             Command::Conversations => {
-                let rows = self.timelines.values().map(crate::timeline::Timeline::row);
-                let rows = rows.filter(|row| row.last.is_some() || row.last_seq.0 > 0);
-                let rows: Vec<_> = rows.collect();
-                let newest = |row: &ChannelRow| row.last.as_ref().map_or(0, |last| last.timestamp);
-                // Places are sorted in place of rows: sorting is compiled for each type.
-                let mut order: Vec<_> =
-                    rows.iter().enumerate().map(|(at, row)| (newest(row).saturating_neg(), at as i64)).collect();
-                order.sort_unstable();
-                let view = |(_, at): (i64, i64)| conversation_view(&self.config.uid, rows[at as usize]);
-                let conversations = order.into_iter().map(view).collect();
+                let conversations = self.conversations();
                 self.settle(ticket, Ok(Reply::Conversations { conversations }));
             }
             Command::MarkRead { channel, message_seq } => {
@@ -128,9 +64,9 @@ impl Client {
                 }
                 self.push_work(&channel, Work::Read { seq: message_seq, ticket });
             }
-            Command::Recall { channel, target } => self.act(ticket, Action::Recall, channel, target),
-            Command::Restore { channel, target } => self.act(ticket, Action::Restore, channel, target),
-            Command::Reedit { channel, target } => self.act(ticket, Action::Reedit, channel, target),
+            Command::Recall { channel, target } => self.act_on(ticket, Action::Recall, channel, target),
+            Command::Restore { channel, target } => self.act_on(ticket, Action::Restore, channel, target),
+            Command::Reedit { channel, target } => self.act_on(ticket, Action::Reedit, channel, target),
             Command::Outbox => {
                 let messages = self.outbox.views(None);
                 self.settle(ticket, Ok(Reply::Outbox { messages }));
@@ -163,7 +99,81 @@ impl Client {
         self.session.connect(now);
     }
 
-    fn act(&mut self, ticket: Ticket, action: Action, channel: Channel, target: super::Target) {
+    fn disconnect(&mut self, now: Now, ticket: Ticket) {
+        self.session.disconnect();
+        self.connection_lost(now);
+        for waiting in core::mem::take(&mut self.connecting) {
+            self.settle(waiting, Err(Error::new(ErrorCode::Aborted, "disconnect() was called")));
+        }
+        self.settle(ticket, Ok(Reply::Done));
+    }
+
+    /// Checks a message and queues it: from here on it is owed, or its call has its answer.
+    fn accept_send(
+        &mut self,
+        now: Now,
+        ticket: Ticket,
+        channel: Channel,
+        client_msg_no: ClientMsgNo,
+        content: Vec<u8>,
+        options: SendOptions,
+    ) {
+        if let Err(error) = self.check_send(&channel, client_msg_no.as_str(), &content, &options) {
+            return self.settle(ticket, Err(error));
+        }
+        if !self.timeline(&channel).read_marks() {
+            // What it quotes may be recalled, and it may have been sent before. All that is asked for later waits behind it.
+            self.stirred.insert(channel.clone());
+            let command = Command::Send { channel, client_msg_no, content, options };
+            return self.waiting.push((ticket, command));
+        }
+        let quotes_less = self.timelines.get(&channel).and_then(|timeline| timeline.without_quote(&content));
+        let content = quotes_less.unwrap_or(content);
+        // An application that does not know what became of it asks for the same once more.
+        let again = self.config.dedup_window.is_none()
+            && self.timelines.get(&channel).is_some_and(|timeline| timeline.has_seen(&self.config.uid, &client_msg_no));
+        self.meta.next_ordinal = self.meta.next_ordinal.saturating_add(1);
+        let flags = Flags { red_dot: options.red_dot, no_persist: options.no_persist, ..Flags::default() };
+        let row = OutboxRow {
+            client_msg_no,
+            ordinal: self.meta.next_ordinal,
+            channel,
+            content,
+            created_at: self.session.server_time(now).unwrap_or(now.wall),
+            expire: options.expire,
+            flags: flags.bits(),
+            setting: if options.topic.is_some() { Setting::TOPIC.0 } else { 0 },
+            topic: options.topic,
+            state: OutboxState::Queued,
+        };
+        let timeline = self.timelines.get(&row.channel);
+        let mark = timeline.and_then(|timeline| timeline.withdrawn(&self.config.uid, &row.client_msg_no)).cloned();
+        let mut turn = self.turn(now);
+        if let Some(mark) = mark {
+            // It was sent and recalled since: its content must not even be stored.
+            let row = OutboxRow { content: Vec::new(), topic: None, ..row };
+            let channel = row.channel.clone();
+            self.outbox.accept(&mut turn, ticket, row, options.deadline, true);
+            self.outbox.withdraw(&mut turn, &channel, &mark, true);
+        } else {
+            self.outbox.accept(&mut turn, ticket, row, options.deadline, again);
+        }
+        self.absorb(turn);
+    }
+
+    /// Every conversation that is known here, the newest first.
+    fn conversations(&self) -> Vec<ConversationView> {
+        let rows = self.timelines.values().map(crate::timeline::Timeline::row);
+        let rows: Vec<_> = rows.filter(|row| row.last.is_some() || row.last_seq.0 > 0).collect();
+        let newest = |row: &ChannelRow| row.last.as_ref().map_or(0, |last| last.timestamp);
+        // Places are sorted in place of rows: sorting is compiled for each type.
+        let mut order: Vec<_> =
+            rows.iter().enumerate().map(|(at, row)| (newest(row).saturating_neg(), at as i64)).collect();
+        order.sort_unstable();
+        order.into_iter().map(|(_, at)| conversation_view(&self.config.uid, rows[at as usize])).collect()
+    }
+
+    fn act_on(&mut self, ticket: Ticket, action: Action, channel: Channel, target: super::Target) {
         if self.lacks_business(ticket) {
             return;
         }

@@ -315,13 +315,18 @@ impl Client {
                 }
                 Effect::Lost => {
                     self.more_packets = false;
-                    self.outbox.handle_lost(now);
-                    self.sync.handle_lost();
-                    for id in self.requests.forget_jobs() {
-                        self.outputs.push_back(Output::Cancel(id));
-                    }
+                    self.connection_lost(now);
                 }
             }
+        }
+    }
+
+    /// The outbox and catching up begin anew with the next connection.
+    fn connection_lost(&mut self, now: Now) {
+        self.outbox.handle_lost(now);
+        self.sync.handle_lost();
+        for id in self.requests.forget_jobs() {
+            self.outputs.push_back(Output::Cancel(id));
         }
     }
 
