@@ -100,17 +100,7 @@ impl Client {
                 counted: false,
                 unconfirmed: false,
             };
-            let arrival = Arrival {
-                row,
-                live: true,
-                red_dot: false,
-                ack: None,
-                mark: None,
-                withheld: false,
-                confirms: false,
-                command: false,
-            };
-            self.push_work(&channel, Work::Arrived(Box::new(arrival)));
+            self.push_work(&channel, Work::Arrived(Box::new(Arrival::live(row))));
         }
     }
 
@@ -168,16 +158,8 @@ impl Client {
         }
         let channel = row.channel.clone();
         self.outbox.witnessed(now, &channel, row.message_seq);
-        let arrival = Arrival {
-            row,
-            live: true,
-            red_dot: recv.flags.red_dot,
-            ack: Some((connection, ack)),
-            mark: None,
-            withheld: false,
-            confirms: false,
-            command: false,
-        };
+        let red_dot = recv.flags.red_dot;
+        let arrival = Arrival { red_dot, ack: Some((connection, ack)), ..Arrival::live(row) };
         self.push_work(&channel, Work::Arrived(Box::new(arrival)));
     }
 

@@ -76,9 +76,9 @@ struct Entry {
     /// Under which numbers and when it left on this connection: an answer may come after we have given it up.
     sent_as: Vec<(ClientSeq, Mono)>,
     lookups: u32,
-    /// It may be stored already.
+    /// The server may have it already: it is looked up before it is sent again.
     doubt: bool,
-    /// If it is found, then on one node only.
+    /// If it is found, it may be on one node of a cluster only.
     suspect: bool,
     /// It quotes less than it did when it may have been sent: to a server that compares contents it is not the same message.
     altered: bool,
@@ -87,7 +87,22 @@ struct Entry {
 }
 
 impl Entry {
-    /// After some, or where there is nobody to ask, it is sent again: duplicates are merged, losses are not.
+    fn new(row: OutboxRow, waiters: Vec<Waiter>, progress: Progress, doubt: bool) -> Self {
+        Self {
+            row,
+            waiters,
+            progress,
+            attempts: 0,
+            sent_as: Vec::new(),
+            lookups: 0,
+            doubt,
+            suspect: false,
+            altered: false,
+            witness: None,
+        }
+    }
+
+    /// The look-up gave no answer. After some of these, or where nobody can be asked, it is sent again: a duplicate is merged, a loss is not.
     fn looked_in_vain(&mut self, now: Now, pause: Millis, retryable: bool) {
         self.lookups += 1;
         self.doubt = retryable && self.lookups < LOOKUPS;
@@ -168,21 +183,7 @@ impl Outbox {
             let retried = matches!(progress, Progress::Parked);
             let waiters = if retried { None } else { waiting.remove(&row.client_msg_no) }.unwrap_or_default();
             self.ordinals.insert(row.client_msg_no.clone(), row.ordinal);
-            self.entries.insert(
-                row.ordinal,
-                Entry {
-                    row,
-                    waiters,
-                    progress,
-                    attempts: 0,
-                    sent_as: Vec::new(),
-                    lookups: 0,
-                    doubt: true,
-                    suspect: false,
-                    altered: false,
-                    witness: None,
-                },
-            );
+            self.entries.insert(row.ordinal, Entry::new(row, waiters, progress, true));
         }
         let mut tickets = Vec::new();
         for waiters in waiting.into_values() {
@@ -227,19 +228,7 @@ impl Outbox {
         let deadline = deadline.map(|span| turn.now.mono + span);
         self.ordinals.insert(row.client_msg_no.clone(), row.ordinal);
         let waiters = vec![Waiter { ticket, deadline }];
-        let entry = Entry {
-            row,
-            waiters,
-            progress: Progress::Storing,
-            attempts: 0,
-            sent_as: Vec::new(),
-            lookups: 0,
-            doubt,
-            suspect: false,
-            altered: false,
-            witness: None,
-        };
-        self.entries.insert(entry.row.ordinal, entry);
+        self.entries.insert(row.ordinal, Entry::new(row, waiters, Progress::Storing, doubt));
     }
 
     pub fn stored(&mut self, now: Now, client_msg_no: &ClientMsgNo) {

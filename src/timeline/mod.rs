@@ -79,6 +79,22 @@ pub struct Arrival {
     pub command: bool,
 }
 
+impl Arrival {
+    /// Pushed to us, or our own as a SENDACK places it.
+    pub fn live(row: MessageRow) -> Self {
+        Self {
+            row,
+            live: true,
+            red_dot: false,
+            ack: None,
+            mark: None,
+            withheld: false,
+            confirms: false,
+            command: false,
+        }
+    }
+}
+
 /// Which stretch a history page answers for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Span {
