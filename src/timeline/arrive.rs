@@ -4,6 +4,7 @@ use crate::channel::ClientMsgNo;
 use crate::event::{Event, Trace, key};
 use crate::id::MessageSeq;
 use crate::recall;
+use crate::request::FedMark;
 use crate::rows::{Change, Copy, MessageRow, MessageState, Range, act_id, seen_hash, transient_id};
 use crate::time::Millis;
 use crate::turn::{Landed, Turn};
@@ -88,18 +89,7 @@ impl Timeline {
         let mut changed = (known.unconfirmed && confirmed) || owes(&known, context);
         known.unconfirmed &= !confirmed;
         let payload = restored_content(&arrival);
-        if let Some(fed) = arrival.mark
-            && self.marks.is_news(&fed.mark)
-        {
-            self.remember(fed.mark, turn);
-        }
-        if let Some(mark) = self.marks.of_row(&known).cloned() {
-            changed |= recall::apply(&mut known, &mark, payload.as_deref());
-        }
-        if let Some(content) = self.without_quote(&known.content) {
-            known.content = content;
-            changed = true;
-        }
+        changed |= self.apply_marks(&mut known, arrival.mark, payload.as_deref(), turn);
         if changed {
             self.put(known.clone(), have, turn);
             turn.event(Event::MessageChanged { message: view::message(context.own, &known) });
@@ -166,19 +156,9 @@ impl Timeline {
         }
         self.cover_range(copy.message_seq, copy.message_seq);
         self.row.last_seq = self.row.last_seq.max(copy.message_seq);
-        let payload = restored_content(&arrival);
-        if let Some(fed) = arrival.mark
-            && self.marks.is_news(&fed.mark)
-        {
-            self.remember(fed.mark, turn);
-        }
         // A command may have named only this copy.
-        if let Some(mark) = self.marks.of_row(&known).cloned() {
-            changed |= recall::apply(&mut known, &mark, payload.as_deref());
-        }
-        if let Some(content) = self.without_quote(&known.content) {
-            known.content = content;
-        }
+        let payload = restored_content(&arrival);
+        changed |= self.apply_marks(&mut known, arrival.mark, payload.as_deref(), turn);
         self.put(known.clone(), have, turn);
         if changed {
             turn.event(Event::MessageChanged { message: view::message(context.own, &known) });
@@ -190,17 +170,7 @@ impl Timeline {
         let Arrival { mut row, live, red_dot, mark, confirms, .. } = arrival;
         let seq = row.message_seq;
         let payload = mark.as_ref().and_then(|fed| fed.payload.clone());
-        if let Some(fed) = mark
-            && self.marks.is_news(&fed.mark)
-        {
-            self.remember(fed.mark, turn);
-        }
-        if let Some(mark) = self.marks.of_row(&row).cloned() {
-            recall::apply(&mut row, &mark, payload.as_deref());
-        }
-        if let Some(content) = self.without_quote(&row.content) {
-            row.content = content;
-        }
+        self.apply_marks(&mut row, mark, payload.as_deref(), turn);
         let own = row.from == *context.own;
         let owed = owes(&row, context);
         row.unconfirmed |= owed && !live && !confirms && context.provisional_log;
@@ -240,6 +210,31 @@ impl Timeline {
             self.ask_history(Millis(0), turn);
         }
         self.put(row, have, turn);
+    }
+
+    /// Takes over the mark that came along, and leaves in the row what the marks let stand. `payload`: what a restore gives back. True if
+    /// the row changed.
+    fn apply_marks(
+        &mut self,
+        row: &mut MessageRow,
+        fed: Option<FedMark>,
+        payload: Option<&[u8]>,
+        turn: &mut Turn,
+    ) -> bool {
+        if let Some(fed) = fed
+            && self.marks.is_news(&fed.mark)
+        {
+            self.remember(fed.mark, turn);
+        }
+        let mut changed = false;
+        if let Some(mark) = self.marks.of_row(row).cloned() {
+            changed = recall::apply(row, &mark, payload);
+        }
+        if let Some(content) = self.without_quote(&row.content) {
+            row.content = content;
+            changed = true;
+        }
+        changed
     }
 
     /// Writes the row, and the digest where it is the newest.
