@@ -5,7 +5,7 @@ import { JindouError } from "./errors.js";
 export function json(content) {
   const text = JSON.stringify(content);
   // `toJSON` may make anything of it.
-  if (!text?.startsWith('{"')) throw new JindouError({ code: "invalid-argument", message: "a content is an object that JSON can hold, and not an empty one" });
+  if (!text?.startsWith('{"')) throw new JindouError({ code: "invalid-argument", message: "a content must be an object that JSON can hold, and not an empty one" });
   return text;
 }
 

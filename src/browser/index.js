@@ -59,7 +59,7 @@ export class Client {
   }
 
   on(type, listener) {
-    if (typeof listener !== "function") throw wrong("a listener is a function");
+    if (typeof listener !== "function") throw wrong("a listener must be a function");
     // A function may be given twice, and each time is undone for itself.
     const entry = { listener };
     const of = this.#listeners.get(type) ?? new Set();
@@ -70,7 +70,7 @@ export class Client {
   events(options) {
     return readable(() => {
       const { limit = 1024, signal } = options ?? {};
-      if (!Number.isInteger(limit) || limit < 1) throw wrong("a limit of events is a whole number above 0");
+      if (!Number.isInteger(limit) || limit < 1) throw wrong("the limit of events must be a whole number above 0");
       return this.#readers.read(limit, signal, this.#ended !== undefined);
     });
   }
@@ -246,16 +246,16 @@ export class Client {
     try {
       this.#link.post({ answered: ask, value: JSON.stringify(await this.#asked(name, body)) ?? "null" });
     } catch (error) {
-      this.#link.post({ answered: ask, error: failureOf(error) });
+      this.#link.post({ answered: ask, error: failureOf(name, error) });
     }
   }
 
   async #asked(name, body) {
     const { token, gateway, business } = this.#options;
-    if (name === "token") return text(typeof token === "function" ? await token() : token);
+    if (name === "token") return stringFrom(name, typeof token === "function" ? await token() : token);
     if (name === "gateway" && gateway !== undefined) {
       const addresses = typeof gateway === "function" ? await gateway() : gateway;
-      return { addresses: [addresses].flat().map(text) };
+      return { addresses: [addresses].flat().map((address) => stringFrom(name, address)) };
     }
     return business[name](JSON.parse(body));
   }
@@ -264,7 +264,7 @@ export class Client {
     const make = this.#options.clientMsgNo;
     if (!make) return undefined;
     try {
-      return text(make());
+      return stringFrom("clientMsgNo", make());
     } catch (cause) {
       throw wrong("clientMsgNo() failed", cause);
     }
@@ -314,27 +314,27 @@ function readable(read) {
 function checked(given) {
   const options = { ...given };
   const { uid, token, gateway, business, clientMsgNo } = options;
-  if (typeof uid !== "string" || uid === "") throw wrong("uid is a string that is not empty");
-  if (typeof token !== "string" && typeof token !== "function") throw wrong("token is a string or a function");
+  if (typeof uid !== "string" || uid === "") throw wrong("uid must be a string that is not empty");
+  if (typeof token !== "string" && typeof token !== "function") throw wrong("token must be a string or a function");
   if (gateway !== undefined && typeof gateway !== "function") {
     // Not all browsers make `ws` of `http`, or take what stands relative to the page.
     options.gateway = [gateway].flat().map((one) => addressOf(one, /^wss?:[^#]*$/));
-    if (!options.gateway[0] || options.gateway.includes(undefined)) throw wrong("gateway is a ws:// or wss:// address, some of them, or a function");
+    if (!options.gateway[0] || options.gateway.includes(undefined)) throw wrong("gateway must be a ws:// or wss:// address, a list of such, or a function");
   }
   if (typeof business === "string") {
     // Paths are put behind it.
     options.business = business && addressOf(business, /^https?:\/\/[^/@]*\/[^?#]*$/, globalThis.location?.href);
-    if (!options.business) throw wrong("business is no http:// or https:// address");
-  } else if (business !== undefined && (typeof business !== "object" || business === null)) throw wrong("business is an address or an object of functions");
+    if (!options.business) throw wrong("business must be an http:// or https:// address without a query");
+  } else if (business !== undefined && (typeof business !== "object" || business === null)) throw wrong("business must be an address or an object of functions");
   if (gateway === undefined && business === undefined) throw wrong("either gateway or business is needed");
-  if (clientMsgNo !== undefined && typeof clientMsgNo !== "function") throw wrong("clientMsgNo is a function");
+  if (clientMsgNo !== undefined && typeof clientMsgNo !== "function") throw wrong("clientMsgNo must be a function");
   return options;
 }
 
 /** In full; nothing where it is no address, or none of this kind. */
 function addressOf(given, kind, base) {
   try {
-    const { href } = new URL(text(given), base);
+    const { href } = new URL(stringFrom("an option", given), base);
     return kind.test(href) ? href : undefined;
   } catch {
     return undefined;
@@ -353,8 +353,8 @@ function textOf(args) {
 }
 
 /** What a function of the application gives: what is missing must not become the word "undefined" on its way to a server. */
-function text(given) {
-  if (typeof given !== "string") throw new TypeError("that is no string");
+function stringFrom(name, given) {
+  if (typeof given !== "string") throw new JindouError({ code: "bad-response", message: `${name}() gave no string`, retryable: true });
   return given;
 }
 
@@ -365,11 +365,12 @@ function actOn(message, options) {
   return { args: { channel: channelOf(message), target: { clientMsgNo, messageId, messageSeq } }, signal: options?.signal };
 }
 
-/** Of an error like the business server's, its JSON; of any other nothing is known. */
-function failureOf(error) {
+/** An error like the business server's as its JSON. Of any other only the kind is told: its text may hold what is private. */
+function failureOf(asked, error) {
   try {
-    const { code, message, retryable, retryAfter, reason, deadline } = error;
-    return typeof code === "string" ? JSON.stringify({ code, message, retryable, retryAfter, reason, deadline }) : "";
+    const { code, name, message, retryable, retryAfter, reason, deadline } = error;
+    if (typeof code === "string") return JSON.stringify({ code, message, retryable, retryAfter, reason, deadline });
+    return JSON.stringify({ code: "unavailable", message: `the application's ${asked} failed (${name ?? "Error"})`, retryable: true });
   } catch {
     return "";
   }

@@ -675,18 +675,22 @@ test("a token that ran out since the connection was made is asked for once more"
   assert.deepEqual(seen, ["", "-fresh"]);
 });
 
-test("a token function that gives no string is a failure, and not a token", { timeout: 60_000 }, async () => {
-  const alice = await person("alice");
-  const a = await tab(alice);
-  await a.page.waitForFunction(() => globalThis.jindou);
-  const told = await a.run(async (uid) => {
-    const im = await globalThis.jindou.Client.open({ uid, business: location.origin, token: () => undefined });
-    return new Promise((settle) => {
-      im.on("connection", ({ connection }) => connection.state === "waiting" && settle(connection.error.message));
-      im.connect().catch(() => {});
-    });
-  }, alice.uid);
-  assert.match(told, /token failed/);
+test("what is wrong with a function of the application is told, and nothing that it says", { timeout: 60_000 }, async () => {
+  const a = await tab(await person("alice"));
+  const told = await a.run(async () => {
+    const fails = (error) => () => { throw error; };
+    const heard = [];
+    for (const token of [() => undefined, fails(new RangeError("private")), fails(undefined), fails({ code: "unavailable", message: "log in first" })]) {
+      const im = await globalThis.jindou.Client.open({ uid: "a", token, gateway: "ws://127.0.0.1:9", database: "functions" });
+      heard.push(await new Promise((resolve) => {
+        im.on("connection", ({ connection }) => connection.error && resolve(connection.error.message));
+        im.connect().catch(() => {});
+      }));
+      await im.wipe();
+    }
+    return heard;
+  });
+  assert.deepEqual(told, ["token() gave no string", "the application's token failed (RangeError)", "the application's token failed", "log in first"]);
 });
 
 test("a reader that falls behind is told how much it missed", { timeout: 60_000 }, async () => {
