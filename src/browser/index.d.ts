@@ -139,13 +139,16 @@ export type Connection =
 
 /**
  * Stable across versions.
- * - `invalid-argument`, `too-large`: nothing was done. `not-found`: no such message, or nothing in the outbox under that number.
+ * - `invalid-argument`, `too-large` (a content, an id or a topic): nothing was done. `not-found`: no such message, or nothing in the outbox
+ *   under that number.
  * - `in-use`: another tab has this database. `storage`: IndexedDB failed, and what the call asked for was not kept.
  * - `closed`: the client was closed, or its worker died. `aborted`: by your signal, by `disconnect()` or `discard()`.
- * - `unauthorized`: the token is refused again and again. `kicked`: the person logged in elsewhere.
+ * - `unauthorized`: the token is refused; or the gateway has met it with silence for so long that it probably is. `kicked`: the person logged
+ *   in elsewhere.
  * - `refused`: WuKongIM does not take the message (`reasonCode`); it stays in the outbox.
  * - `recall-denied`: `reason` and `deadline` say why. `forbidden`, `not-supported`: the business server does not allow it, or there is none; or this is no browser.
- * - `unavailable`: no answer, or not now. `bad-response`: an answer that cannot be read.
+ * - `unavailable`: the gateway, the business server or a function in its place gave no answer, or not now. `bad-response`: an answer that cannot
+ *   be read.
  */
 export type ErrorCode =
   | "invalid-argument" | "too-large" | "in-use" | "closed" | "aborted" | "storage" | "unauthorized" | "kicked"
@@ -162,8 +165,11 @@ export interface JindouErrorInfo {
   message: string;
   /** Trying again may help. */
   retryable: boolean;
+  /** `refused`: the reason code of the message server. */
   reasonCode?: number;
+  /** `recall-denied`: why. */
   reason?: DenyReason;
+  /** `recall-denied` by the window: until when it would have been possible. */
   deadline?: number;
 }
 
@@ -183,14 +189,20 @@ export class JindouError extends Error implements JindouErrorInfo {
 
 /** A recall, a restore or a deletion, as the business server recorded it. */
 export interface Mark {
+  /** Grows by one with each change in the channel. */
   version: number;
   state: "recalled" | "restored" | "deleted";
   clientMsgNo: string;
+  /** Every stored copy that is known; the first by `messageSeq` places the message. */
   copies: { messageId: string; messageSeq: MessageSeq }[];
+  /** The uid of whoever wrote the message; "" for the system. */
   author: string;
+  /** The uid of whoever changed it last, and as whom. */
   operator: string;
   role: Role;
+  /** On the server's clock. */
   at: number;
+  /** Until when its author may restore it or edit it again. */
   deadline?: number;
 }
 
@@ -210,7 +222,10 @@ export interface Events {
   message: { type: "message"; message: Message; live: boolean };
   /** The same `key`, changed: sent, parked, recalled, restored. */
   "message-changed": { type: "message-changed"; message: Message };
-  /** Gone: dropped from the outbox, or recalled before it had a place. (What a cluster takes back is told by `history`.) */
+  /**
+   * Nothing has this `key` any more: it was dropped from the outbox, or recalled before it had a place, or stands here under another number.
+   * (What a cluster takes back is told by `history`.)
+   */
   "message-removed": { type: "message-removed"; channel: Channel; key: string };
   /** Its last message, unread figure or read position changed. */
   conversation: { type: "conversation"; conversation: Conversation };
@@ -220,7 +235,7 @@ export interface Events {
   recall: { type: "recall"; channel: Channel; mark: Mark };
   /** A command (SyncOnce) that is none of Jindou's. */
   command: { type: "command"; channel: Channel; from: string; messageId: string; content: Content | string | Uint8Array };
-  /** A piece of a stream of WuKongIM 2.2, as it came. */
+  /** A piece of a stream of WuKongIM 2.2, as it came. `timestamp` is the server's, which may be 0. */
   stream: { type: "stream"; id: string; kind: string; timestamp: number; data: unknown };
   /** Catching up begins, or everything that the server had is here (`done`). */
   sync: { type: "sync"; done: boolean };
@@ -273,12 +288,13 @@ export interface BusinessApi {
   history?(request: Channel & { start: MessageSeq; end: MessageSeq; limit: number; pull: "older" | "newer" }): Promise<{ messages: HistoryMessage[]; more?: boolean; marksVersion?: number }>;
   /**
    * What changed beyond the cursors, each with its newest messages. With `since` (seconds) it is asked each minute whether a message was
-   * stored and not pushed: name only conversations with a message of that time or later, and leave out what is at its cursor.
+   * stored and not pushed: name only conversations with a message of that time or later, and leave out what is at its cursor. `timestamp`, of
+   * the newest message, is in seconds too.
    */
   conversations?(request: { cursors: (Channel & { messageSeq: MessageSeq; messageId: string | null; marksVersion: number })[]; recents: number; since: number | null }): Promise<{ conversations: (Channel & { unread?: number; readTo?: MessageSeq; lastMessageSeq?: MessageSeq; timestamp?: number; marksVersion?: number; recents?: HistoryMessage[] })[] }>;
   /** The read position of this person. */
   read?(request: Channel & { messageSeq: MessageSeq }): Promise<unknown>;
-  /** Commands that were missed; `commandsAck` says up to where they are here. */
+  /** Commands that were missed; more than `limit` where an acknowledgement would cover more. `commandsAck` says up to where they are here. */
   commands?(request: { limit: number }): Promise<{ commands: HistoryMessage[] }>;
   commandsAck?(request: { messageSeq: MessageSeq }): Promise<unknown>;
   /** Recalls, restores and deletions since a version of each channel. */
@@ -289,7 +305,7 @@ export interface BusinessApi {
   restore?(request: Channel & Target): Promise<{ mark: Mark & { payload?: string } }>;
   /** The content of one's own recalled message. */
   reedit?(request: Channel & Target): Promise<{ payload: string }>;
-  /** Every stored copy of one's own messages with these numbers. */
+  /** One's own messages with these numbers, as far as they are stored: the first copy of each is enough. */
   lookup?(request: Channel & { clientMsgNos: string[] }): Promise<{ found: HistoryMessage[] }>;
 }
 
@@ -340,7 +356,10 @@ export interface SendOptions {
   noPersist?: boolean;
   /** At most 1,024 bytes. */
   topic?: string;
-  /** Instead of a generated one, 1 to 128 bytes. It names one act of sending in its channel: given again, it is the same message. */
+  /**
+   * Instead of a generated one, 1 to 128 bytes. It names one act of sending in its channel: given again once it was sent, it is the same message.
+   * While a message with this number is in the outbox, in whatever channel, another is `invalid-argument`.
+   */
   clientMsgNo?: string;
 }
 
@@ -367,7 +386,7 @@ export interface MessagesPage {
 
 /** A line of the audit that this database keeps of recalls, restores and re-edits. */
 export interface AuditLine {
-  /** Its order. */
+  /** Lines are numbered as they are written. */
   ordinal: number;
   at: number;
   channel: Channel;
@@ -434,7 +453,7 @@ export class Client {
   retry(clientMsgNo: string): Promise<Sent>;
   /** Drops a message from the outbox. What is on its way may still reach the server, and comes back as a message then. */
   discard(clientMsgNo: string): Promise<void>;
-  /** The newest lines first. `limit` is at most 1,000, default 50. */
+  /** The newest lines first. `limit` is 50 by default; more than 1,000 are never given. */
   audit(options?: { limit?: number }): Promise<AuditLine[]>;
   /**
    * Stores what is under way and ends; everything that waits rejects with `closed`. Rejects with `storage` where the database gives no answer for 20 s:
