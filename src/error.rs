@@ -10,7 +10,7 @@ use crate::time::Wall;
 pub enum ErrorCode {
     /// The application's argument is wrong; nothing was done.
     InvalidArgument,
-    /// The content is larger than the server takes.
+    /// A content is larger than the server takes, or an id or a topic longer than a string of the protocol.
     TooLarge,
     /// Another tab has this account's database.
     InUse,
@@ -20,7 +20,7 @@ pub enum ErrorCode {
     Aborted,
     /// IndexedDB failed; what the call asked for was not kept.
     Storage,
-    /// The token was refused again and again.
+    /// The token was refused, or met with silence so often that it probably is wrong.
     Unauthorized,
     /// The server ended this login: the person logged in elsewhere.
     Kicked,
@@ -28,11 +28,11 @@ pub enum ErrorCode {
     Refused,
     /// A recall or a restore cannot be.
     RecallDenied,
-    /// No business server is configured, or it does not offer this.
+    /// No business server is configured, or it does not offer this; or the browser lacks what it takes.
     NotSupported,
     /// No such message, or nothing in the outbox under that number.
     NotFound,
-    /// The business server did not answer, or answered that it cannot now.
+    /// The gateway, or the business server, did not answer, or answered that it cannot now.
     Unavailable,
     /// The business server answered what we cannot read.
     BadResponse,
@@ -54,13 +54,16 @@ pub enum DenyReason {
     Other,
 }
 
+/// What a call rejects with, or a `problem` event tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Error {
     pub code: ErrorCode,
+    /// In English, for a log; nothing private.
     pub message: String,
+    /// Trying again may help.
     pub retryable: bool,
-    /// `refused`: the reason code of the message server. See facts of WKProto, `ReasonCode`.
+    /// `refused`: the reason code of the message server, as in `wire::ReasonCode`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason_code: Option<u8>,
     /// `recall-denied`: why.
@@ -84,7 +87,7 @@ impl Error {
     pub fn denied(reason: DenyReason, deadline: Option<Wall>) -> Self {
         let message = match reason {
             DenyReason::Window => "the time for this has passed",
-            DenyReason::NotAuthor => "only the author, or in a group its owner and admins, may do this",
+            DenyReason::NotAuthor => "only its author may do this, and in a group its owner and admins may recall it",
             DenyReason::NotMember => "you are not a member of this channel",
             DenyReason::UnknownMessage => "no such message",
             DenyReason::Deleted => "the message is deleted",

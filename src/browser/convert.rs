@@ -72,7 +72,7 @@ impl Options {
 
     pub fn config(&self) -> Result<Config, Error> {
         if self.database.as_deref() == Some("") {
-            return Err(Error::invalid("database is empty"));
+            return Err(Error::invalid("the name of the database is empty"));
         }
         let gateway_alone = self.functions.iter().all(|name| name == "gateway");
         let config = Config {
@@ -150,6 +150,6 @@ impl<'a> Args<'a> {
     }
 
     fn wrong(&self, name: &str) -> Error {
-        Error::invalid(format!("{}: {name} is not what it should be", self.call))
+        Error::invalid(format!("{}: {name} is missing, or is not of its type or range", self.call))
     }
 }

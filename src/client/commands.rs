@@ -13,7 +13,7 @@ use super::{Client, Command, ConversationView, LoadFor, SendOptions, closed};
 
 /// Messages in one page, at most.
 const PAGE: usize = 500;
-/// As the business server takes it: what it cannot look up must not be sent.
+/// Bytes, as the business server takes it: what it cannot look up must not be sent.
 const CLIENT_MSG_NO: usize = 128;
 /// Channels whose newest page is read after a reconnect.
 const WATCHED: usize = 8;
@@ -221,7 +221,7 @@ impl Client {
             return Err(Error::invalid(format!("clientMsgNo must have between 1 and {CLIENT_MSG_NO} bytes")));
         }
         if self.outbox.holds(&number.into()) {
-            return Err(Error::invalid("this clientMsgNo is in the outbox already"));
+            return Err(Error::invalid("a message with this clientMsgNo is in the outbox already"));
         }
         if content.is_empty() {
             return Err(Error::invalid("the content is empty"));
@@ -243,7 +243,7 @@ impl Client {
 
 fn check_channel(channel: &Channel) -> Result<(), Error> {
     if channel.kind == 0 {
-        return Err(Error::invalid("channelType is 0"));
+        return Err(Error::invalid("channelType must not be 0"));
     }
     config::name("channelId", &channel.id)
 }
