@@ -48,6 +48,7 @@ pub struct MessageView {
     /// Text (JSON, usually) as it was sent; absent when hidden, recalled or deleted.
     #[serde(serialize_with = "optional_content", skip_serializing_if = "Option::is_none")]
     pub content: Option<Vec<u8>>,
+    /// Seconds after which receivers should forget it; 0 is never.
     pub expire: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
@@ -90,6 +91,7 @@ pub struct RecallView {
     pub deadline: Option<Wall>,
 }
 
+/// A line of a conversation list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConversationView {
@@ -97,6 +99,7 @@ pub struct ConversationView {
     pub channel: Channel,
     pub unread: u64,
     pub read_to: MessageSeq,
+    /// The newest that the server is known to have.
     pub last_seq: MessageSeq,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_message: Option<MessageView>,
@@ -122,13 +125,14 @@ pub enum ConnectionView {
     Kicked {
         reason: String,
     },
-    /// Final: the token is refused.
+    /// The token is refused, as far as can be told; calls of `connect` fail, and it is tried again once a minute.
     Refused {
         error: Error,
     },
     Closed,
 }
 
+/// What the application hears without having asked.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "type")]
 pub enum Event {
@@ -144,7 +148,8 @@ pub enum Event {
     MessageChanged {
         message: MessageView,
     },
-    /// Gone for good: dropped from the outbox, or its place was given to others by the server.
+    /// Nothing has this key any more: dropped from the outbox, recalled before it had a place, or the same as a message under another
+    /// number. (What a cluster takes back is told by `History`.)
     MessageRemoved {
         channel: Channel,
         key: String,
@@ -175,6 +180,7 @@ pub enum Event {
     Stream {
         id: String,
         kind: String,
+        /// Milliseconds since 1970, or 0.
         timestamp: i64,
         #[serde(with = "crate::rows::content")]
         data: Vec<u8>,

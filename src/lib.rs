@@ -17,6 +17,25 @@
 //! What depends on a batch of rows (an ack, a promise, an event that says "received") stays inside the core until that batch
 //! is [`Stored`](client::Input::Stored). A batch that fails takes everything with it: the core reads the database anew, as
 //! after a reload, and catches up.
+//!
+//! # Where to read
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`client`] | the core as a whole: takes inputs apart, asks the parts, hands out batches |
+//! | `session` | one connection's life: handshake, heartbeat, when to try again |
+//! | `outbox` | what we owe the server, until it has it |
+//! | `timeline` | one channel: which messages it has, each once and in order; holes, unread |
+//! | `recall` | marks and hints, and what they make of a message |
+//! | `sync` | catching up: what is asked of the business server, when, and when that is complete |
+//! | [`request`] | the questions to the business server and their answers, as JSON |
+//! | [`rows`], [`store`] | what is kept, and the contract of whoever keeps it |
+//! | [`wire`] | WKProto: bytes, packets, cipher |
+//! | `browser` | performs the outputs in a browser; the public class is `index.js` there |
+//!
+//! The rest are small words that all of these use: [`channel`], [`id`] and [`time`]; [`event`] (what an application sees) and
+//! [`error`]; [`turn`] (what one step collects); `json`, `quotes` and `surrogates` for contents; `sorted` for maps that take less room.
+//! Which module may know which stands in `tests/edges.rs`.
 
 #[cfg(target_family = "wasm")]
 pub mod browser;

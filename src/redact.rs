@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// Wraps a body, a token or a user id for `Debug`.
+/// Wraps a content, a token or a user id for `Debug`: only its length is printed.
 pub struct Redacted<'a>(pub &'a [u8]);
 
 impl fmt::Debug for Redacted<'_> {

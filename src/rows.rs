@@ -93,6 +93,7 @@ pub struct MessageRow {
     /// Seconds since 1970, by the server; the time of the push where it was pushed, so never an order.
     pub timestamp: i64,
     pub setting: u8,
+    /// Seconds after which receivers should forget it; 0 is never.
     pub expire: u32,
     pub topic: Option<String>,
     /// The plaintext as it was sent, usually JSON; empty once purged.
@@ -132,7 +133,7 @@ impl core::fmt::Debug for MessageRow {
     }
 }
 
-/// Why an outbox row waits for a person, or what is known about its outcome.
+/// What is known of the outcome of a send.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OutboxState {
     /// Not answered yet.
@@ -140,7 +141,7 @@ pub enum OutboxState {
     Queued,
     /// The server refused it for a reason that trying again does not cure; a person retries or drops it.
     Parked { reason_code: u8 },
-    /// One node of a cluster has it, the others not yet (facts: SENDACK 15 after 5 s). It stands in the timeline; looked at
+    /// One node of a cluster has it, the others not yet (SENDACK 15 after 5 s, see `outbox::reason`). It stands in the timeline; looked at
     /// again after 1, 5 and 15 minutes, and sent again if it was taken back.
     Unconfirmed { message_id: MessageId, message_seq: MessageSeq, since: Wall, looks: u8 },
 }
@@ -153,7 +154,9 @@ pub struct OutboxRow {
     pub ordinal: u64,
     pub channel: Channel,
     pub content: Vec<u8>,
+    /// On the server's clock, where that is known.
     pub created_at: Wall,
+    /// Seconds.
     pub expire: u32,
     /// The flag nibble and the setting byte of its SEND.
     pub flags: u8,
@@ -187,6 +190,7 @@ pub struct Digest {
     pub message_id: MessageId,
     pub client_msg_no: ClientMsgNo,
     pub from: Uid,
+    /// Seconds, as the message's own.
     pub timestamp: i64,
     /// Empty once recalled.
     pub content: Vec<u8>,
@@ -276,7 +280,7 @@ pub struct AuditRow {
 pub struct Meta {
     /// Stable for this database, so that a reconnect replaces our own old connection and nobody else's. Empty before the first start.
     pub device_id: String,
-    /// The next outbox and audit ordinal.
+    /// The last ordinal that an outbox row or a line of the audit was given; the next one is one higher.
     pub next_ordinal: u64,
 }
 
@@ -379,17 +383,17 @@ pub fn seen_hash(from: &Uid, client_msg_no: &ClientMsgNo) -> u64 {
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
-/// What makes of such a hash what names the act of sending among those of all channels.
+/// Joined to a `seen_hash`, which is of one channel, it makes an `act_id`, which is of all.
 pub fn channel_salt(channel: &Channel) -> u64 {
     seen_hash(&Uid(channel.id.clone()), &ClientMsgNo(channel.kind.to_string()))
 }
 
-/// Names an act of sending among the ids that were seen. Negative, as no server's ids are.
+/// Names an act of sending (of one channel, sender and clientMsgNo) in the set of ids that were seen. Negative, as no server's ids are.
 pub fn act_id(salt: u64, hash: u64) -> MessageId {
     MessageId(!(((hash ^ salt) >> 1) as i64))
 }
 
-/// Names a copy that came without a place, beside the ids of commands.
+/// Names a transient message in the set of ids that were seen, where its own id would say that it was a command.
 pub fn transient_id(id: MessageId) -> MessageId {
     MessageId(!id.0)
 }

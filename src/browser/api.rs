@@ -22,7 +22,7 @@ use super::tabs;
 
 /// The facade counts its calls from 1.
 const OPENING: Ticket = Ticket(0);
-/// The core reads again and again; an application that opens wants to know.
+/// Milliseconds until opening gives up. The core reads again and again; an application that opens wants to know.
 const READING: u32 = 15_000;
 
 impl Machine for Client {

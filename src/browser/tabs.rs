@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorCode};
 
 use super::clock;
 
-/// A page that is being reloaded lets go of its lock a moment after the new one asks for it.
+/// In milliseconds. A page that is being reloaded lets go of its lock a moment after the new one asks for it.
 const PATIENCE: u32 = 1_500;
 
 /// Held until it is dropped.

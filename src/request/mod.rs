@@ -204,11 +204,13 @@ pub struct Lookup {
     pub client_msg_nos: Vec<ClientMsgNo>,
 }
 
+/// What the business server allows, and the clock by which it judges.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     pub server_time: Option<Wall>,
-    /// Milliseconds; none is no limit.
+    /// In milliseconds, from sending, within which an author may recall. None: without limit.
     pub recall_window: Option<i64>,
+    /// In milliseconds, from a recall, within which its author may restore it.
     pub restore_window: Option<i64>,
     pub roles: Vec<ChannelRole>,
 }
@@ -233,6 +235,7 @@ pub struct Message {
     pub message_seq: MessageSeq,
     pub client_msg_no: ClientMsgNo,
     pub from_uid: Uid,
+    /// Seconds since 1970, by the server; 0 where it gives none.
     pub timestamp: i64,
     /// Absent when recalled.
     pub payload: Option<Vec<u8>>,
@@ -272,11 +275,13 @@ pub struct Conversation {
     pub unread: u64,
     pub read_to: MessageSeq,
     pub last_message_seq: MessageSeq,
+    /// Seconds since 1970, of the newest message.
     pub timestamp: i64,
     pub marks_version: u64,
     pub recents: Vec<Message>,
 }
 
+/// One channel's part of the feed of marks. `version`: what the answer is complete up to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelMarks {
     pub channel: Channel,

@@ -6,7 +6,7 @@
 
 use crate::time::{Now, Wall};
 
-/// Clocks that are slowly adjusted part by less in hours.
+/// In milliseconds. Clocks that are slowly adjusted part by less in hours.
 const PARTED: u64 = 30_000;
 
 pub struct ServerClock {
