@@ -3,7 +3,7 @@
 //! Three layers. [`rules`] decides and does nothing else; [`storage`] keeps rows; [`service`] listens, asks WuKongIM's HTTP API,
 //! and serves the page and its own API on one origin. Each knows the ones named before it.
 //!
-//! It is not in the road of messages: those go between browser and WuKongIM.
+//! Messages do not pass through it: they go between browser and WuKongIM.
 
 pub mod rules;
 #[cfg(feature = "server")]

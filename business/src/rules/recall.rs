@@ -24,7 +24,7 @@ pub enum MarkState {
 }
 
 impl MarkState {
-    /// Whether the content may leave by no road.
+    /// Whether the content must not leave the server.
     pub fn is_withdrawn(self) -> bool {
         self != MarkState::Restored
     }

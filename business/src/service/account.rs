@@ -155,9 +155,9 @@ pub async fn people(
     _caller: Caller,
     query: Result<Query<PeopleQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let Query(asked) = query.map_err(|_| ApiError::invalid("query is a text and limit a number"))?;
+    let Query(asked) = query.map_err(|_| ApiError::invalid("query must be a text and limit a number"))?;
     if asked.query.len() > MAX_ID {
-        return Err(ApiError::invalid("query has at most 64 bytes"));
+        return Err(ApiError::invalid("query must not be longer than 64 bytes"));
     }
     let limit = bounded("limit", asked.limit.unwrap_or(50), 1, 200)?;
     let people = app.store.people(&asked.query, limit as usize).await?;

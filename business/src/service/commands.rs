@@ -61,7 +61,7 @@ pub async fn acknowledge(
 ) -> Result<Json<Value>, ApiError> {
     let seq = MessageSeq::try_from(asked.message_seq)?;
     if seq == MessageSeq::ZERO {
-        return Err(ApiError::invalid("messageSeq is above 0"));
+        return Err(ApiError::invalid("messageSeq must be above 0"));
     }
     app.wukongim.acknowledge_commands(caller.uid(), seq).await?;
     Ok(Json(json!({})))

@@ -85,10 +85,10 @@ impl ApiError {
             ApiError::Unauthorized => "log in first",
             ApiError::WrongPassword => "the uid or the password is wrong",
             ApiError::SignupDisabled => "this server takes no new accounts",
-            ApiError::RecallDenied(_) => "this message may not be changed so",
+            ApiError::RecallDenied(_) => "this is not allowed with this message; `reason` says why",
             ApiError::MethodNotAllowed => "this path does not take that method",
             ApiError::RateLimited(_) => "too many tries; wait a moment",
-            ApiError::Unavailable => "the message server does not answer; try again",
+            ApiError::Unavailable => "the message server, or this one's database, does not answer now; try again",
             ApiError::Misunderstood => {
                 "what answers in the message server's place is not understood; its operator must look"
             }

@@ -29,10 +29,10 @@ impl Gateways {
         Gateways { configured, state: Mutex::default() }
     }
 
-    /// Addresses that answer now, in random order so that clients spread. Empty while no node answers.
+    /// Addresses that answer now, beginning with any of them so that clients spread. Empty while no node answers.
     pub async fn living(&self, wukongim: &Wukongim, now: Time) -> Vec<String> {
         if !self.configured.is_empty() {
-            return shuffled(self.configured.clone());
+            return rotated(self.configured.clone());
         }
         let fresh = |state: &State| {
             state.asked_at.is_some_and(|at| at <= now && now.since(at) < FRESH && !state.living.is_empty())
@@ -42,7 +42,7 @@ impl Gateways {
             fresh(&state).then(|| state.living.clone())
         };
         if let Some(living) = remembered {
-            return shuffled(living);
+            return rotated(living);
         }
         let (mut living, silent) = wukongim.gateways().await;
         living.sort();
@@ -53,7 +53,7 @@ impl Gateways {
         state.silent_hosts = silent.iter().map(|node| node.host().to_owned()).collect();
         state.living.clone_from(&living);
         drop(state);
-        shuffled(living)
+        rotated(living)
     }
 
     /// What a page may connect to: all addresses seen, and any port on the host of a node that has not told its own yet.
@@ -80,7 +80,7 @@ fn origin(address: &str) -> String {
     address[..end].to_owned()
 }
 
-fn shuffled(mut addresses: Vec<String>) -> Vec<String> {
+fn rotated(mut addresses: Vec<String>) -> Vec<String> {
     // Without entropy the order is the same each time, which still works.
     let dice = secrets::random::<8>().map(u64::from_le_bytes).unwrap_or_default();
     if !addresses.is_empty() {

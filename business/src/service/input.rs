@@ -109,10 +109,14 @@ pub fn bounded(name: &str, number: u64, least: u64, most: u64) -> Result<u64, Ap
     if (least..=most).contains(&number) {
         Ok(number)
     } else {
-        Err(ApiError::invalid(format!("{name} is between {least} and {most}")))
+        Err(ApiError::invalid(format!("{name} must be between {least} and {most}")))
     }
 }
 
 pub fn at_most<T>(name: &str, list: &[T], most: usize) -> Result<(), ApiError> {
-    if list.len() <= most { Ok(()) } else { Err(ApiError::invalid(format!("{name} has at most {most} entries"))) }
+    if list.len() <= most {
+        Ok(())
+    } else {
+        Err(ApiError::invalid(format!("{name} must not have more than {most} entries")))
+    }
 }

@@ -68,7 +68,8 @@ pub enum StartError {
     FolderInUse(PathBuf),
     Storage(StorageError),
     Listen(SocketAddr, io::Error),
-    Page,
+    /// The folder of the built page is not there.
+    Page(PathBuf),
     Demo,
 }
 
@@ -83,8 +84,14 @@ impl fmt::Display for StartError {
             ),
             StartError::Storage(error) => write!(f, "the database cannot be opened: {error}"),
             StartError::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
-            StartError::Page => f.write_str("the folder given by --page is not there; build the page first"),
-            StartError::Demo => f.write_str("the people of the demo could not be made"),
+            StartError::Page(folder) => {
+                write!(
+                    f,
+                    "the folder of the page, {}, is not there: build the page first, or correct --page",
+                    folder.display()
+                )
+            }
+            StartError::Demo => f.write_str("the people of the demo could not be made: see the lines of the log above"),
         }
     }
 }
@@ -102,8 +109,8 @@ const LAST_REQUESTS: Duration = Duration::from_secs(5);
 
 /// Starts to listen. WuKongIM need not be there yet.
 pub async fn start(config: Config, clock: Clock, patience: Patience) -> Result<Running, StartError> {
-    if config.page.as_ref().is_some_and(|folder| !folder.is_dir()) {
-        return Err(StartError::Page);
+    if let Some(folder) = config.page.as_ref().filter(|folder| !folder.is_dir()) {
+        return Err(StartError::Page(folder.clone()));
     }
     make_private(&config.data).map_err(StartError::Folder)?;
     let alone = lock(&config.data)?;

@@ -30,7 +30,7 @@ pub struct TargetRequest {
     message_seq: Option<u64>,
 }
 
-/// By which road a change came, for the audit.
+/// By which way requests come here, for the audit.
 const ROAD: &str = "api";
 
 struct Wanted {

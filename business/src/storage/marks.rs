@@ -36,7 +36,7 @@ impl Action {
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     pub action: Action,
-    /// By which road it came.
+    /// By which way the request came, as the audit will have it.
     pub road: &'static str,
     pub caller: &'a Uid,
     pub channel: &'a Channel,
