@@ -20,7 +20,7 @@ const functions = [
 ];
 
 const ours = Symbol("jindou");
-/** For the last word of the database. Beyond it the database is let go of, or nobody else could open it as long as this page is here. */
+/** Milliseconds that closing waits for the database. Then it is let go of, or nobody else could open it as long as this page is here. */
 const patience = 20_000;
 
 export class Client {
@@ -341,14 +341,18 @@ function addressOf(given, kind, base) {
   }
 }
 
+/** Arguments for which infinity is as good as nothing. */
+const mayBeInfinite = ["before", "deadline", "dedupWindow", "expire"];
+
 /**
- * Arguments cross the port as JSON. What it leaves out without a word must not look as if it had not been given: no argument is a list.
- * For these, infinity is as good as nothing.
+ * Arguments cross the port as JSON, which leaves out a function and makes null of NaN without a word. So that these do not look as if nothing
+ * had been given, each becomes a list: no argument is one.
  */
 function textOf(args) {
   return JSON.stringify(args, (name, value) => {
-    const odd = typeof value === "number" ? !Number.isFinite(value) && !(value > 0 && /^(before|deadline|dedupWindow|expire)$/.test(name)) : /function|symbol/.test(typeof value);
-    return odd ? [] : value;
+    if (typeof value === "function" || typeof value === "symbol") return [];
+    if (typeof value !== "number" || Number.isFinite(value)) return value;
+    return value === Infinity && mayBeInfinite.includes(name) ? value : [];
   });
 }
 
