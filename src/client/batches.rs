@@ -83,7 +83,7 @@ impl Batches {
         self.pieces.push_back(Piece { changes, after, bytes });
     }
 
-    /// Goes with the next batch that something else makes: where nothing can be stored, a database is still read.
+    /// Goes with the next batch, and is no reason for one: a database that cannot be written can still be read.
     pub fn beside(&mut self, change: Change) {
         self.beside = Some(change);
     }
@@ -219,7 +219,7 @@ fn event_size(after: &After) -> usize {
     }
 }
 
-/// Whether a change counts, when of those that `keep_last_rows` takes out one was counted already.
+/// Whether a change counts as a row. Of those that `keep_last_rows` reduces to one, only the first does.
 fn is_row(change: &Change, channels: &mut Set<Channel>) -> bool {
     match change {
         Change::Channel(row) => !channels.contains(&row.channel) && channels.insert(row.channel.clone()),

@@ -83,7 +83,7 @@ pub struct Client {
     failed_at: Option<Mono>,
     /// No connection before this: what it brings could not be stored.
     offline_until: Option<Mono>,
-    /// Until the database is read, or the marks of what is quoted.
+    /// Commands that wait until the database is read, or the marks of the channel to which one of them sends.
     waiting: Vec<(Ticket, Command)>,
     connecting: Vec<Ticket>,
     batches: Batches,
@@ -285,7 +285,7 @@ impl Client {
                         self.timeline(&channel).refresh(true);
                         self.sync.want_history(now.mono, channel, Millis(0));
                     }
-                    // What was asked for those that were shown less than there is went down with the connection.
+                    // Whoever was shown less than there is still waits: what was asked for them was lost with the connection.
                     for timeline in self.timelines.values() {
                         if timeline.owes_history_event() || !timeline.row().doubts.is_empty() {
                             self.sync.want_history(now.mono, timeline.row().channel.clone(), Millis(0));

@@ -19,9 +19,10 @@ impl Client {
         request::Conversations { cursors: self.cursors(&|_| true), recents: RECENTS, since: None }
     }
 
-    /// Cursors only for what the answer might name for nothing, so that a quiet one is empty and so is nearly the question.
+    /// With cursors only where the answer might name what is here already. So while nothing is new the answer is empty, and the question
+    /// nearly so.
     pub(super) fn news_request(&self, now: Now) -> request::Conversations {
-        // A clock that is far ahead must not hide what the others say.
+        // One clock that is far ahead must not hide what the others say.
         let newest = self.session.server_time(now).map_or(i64::MAX, |time| time.0 / 1000).min(self.sync.newest());
         let since = newest.saturating_sub(CLOCKS).max(0);
         let fresh = |row: &ChannelRow| {
@@ -77,7 +78,7 @@ impl Client {
             }
             let ours = newest.from_uid == self.config.uid && self.outbox.holds(&newest.client_msg_no);
             if !ours {
-                // Who has just come into a group was never sent what stands there; and a command counts in no timeline.
+                // Whoever has just joined a group was never sent what is in it, and a command is in no timeline.
                 let owed = row.is_some_and(|row| !row.ranges.is_empty()) && !self.seen.contains(id);
                 finds.push(Find { channel, seq, owed });
             }

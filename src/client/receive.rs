@@ -80,7 +80,7 @@ impl Client {
         self.absorb(turn);
         if let Answered::Stored { row, message_id, message_seq } = answered {
             self.outbox.witnessed(now, &row.channel, message_seq);
-            // Of this connection, which has just lived: our wall clock may have been put anywhere since it began.
+            // Not by our wall clock, which may have been changed since the connection began.
             let timestamp = self.session.steady_time(now).0 / 1000;
             let channel = row.channel.clone();
             let row = MessageRow {
@@ -184,11 +184,11 @@ impl Client {
         (Channel::new(kind, id), sync_once || id == ONLINE_COMMANDS)
     }
 
-    /// Stored by nobody, so recognised by its id alone.
+    /// A message that nobody keeps: recognised by its id, and by its act of sending where it comes as another copy.
     fn transient(&mut self, now: Now, row: MessageRow, connection: ConnectionId, ack: Recvack) {
         let mut turn = self.turn(now);
         turn.ack(connection, ack);
-        // Not under its own name, which would say that it is a command: it may be stored after all.
+        // Not under its messageId, which would say that it was a command: it may be stored after all.
         let copy = transient_id(row.message_id);
         let new_copy = self.seen.insert(copy);
         if new_copy {
@@ -299,7 +299,7 @@ impl Client {
     /// Commands that were stored while we were away.
     pub(super) fn commands_synced(&mut self, now: Now, commands: Vec<request::Message>) {
         let mut last = MessageSeq(0);
-        // Who answers the same again has not heard what was acknowledged, or has nothing more.
+        // A server that gives only what we know already has missed the acknowledgement, or has nothing more.
         let more = commands.len() >= COMMANDS && commands.iter().any(|command| !self.seen.contains(command.message_id));
         for command in commands {
             last = last.max(command.message_seq);

@@ -14,7 +14,7 @@ use crate::turn::{Action, After, Reply, RequestId, Ticket};
 
 use super::{Client, Output};
 
-/// The shell gives up sooner, also where it asks for a new token and then once more; this one is for a shell that never answers.
+/// Against a shell that never answers. Any other gives up sooner, even where it asks, gets a new token and asks again.
 const ANSWER: Millis = Millis(2 * request::HTTP_PATIENCE.0 + request::FUNCTION_PATIENCE.0 + 5_000);
 /// For new addresses where some are known: a business server that hangs must not keep us from a gateway that lives.
 const NEW_ADDRESSES: Millis = Millis::seconds(5);
@@ -302,7 +302,7 @@ impl Client {
         } else if failure.retryable {
             Ended::Retry(failure.retry_after)
         } else {
-            // Who logs in again is heard again; what was asked is not at fault.
+            // After a new log-in the same question may be answered: nothing is wrong with it.
             let ended = if failure.code == "unauthorized" { Ended::Retry(Millis(0)) } else { Ended::Refused };
             if self.requests.reported.insert(failure.message.clone()) {
                 self.outputs.push_back(Output::Event(Event::Problem { error: error_of(failure) }));
@@ -333,7 +333,7 @@ impl Client {
         }
     }
 
-    /// The marks that messages carry come first: what they recall may be quoted elsewhere.
+    /// Gives a page to its timeline, the marks that its messages carry first: what they recall may be quoted elsewhere.
     pub(super) fn push_page(
         &mut self,
         channel: &Channel,
@@ -359,7 +359,7 @@ impl Client {
         let ended = match outcome {
             Err(failure) => self.judge(failure),
             Ok(Response::Marks(answers)) => {
-                // One that brings nothing on and has more, always, must not be asked for ever.
+                // A feed that always has more, and never gets any further, must not be asked for ever.
                 let goes_on = answers.iter().any(|answer| {
                     let known = self.timelines.get(&answer.channel).map_or(0, |timeline| timeline.row().marks_version);
                     !answer.more || read_to(answer) > known
@@ -457,7 +457,7 @@ impl Client {
         }
     }
 
-    /// What the business server refuses is told by the audit; what it does not answer is not decided.
+    /// What the business server refuses stands in the audit; what it did not answer is not decided.
     fn action_failed(
         &mut self,
         now: Now,

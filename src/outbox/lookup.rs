@@ -10,10 +10,11 @@ use crate::wire::ProtocolVersion;
 
 use super::{Entry, Outbox, Progress};
 
-/// What was found and cannot be placed would wait for ever. Longer than any answer takes.
+/// After this a look-up is over though what it found never reached the timeline, or it would wait for ever. Longer than any answer takes.
 const LANDING: Millis = Millis::seconds(90);
 /// Most names in one look-up.
 const ASKED_AT_ONCE: usize = 100;
+/// When an unconfirmed message is looked at again: so long after it was sent, or after the look before.
 const LOOKS: [Millis; 3] = [Millis::seconds(60), Millis::seconds(5 * 60), Millis::seconds(15 * 60)];
 
 impl Outbox {

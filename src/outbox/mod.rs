@@ -128,7 +128,7 @@ pub struct Outbox {
     own: Uid,
     entries: Map<u64, Entry>,
     ordinals: Map<ClientMsgNo, u64>,
-    /// On the wire when a person dropped them: what the server takes all the same is in the timeline.
+    /// Dropped by a person while they were on the wire: one that the server takes all the same is shown in the timeline.
     dropped: Vec<(ClientSeq, OutboxRow)>,
     /// Calls whose answer went down with a failed batch; they wait on once the database is read.
     unanswered: Vec<(ClientMsgNo, Waiter)>,
@@ -498,7 +498,7 @@ impl Outbox {
         let settles = certain || entry.witness.is_some_and(|witness| message_seq < witness);
         let since = match entry.row.state {
             _ if certain => None,
-            // Seen by another road, which shows uncommitted messages too: only our own looks count.
+            // Seen in a page of history, which shows uncommitted messages too: only our own look-ups count.
             OutboxState::Unconfirmed { .. } if !matches!(entry.progress, Progress::Unconfirmed { asked: true, .. }) => {
                 return;
             }

@@ -24,7 +24,8 @@ const ON_ITS_WAY: Millis = Millis::seconds(5);
 /// From one connection that was given up as deaf to the next.
 const FIRST_PAUSE: Millis = Millis::seconds(5 * 60);
 const LONGEST_PAUSE: Millis = Millis::seconds(60 * 60);
-/// A push shows so long that the connection hears; and one that comes so long after it was made, that it did not only at first.
+/// A push proves for this long that the connection hears. One that comes this long after the connection was made proves that it goes on
+/// hearing.
 const HEARS: Millis = Millis::seconds(60);
 /// Silence, where nobody can be asked.
 const SILENCE: Millis = Millis::seconds(10 * 60);

@@ -39,7 +39,7 @@ const NEWS_AGAIN: Millis = Millis::seconds(15);
 const POLICY: Millis = Millis::seconds(30 * 60);
 /// Failures in a row after which the next step is not held up any longer: a quarter of a minute. The question itself goes on.
 const PATIENCE: u32 = 4;
-/// Whoever asks for more of it holds up the next step no longer either.
+/// A server that asks for more patience than this does not hold up the next step either.
 const SHORT_PATIENCE: Millis = Millis::seconds(10);
 const FIRST_PAUSE: Millis = Millis::seconds(1);
 const LONGEST_PAUSE: Millis = Millis::seconds(30);
@@ -86,7 +86,7 @@ enum Kind {
 #[derive(Default)]
 struct Wish {
     due: Option<Mono>,
-    /// Whoever answers asked for so much patience.
+    /// Whoever answers wants to be left alone until then.
     not_before: Mono,
     under_way: bool,
     failures: u32,
@@ -143,7 +143,7 @@ enum Phase {
 
 pub struct CatchUp {
     phase: Phase,
-    /// Nothing to ask at all.
+    /// There is a business server, or functions in its place.
     business: bool,
     unsupported: Set<Kind>,
     policy: Wish,
@@ -495,7 +495,7 @@ impl CatchUp {
         }
     }
 
-    /// Once a connection: nothing is left to be asked. What was asked in vain, and is asked again much later, holds nobody up.
+    /// True until `announce`, when nothing is left to be asked. What fails, and is asked again only much later, holds nothing up.
     pub fn is_done(&self, now: Mono) -> bool {
         let soon = |wish: &Wish| wish.under_way || wish.failures > 0 || wish.is_due(now + SOON);
         self.phase == Phase::Steady

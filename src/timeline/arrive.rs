@@ -392,7 +392,7 @@ impl Timeline {
         }
     }
 
-    /// Nothing is missing before a channel's first message as long as it has none. Once it has one, it may be a later one that comes first.
+    /// Adds to what is here. That an empty channel has reached its start says nothing once a message comes: it may be a later one.
     fn cover_range(&mut self, first: MessageSeq, last: MessageSeq) {
         self.row.reached_start &= !self.row.ranges.is_empty();
         ranges::cover(&mut self.row.ranges, first, last);
@@ -417,7 +417,7 @@ fn restored_content(arrival: &Arrival) -> Option<Vec<u8>> {
     payload.or_else(|| (!arrival.row.content.is_empty()).then(|| arrival.row.content.clone()))
 }
 
-/// Our own, and the outbox still holds it: whoever shows its echo is told, also of what stood here already.
+/// Whether it is our own and the outbox still holds it: then its echo is on show, and a call may wait for it.
 fn owes(row: &MessageRow, context: &Context<'_>) -> bool {
     row.from == *context.own && !row.client_msg_no.is_empty() && (context.owed)(&row.client_msg_no)
 }

@@ -15,7 +15,7 @@ const FIRST_PAGE: usize = 50;
 const CHECK: usize = 50;
 /// Answers without progress after which a hole waits for news: generation 3 may lack the newest message for long.
 const STALLS: u8 = 3;
-/// Before a question is repeated that brought nothing so often; each time twice as long.
+/// Before a question is repeated that has brought nothing STALLS times; each time twice as long.
 const FIRST_PAUSE: Millis = Millis::seconds(1);
 const LONGEST_PAUSE: Millis = Millis::seconds(60);
 

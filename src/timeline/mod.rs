@@ -202,15 +202,15 @@ pub struct Timeline {
     /// It was shown with something missing, so a `history` event must follow.
     owes_history_event: bool,
     loading: Loading,
-    /// Nothing was known of it when its marks were read, and yet it may have messages.
+    /// When its marks were read no message was known to be here; but that may be because its row was lost.
     lost: bool,
     asked_rows: Vec<MessageSeq>,
     seen: Acts,
-    /// Makes of a hash in `seen` what names the act among those of all channels.
+    /// Makes an act's name among all channels (`act_id`) of a hash in `seen`.
     salt: u64,
-    /// The last place at which the server had what we have, in the piece of work that is being done.
+    /// In the piece of work that is being done: the last seq at which the server had the same message as we.
     agreed: Option<MessageSeq>,
-    /// What the piece of work that is being done has dropped.
+    /// In the piece of work that is being done: the hashes of the messages that were dropped.
     dropped: Set<u64>,
     /// A copy that is not first: its id, and where its message is placed.
     aliases: Map<MessageSeq, (MessageId, MessageSeq)>,
@@ -218,7 +218,7 @@ pub struct Timeline {
     /// Hints in the order in which they came, so that a feed answer judges only those that came before it was asked.
     hints: Vec<(u64, Mark)>,
     hint_count: u64,
-    /// Up to here the server's unread figure speaks; what is beyond is counted by us.
+    /// The server's unread figure covers what stands up to here; what is beyond we count ourselves.
     baseline: Option<MessageSeq>,
     counted: Set<MessageSeq>,
     work: VecDeque<Work>,
@@ -276,7 +276,7 @@ impl Timeline {
         self.ready
     }
 
-    /// A message under this number is stored, as far as it is read what is.
+    /// Whether a message with this number is stored, as far as the channel has been read.
     pub fn has_seen(&self, from: &Uid, client_msg_no: &ClientMsgNo) -> bool {
         self.seen.get(seen_hash(from, client_msg_no)).is_some()
     }
@@ -364,7 +364,7 @@ impl Timeline {
             return Step::Idle;
         }
         let work = self.work.front();
-        // What is only read back is stored as it is to be seen.
+        // What is only read back was stored as it is to be seen, and needs no marks.
         let reads_back = work.map_or(!self.wants_marks, |work| matches!(work, Work::Show { .. } | Work::Digest));
         if !self.ready && !reads_back {
             return Step::Need(Query::Channel(self.row.channel.clone()));
@@ -434,8 +434,8 @@ impl Timeline {
         }
     }
 
-    /// The disk has lost the channel's row and not its messages. What stands here must not be taken for nothing, and written over
-    /// by what a cluster has in its place.
+    /// The disk has lost the channel's row and not its messages. These must be known, or what a cluster has in their places would
+    /// be written over them.
     fn recover(&mut self, mut here: Vec<Copy>) {
         here.sort_unstable();
         for copy in &here {
@@ -713,8 +713,8 @@ pub fn arrival(channel: &Channel, message: request::Message) -> Arrival {
     }
 }
 
-/// Of a tail that is dropped, so many of the newest are remembered as told: a leader dies with less, and a server that begins
-/// anew has other messages.
+/// How many of the newest messages of a dropped tail are remembered, so that they are not told as new again. A leader that dies
+/// takes fewer with it, and a server that begins anew has other messages.
 const TAIL: u64 = 1_000;
 
 /// The system's uid, where a server tells it.
