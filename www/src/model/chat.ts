@@ -100,7 +100,7 @@ export class Chat {
     return chat;
   }
 
-  /** While it waits for its next attempt: now. */
+  /** Connects; while it waits for its next attempt, at once. */
   connect(): void {
     this.client.connect().catch((error: JindouErrorInfo) => {
       if (error.code === "unauthorized") void this.#doubt();
@@ -224,7 +224,7 @@ export class Chat {
     client.on("conversation", ({ conversation }) => {
       this.conversations.value = new Map(this.conversations.peek()).set(keyOf(conversation), conversation);
       if (conversation.unread === 0) this.#forgetMention(keyOf(conversation));
-      this.#meet(conversation);
+      this.#learnGroup(conversation);
     });
     client.on("message", ({ message, live }) => this.#messageCame(message, live));
     client.on("message-changed", ({ message }) => {
@@ -293,7 +293,7 @@ export class Chat {
     if (mentionsPerson(message, this.account.uid) && this.#isUnread(message)) this.mentioned.value = new Set(this.mentioned.peek()).add(keyOf(message));
     if (!live) return;
     this.heard.value = message;
-    this.#meet(message);
+    this.#learnGroup(message);
   }
 
   #withdraw(message: Message): void {
@@ -309,8 +309,8 @@ export class Chat {
     return hasSeq(message) && compareSeq(message.messageSeq, readTo) > 0;
   }
 
-  #meet(channel: Channel): void {
-    if (channel.channelType === group) this.directory.meet(channel.channelId).catch(() => {});
+  #learnGroup(channel: Channel): void {
+    if (channel.channelType === group) this.directory.learnGroup(channel.channelId).catch(() => {});
   }
 
   #timelineOf(channel: Channel): Timeline | undefined {

@@ -75,7 +75,7 @@ export class Directory {
   async #refresh(): Promise<void> {
     this.#asked.clear();
     const groups = await this.server.groups();
-    this.#own(new Map(groups.map((known) => [known.groupId, known])));
+    this.#setGroups(new Map(groups.map((known) => [known.groupId, known])));
     this.#learn(groups.flatMap((known) => known.members));
   }
 
@@ -86,24 +86,24 @@ export class Directory {
   }
 
   async createGroup(name: string, members: string[]): Promise<Group> {
-    return this.#put(await this.server.createGroup(name, members));
+    return this.#setGroup(await this.server.createGroup(name, members));
   }
 
   async change(change: Promise<Group>): Promise<Group> {
-    return this.#put(await change);
+    return this.#setGroup(await change);
   }
 
   async removeMember(groupId: string, uid: string): Promise<void> {
     await this.server.removeMember(groupId, uid);
     if (uid !== this.own.uid) {
-      this.#put(await this.server.group(groupId));
+      this.#setGroup(await this.server.group(groupId));
       return;
     }
     this.#leave(groupId);
   }
 
-  /** A message from a group that is not known: somebody has put us into it. */
-  async meet(groupId: string): Promise<void> {
+  /** Asks for a group that is not known: a message of it says that somebody has put us into it. */
+  async learnGroup(groupId: string): Promise<void> {
     if (this.groups.peek().has(groupId) || this.#asked.has(`group ${groupId}`)) return;
     this.#asked.add(`group ${groupId}`);
     await this.reread(groupId);
@@ -119,7 +119,7 @@ export class Directory {
         this.#rereading.set(groupId, false);
         // What comes later must not be older.
         await this.#refreshing?.catch(() => {});
-        this.#put(await this.server.group(groupId));
+        this.#setGroup(await this.server.group(groupId));
       }
     } catch (error) {
       if ((error as ServerError).code !== "not-found") throw error;
@@ -132,17 +132,17 @@ export class Directory {
   #leave(groupId: string): void {
     const groups = new Map(this.groups.peek());
     if (!groups.delete(groupId)) return;
-    this.#own(groups);
+    this.#setGroups(groups);
     this.#save();
   }
 
-  #own(groups: ReadonlyMap<string, Group>): void {
+  #setGroups(groups: ReadonlyMap<string, Group>): void {
     const lost = [...this.groups.peek().values()].filter(({ groupId }) => !groups.has(groupId));
     if (lost.length > 0) this.former.value = new Map([...this.former.peek(), ...lost.map(({ groupId, name }) => [groupId, name] as const)]);
     this.groups.value = groups;
   }
 
-  #put(changed: Group): Group {
+  #setGroup(changed: Group): Group {
     this.groups.value = new Map(this.groups.peek()).set(changed.groupId, changed);
     this.#learn(changed.members);
     return changed;
