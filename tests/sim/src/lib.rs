@@ -3,6 +3,19 @@
 //! Two people with two devices each talk, recall and change their minds while everything fails that a seed has chosen. Then the
 //! network becomes whole, and what must be true is checked: see `model` for the oracle and `plan` for the faults. The core is the
 //! one that runs in browsers; nothing of it is replaced. The same seed gives the same story, to the millisecond.
+//!
+//! A complaint begins with the number of what does not hold, after a step or at rest:
+//!
+//! 1. A message is shown once, whatever its copies are, and so is a command.
+//! 2. What a promise says is true: what was accepted is sent, what is called sent is in the server's log and at every member.
+//! 3. Rows are in the order of messageSeq, echoes follow, keys stay, and a page is called whole only when it is.
+//! 4. Once a recall is applied the content is in no row, no event and no memory.
+//! 5. Nothing is acked, sent or told before it is stored; and what is stored is acked.
+//! 6. A reload leads to what a quiet client would have: states, copies, figures, conversations.
+//! 7. Every promise settles once, on closing too.
+//! 8. No panic, no error in the log, no private text in any print.
+//! 9. (Two tabs of one account converge. Not played yet: a second tab is refused.)
+//! 10. Nothing is stuck, and nothing is asked without end, once the network is whole.
 
 mod app;
 mod business;
@@ -65,7 +78,7 @@ pub struct Outcome {
 #[derive(Clone, Debug)]
 pub struct Failure {
     pub seed: u64,
-    /// Begins with the number of the invariant.
+    /// Begins with the number of the invariant, as above.
     pub what: String,
     pub story: Vec<String>,
 }

@@ -1,7 +1,7 @@
 //! The oracle: a naive memory of what was said and asked, and what must hold of it, after every step and at rest.
 //!
 //! It knows the gateway's log and the business server's marks, which are the truth, and never looks into the core. The numbers
-//! in its complaints are those of the invariants in the design.
+//! in its complaints are explained in `lib.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
