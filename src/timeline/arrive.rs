@@ -278,42 +278,13 @@ impl Timeline {
             Span::Older { start, .. } if self.row.doubts.contains(&start) => Some(start),
             _ => None,
         };
-        let mut shown = Vec::new();
-        let mut whole = true;
-        for arrival in arrivals {
-            if arrival.row.message_seq == MessageSeq(0) {
-                continue;
-            }
-            let lacks_content = arrival.withheld
-                || (arrival.row.content.is_empty()
-                    && arrival.mark.as_ref().is_some_and(|fed| self.restored_since(&fed.mark)));
-            if lacks_content {
-                // An older answer than what we know: the content will come with the next one.
-                whole = false;
-                continue;
-            }
-            shown.push(arrival.row.message_seq);
-            // History does not flag the first of a page, so one that was pushed is known by its id. Its flags may have been changed
-            // on the way, and a message told as a command: then its content says otherwise.
-            let command =
-                arrival.command || ((context.told)(arrival.row.message_id) && recall::is_command(&arrival.row.content));
-            if !command {
-                self.arrive(arrival, have, context, turn);
-            }
-        }
-        if whole && let (Span::Newest { top, .. }, Some(last)) = (&span, shown.iter().max()) {
-            let alone = [Range { first: *top, last: *top }];
-            let from = if context.provisional_log && last < top {
-                // The log ends below what was here already: that was taken back, and nobody may ever write there again.
-                Some(MessageSeq(last.0.saturating_add(1)))
-            } else {
-                // It never was there, where it is alone and so far away. Of more than one message the page may be an old answer.
-                (ranges::is_far(*last, *top) && self.row.ranges.ends_with(&alone)).then_some(*top)
-            };
-            if let Some(from) = from {
-                self.drop_tail(from, turn);
-                have.rows.retain(|seq, _| *seq < from);
-            }
+        let (shown, whole) = self.arrive_all(arrivals, have, context, turn);
+        if whole
+            && let (Span::Newest { top, .. }, Some(last)) = (&span, shown.iter().max())
+            && let Some(from) = self.beyond_log(*last, *top, context)
+        {
+            self.drop_tail(from, turn);
+            have.rows.retain(|seq, _| *seq < from);
         }
         self.cover(&span, &shown, more, whole);
         if let (Span::Newest { .. }, Some(top)) = (&span, self.row.ranges.last())
@@ -347,6 +318,52 @@ impl Timeline {
         if self.owes_history_event || progressed || self.row.reached_start != reached_start {
             self.tell_history(context, turn);
         }
+    }
+
+    /// The messages of a page come in. Answers the seqs that it has, and whether it has the content of all of them.
+    fn arrive_all(
+        &mut self,
+        arrivals: Vec<Arrival>,
+        have: &mut Have,
+        context: &Context<'_>,
+        turn: &mut Turn,
+    ) -> (Vec<MessageSeq>, bool) {
+        let mut shown = Vec::new();
+        let mut whole = true;
+        for arrival in arrivals {
+            if arrival.row.message_seq == MessageSeq(0) {
+                continue;
+            }
+            let lacks_content = arrival.withheld
+                || (arrival.row.content.is_empty()
+                    && arrival.mark.as_ref().is_some_and(|fed| self.restored_since(&fed.mark)));
+            if lacks_content {
+                // An older answer than what we know: the content will come with the next one.
+                whole = false;
+                continue;
+            }
+            shown.push(arrival.row.message_seq);
+            // History does not flag the first of a page, so one that was pushed is known by its id. Its flags may have been changed
+            // on the way, and a message told as a command: then its content says otherwise.
+            let command =
+                arrival.command || ((context.told)(arrival.row.message_id) && recall::is_command(&arrival.row.content));
+            if !command {
+                self.arrive(arrival, have, context, turn);
+            }
+        }
+        (shown, whole)
+    }
+
+    /// From where on what is here is not in the server's log, whose newest message is `last`. `top`: the newest that was here when it was
+    /// asked for.
+    fn beyond_log(&self, last: MessageSeq, top: MessageSeq, context: &Context<'_>) -> Option<MessageSeq> {
+        if context.provisional_log && last < top {
+            // The log ends below what was here already: that was taken back, and nobody may ever write there again.
+            return Some(MessageSeq(last.0.saturating_add(1)));
+        }
+        // It never was there, where it is alone and so far away. Of more than one message the page may be an old answer.
+        let alone = [Range { first: top, last: top }];
+        (ranges::is_far(last, top) && self.row.ranges.ends_with(&alone)).then_some(top)
     }
 
     fn restored_since(&self, mark: &crate::rows::Mark) -> bool {
