@@ -502,6 +502,8 @@ impl Outbox {
             OutboxState::Unconfirmed { .. } if !matches!(entry.progress, Progress::Unconfirmed { asked: true, .. }) => {
                 return;
             }
+            // A page of history that comes while we look; the look itself confirms what it settles.
+            OutboxState::Unconfirmed { .. } if settles && message.delivery == Delivery::Unconfirmed => return,
             OutboxState::Unconfirmed { .. } if settles => None,
             // From a clock that was ahead, time is reckoned anew.
             OutboxState::Unconfirmed { since, .. } => Some(since.min(time)),

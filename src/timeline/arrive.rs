@@ -117,8 +117,9 @@ impl Timeline {
         let (client_msg_no, message_id) = (known.client_msg_no.clone(), copy.message_id);
         turn.trace(|| Trace::Duplicate { client_msg_no, message_id });
         let certain = arrival.live;
-        let mut changed = (known.unconfirmed && certain) || owes(&known, context);
-        known.unconfirmed &= !certain;
+        let confirmed = arrival.confirms || certain;
+        let mut changed = (known.unconfirmed && confirmed) || owes(&known, context);
+        known.unconfirmed &= !confirmed;
         let placed_at = known.message_seq;
         if copy.message_seq < placed_at {
             known.copies.push(known.first_copy());

@@ -3,7 +3,9 @@
 use jindou::channel::{Channel, ClientMsgNo};
 use jindou::client::{Command, Delivery, Event, Reply, SendOptions};
 use jindou::error::ErrorCode;
+use jindou::id::MessageSeq;
 use jindou::request::{HistoryPage, Lookup, Message, Request, Response};
+use jindou::rows::MessageState;
 use jindou::time::Millis;
 use jindou::wire::{Packet, ProtocolVersion};
 
@@ -156,6 +158,18 @@ fn found_in_a_cluster() -> (World, jindou::client::Ticket) {
     (world, sending)
 }
 
+/// Answers the first page of history that is asked for, and until then whatever else but look-ups.
+fn show(world: &mut World, messages: Vec<Message>) {
+    let is_history = |request: &Request| matches!(request, Request::History(_));
+    while !world.requests.iter().any(|(_, request)| is_history(request)) {
+        let (_, asked) = world.requests.iter().find(|(_, request)| !is_lookup(request)).expect("it catches up");
+        let nothing = nothing(asked);
+        world.answer(|request| !is_lookup(request), Ok(nothing));
+    }
+    let page = HistoryPage { messages, more: false, marks_version: 0 };
+    world.answer(is_history, Ok(Response::History(page)));
+}
+
 fn is_lookup(request: &Request) -> bool {
     matches!(request, Request::Lookup(_))
 }
@@ -168,6 +182,26 @@ fn what_a_cluster_only_shows_is_confirmed_when_the_log_goes_on_behind_it() {
     let asking = world.call(Command::Outbox);
     let Some(Ok(Reply::Outbox { messages })) = world.outcome(asking) else { panic!("no outbox") };
     assert!(messages.is_empty());
+}
+
+#[test]
+fn what_a_page_shows_while_we_look_is_still_confirmed_by_the_look() {
+    let (mut world, _) = found_in_a_cluster();
+    show(&mut world, vec![found("n1", 5, 9)]);
+    assert_eq!(world.page(group())[1].delivery, Delivery::Unconfirmed, "a page shows what is on one node, too");
+    world.answer(is_lookup, Ok(Response::Found(vec![found("n1", 5, 9)])));
+    assert_eq!(world.page(group())[1].delivery, Delivery::Sent);
+    let asking = world.call(Command::Outbox);
+    let Some(Ok(Reply::Outbox { messages })) = world.outcome(asking) else { panic!("no outbox") };
+    assert!(messages.is_empty());
+}
+
+#[test]
+fn an_earlier_copy_that_a_look_finds_confirms_the_message() {
+    let (mut world, _) = found_in_a_cluster();
+    world.answer(is_lookup, Ok(Response::Found(vec![found("n1", 4, 7)])));
+    let page = world.page(group());
+    assert_eq!((page[0].message_seq, page[0].delivery), (Some(MessageSeq(7)), Delivery::Sent));
 }
 
 #[test]
@@ -224,6 +258,8 @@ fn what_is_recalled_while_it_is_unconfirmed_leaves_the_outbox() {
     world.answer(is_lookup, Ok(Response::Found(Vec::new())));
     world.pass(Millis::seconds(1));
     assert_eq!(world.sends().len(), 1, "it is not sent again");
+    let recalled = world.page(group()).remove(1);
+    assert_eq!((recalled.state, recalled.delivery), (MessageState::Recalled, Delivery::Sent), "nobody looks any more");
 }
 
 #[test]
@@ -235,20 +271,7 @@ fn what_a_page_of_a_cluster_shows_of_what_is_owed_is_unconfirmed_too() {
     let sending = world.send(group(), "n1", "{}");
     world.close_socket();
     world.pass(Millis::seconds(1));
-    let is_history = |request: &Request| matches!(request, Request::History(_));
-    while !world.requests.iter().any(|(_, request)| is_history(request)) {
-        let nothing = match &world.requests.iter().find(|(_, request)| !is_lookup(request)).expect("it catches up").1 {
-            Request::Policy => Response::Policy(Default::default()),
-            Request::Online => Response::Online(Some(true)),
-            Request::Commands(_) => Response::Commands(Vec::new()),
-            Request::Conversations(_) => Response::Conversations(Vec::new()),
-            Request::Marks(_) => Response::Marks(Vec::new()),
-            _ => Response::Done,
-        };
-        world.answer(|request| !is_lookup(request), Ok(nothing));
-    }
-    let page = HistoryPage { messages: vec![found("n1", 5, 9)], more: false, marks_version: 0 };
-    world.answer(is_history, Ok(Response::History(page)));
+    show(&mut world, vec![found("n1", 5, 9)]);
     assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { unconfirmed: true, .. }))));
     assert_eq!(world.page(group())[0].delivery, Delivery::Unconfirmed);
 }
