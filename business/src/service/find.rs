@@ -75,9 +75,9 @@ pub async fn own(
             Ok(Some(message)) if message.from_uid.is(caller) => {
                 found.insert(name, message);
             }
-            Ok(None) => {}
-            // Somebody else has used this name before, or there is no index.
-            Ok(Some(_)) | Err(WukongimError::Missing) => {
+            // Somebody else has used this name before, or there is no index; or a cluster's index lacks what its log has: whoever
+            // took that for lost would send it again and again.
+            Ok(_) | Err(WukongimError::Missing) => {
                 unindexed.insert(name);
             }
             Err(error) => return Err(error.into()),

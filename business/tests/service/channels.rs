@@ -517,6 +517,20 @@ async fn a_lookup_holds_the_index_against_the_log() {
 }
 
 #[tokio::test]
+async fn a_lookup_finds_in_the_log_what_the_index_of_a_cluster_lacks() {
+    let world = World::new(&[]).await;
+    let (alice, _) = (world.sign_up("alice").await, world.sign_up("bob").await);
+    let first = world.fake.write("alice", "bob", 1, "n1", &text("first"));
+    world.fake.write("alice", "bob", 1, "n1", &text("a resend"));
+    world.fake.lock().index_is_behind = true;
+    let asked = with(&person("bob"), json!({ "clientMsgNos": ["n1", "n2"] }));
+    let found = world.post("/v1/lookup", &alice, asked).await.done();
+    assert_eq!(names(&found["found"]), ["n1"]);
+    assert_eq!(found["found"][0]["messageId"], first.as_str());
+    world.end().await;
+}
+
+#[tokio::test]
 async fn the_gateway_and_the_connection_are_told_as_wukongim_tells_them() {
     let world = World::new(&[]).await;
     let alice = world.sign_up("alice").await;

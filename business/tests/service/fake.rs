@@ -28,6 +28,8 @@ pub struct Inner {
     pub lists_nobody: bool,
     /// 2.1.x has no index by clientMsgNo.
     pub old: bool,
+    /// The index of a cluster may lack what one node alone has in its log.
+    pub index_is_behind: bool,
     /// Answers as a node whose leader is away.
     pub down: bool,
     /// Something else answers in its place, always this.
@@ -202,6 +204,7 @@ async fn by_client_msg_no(State(fake): State<Fake>, Query(asked): Query<BTreeMap
     }
     let stale = inner.stale.iter().filter(|(log, _)| *log == asked["channel_id"]).map(|(_, message)| message);
     let found = stale.chain(log).find(|message| message["client_msg_no"] == asked["client_msg_no"].as_str());
+    let found = found.filter(|_| !inner.index_is_behind);
     Json(found.cloned().unwrap_or(json!({ "status": 404 }))).into_response()
 }
 
