@@ -374,7 +374,7 @@ function failureOf(asked, error) {
   try {
     const { code, name, message, retryable, retryAfter, reason, deadline } = error;
     if (typeof code === "string") return JSON.stringify({ code, message, retryable, retryAfter, reason, deadline });
-    return JSON.stringify({ code: "unavailable", message: `the application's ${asked} failed (${name ?? "Error"})`, retryable: true });
+    return typeof name === "string" ? JSON.stringify({ code: "unavailable", message: `the application's ${asked} failed (${name})`, retryable: true }) : "";
   } catch {
     return "";
   }

@@ -490,7 +490,7 @@ test("what a function of the application gives and is no string is not spelled o
     }
     return outcomes;
   });
-  assert.deepEqual(outcomes, ["invalid-argument", "invalid-argument", "the application's gateway failed", "the application's gateway failed"]);
+  assert.deepEqual(outcomes, ["invalid-argument", "invalid-argument", "gateway() gave no string", "gateway() gave no string"]);
 });
 
 test("a function of the application that throws what cannot be read has failed, at once", { timeout: 60_000 }, async () => {
