@@ -153,17 +153,17 @@ impl Names {
 }
 
 fn value(found: &JsValue) -> Value {
+    if let Some(bytes) = found.dyn_ref::<Uint8Array>() {
+        return Value::Bytes(bytes.to_vec());
+    }
     if let Some(number) = found.as_f64() {
         return Value::Number(number);
     }
     if let Some(text) = found.as_string() {
         return Value::Text(text.into());
     }
-    let row = if found.is_instance_of::<Uint8Array>() { Ok(found.clone()) } else { Reflect::get(found, &ROW.into()) };
-    match row.map(JsCast::dyn_into::<Uint8Array>) {
-        Ok(Ok(bytes)) => Value::Bytes(bytes.to_vec()),
-        _ => Value::Foreign,
-    }
+    let row = Reflect::get(found, &ROW.into()).map(JsCast::dyn_into::<Uint8Array>);
+    if let Ok(Ok(bytes)) = row { Value::Bytes(bytes.to_vec()) } else { Value::Foreign }
 }
 
 fn record(Put { value, indexed, .. }: &Put) -> JsValue {
