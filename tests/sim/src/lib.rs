@@ -16,6 +16,7 @@
 //! 8. No panic, no error in the log, no private text in any print.
 //! 9. (Two tabs of one account converge. Not played yet: a second tab is refused.)
 //! 10. Nothing is stuck, and nothing is asked without end, once the network is whole.
+//! 11. A database keeps the contract of `jindou::store`: the object stores of a browser answer as the store in memory does.
 
 mod app;
 mod business;
