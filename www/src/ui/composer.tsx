@@ -4,6 +4,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Channel } from "jindou";
 import type { Person } from "../model/server";
 import { words } from "../words";
+import { isComposing } from "./composing";
 import { useChat } from "./context";
 import { digest } from "./digest";
 import { Icon } from "./icons";
@@ -65,8 +66,7 @@ export function Composer({ channel, name }: { channel: Channel; name: string }) 
     field.current!.focus();
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    // The Enter that ends a composition belongs to the input method.
-    if (event.isComposing || event.keyCode === 229) return;
+    if (isComposing(event)) return;
     const now = picking.value;
     if (now && people.length > 0) {
       const to = { ArrowDown: now.at + 1, ArrowUp: now.at - 1 }[event.key];

@@ -7,6 +7,7 @@ import { words } from "../words";
 import { Avatar } from "./avatar";
 import { ConnectionLine, networkItem } from "./bar";
 import { Composer } from "./composer";
+import { isComposing } from "./composing";
 import { useChat } from "./context";
 import { GroupInfo } from "./group-info";
 import { Icon } from "./icons";
@@ -37,7 +38,7 @@ export function ConversationView({ timeline, inspecting }: { timeline: Timeline;
   }, []);
   return (
     <section class="conversation" aria-label={name}
-      onKeyDown={(event) => { if (event.key === "Escape" && !event.defaultPrevented) leave(); }}>
+      onKeyDown={(event) => { if (event.key === "Escape" && !event.defaultPrevented && !isComposing(event)) leave(); }}>
       <header class="conversation-head">
         <button ref={back} type="button" class="icon-button conversation-back" aria-label={said.back} onClick={leave}>
           <Icon name="back" />

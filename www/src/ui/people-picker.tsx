@@ -4,6 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { Person } from "../model/server";
 import { words } from "../words";
 import { Avatar } from "./avatar";
+import { isComposing } from "./composing";
 import { useChat } from "./context";
 import { FormError } from "./form-error";
 import { Icon } from "./icons";
@@ -55,7 +56,7 @@ export function PeoplePicker({ onPick, chosen, without = [] }: PeoplePickerProps
     else chosen.value = isChosen(person.uid) ? chosen.value.filter(({ uid }) => uid !== person.uid) : [...chosen.value, person];
   };
   const move = (event: KeyboardEvent) => {
-    if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+    if ((event.key !== "ArrowDown" && event.key !== "ArrowUp") || isComposing(event)) return;
     const stops: HTMLElement[] = [field.current!, ...list.current?.querySelectorAll<HTMLElement>("button") ?? []];
     const at = stops.indexOf(document.activeElement as HTMLElement);
     event.preventDefault();
@@ -79,7 +80,7 @@ export function PeoplePicker({ onPick, chosen, without = [] }: PeoplePickerProps
             eager.current = false;
           }}
           onKeyDown={(event) => {
-            if (event.key !== "Enter" || event.isComposing) return;
+            if (event.key !== "Enter" || isComposing(event)) return;
             event.preventDefault();
             eager.current = true;
             if (foundFor.current === query.value.trim()) pickFirst();
