@@ -63,6 +63,28 @@ test("who scrolls far up reads each page once, however much is shown already", a
   timeline.close();
 });
 
+test("a quoted message that is still at the server is waited for, and nobody waits for one in a conversation that was left", async () => {
+  const store = new Store(2961, 3000);
+  const timeline = new Timeline(store, channel);
+  await timeline.load();
+  timeline.atBottom = false;
+  let answers = true;
+  timeline.older.subscribe((older) => {
+    if (older !== "waiting" || !answers) return;
+    setTimeout(() => {
+      store.arrive(50);
+      void timeline.refresh();
+    }, 1);
+  });
+  assert.equal(await timeline.locate("2850", 2850), "k2850");
+
+  answers = false;
+  const left = timeline.locate("2100", 2100);
+  await new Promise((settle) => { setTimeout(settle, 5); });
+  timeline.close();
+  assert.equal(await left, undefined);
+});
+
 test("what the server took back is not shown any longer, and what waits to be sent is", async () => {
   const store = new Store(1, 100);
   const timeline = new Timeline(store, channel);

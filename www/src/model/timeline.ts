@@ -13,6 +13,8 @@ const quiet = 2000;
 // Reading the newest page again lets go of what lies above it, so that an evening in a busy group does not fill the page with elements.
 const mostKept = 400;
 const mostPagesToLocate = 25;
+// Milliseconds that somebody waits for one of them.
+const patience = 10_000;
 
 export class Timeline {
   readonly key: string;
@@ -140,15 +142,33 @@ export class Timeline {
       const oldest = this.oldestSeq();
       if (this.#closed || oldest === undefined || compareSeq(oldest, messageSeq) <= 0 || this.reachedStart.peek()) break;
       await this.loadOlder();
+      await this.#olderCame();
       if (this.older.peek() !== "idle") break;
     }
     return find();
+  }
+
+  /** Settles once nobody waits for older messages any more. */
+  #olderCame(): Promise<void> {
+    return new Promise((settle) => {
+      const end = () => {
+        clearTimeout(timer);
+        stop();
+        settle();
+      };
+      const timer = setTimeout(end, patience);
+      // After a wait it is idle for an instant only, before what came is read.
+      const stop = this.older.subscribe(() => queueMicrotask(() => {
+        if (this.#closed || ["idle", "failed"].includes(this.older.peek())) end();
+      }));
+    });
   }
 
   close(): void {
     this.#closed = true;
     clearTimeout(this.#later);
     this.newestInSight.value = false;
+    if (this.older.peek() === "waiting") this.older.value = "idle";
   }
 
   oldestSeq(): MessageSeq | undefined {

@@ -122,6 +122,8 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
     const seq = typeof messageSeq === "number" || (typeof messageSeq === "string" && /^\d{1,20}$/.test(messageSeq)) ? messageSeq : 0;
     timeline.atBottom = false;
     const key = await timeline.locate(messageId, seq);
+    // Another conversation was opened meanwhile.
+    if (!scroller.current) return;
     const row = ([...rows()] as HTMLElement[]).find((one) => one.dataset.key === key);
     if (!key || !row) return chat.notices.add("info", (now) => now.quoteGone);
     row.scrollIntoView({ block: "center" });
