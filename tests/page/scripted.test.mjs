@@ -75,6 +75,17 @@ test("an account that another window has open is said to be, and another one can
   await page.getByRole("heading", { name: "Bob Okafor" }).waitFor();
 });
 
+test("an account that another window had open opens by itself once it is closed there", async (context) => {
+  const { page } = await enter(context, "alice", { prepare: () => { scripted.refuseToOpen = () => "in-use"; } });
+  const title = page.getByRole("heading", { name: "Open in another window" });
+  await title.waitFor();
+  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await page.waitForTimeout(100);
+  assert.ok(await title.isVisible(), "it is looked at without a word");
+  await page.evaluate(() => { scripted.refuseToOpen = () => undefined; });
+  await page.getByRole("heading", { name: "Alice Chen" }).waitFor();
+});
+
 test("who opens the same person in both panes is told so", async (context) => {
   const { page } = await enter(context, "alice", { size: { width: 1400, height: 800 } });
   await page.getByRole("heading", { name: "Alice Chen" }).waitFor();
@@ -111,6 +122,50 @@ test("a device that was kicked says so and connects again when asked", async (co
   await page.getByText("logged in on another device").first().waitFor();
   await page.getByRole("button", { name: "Connect again" }).click();
   await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
+});
+
+test("a device that was kicked because somebody logged out elsewhere asks for a log-in", async (context) => {
+  const { page, state } = await enter(context, "alice");
+  await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
+  state.over = true;
+  await page.evaluate(() => scripted.clients.get("alice").become({ state: "kicked", reason: "" }));
+  await page.getByText("The session has ended").waitFor();
+});
+
+test("a full disk is called by its name, and a text that could not be kept is given back before what was written since", async (context) => {
+  const { page } = await enter(context, "alice", { prepare: () => { scripted.say("bob", { channelId: "alice", channelType: 1 }, { type: 1, content: "hi" }); } });
+  await page.getByRole("button", { name: /Bob Okafor/ }).click();
+  const field = page.getByRole("textbox", { name: /Message/ });
+  await page.evaluate(() => {
+    const client = scripted.clients.get("alice");
+    client.send = () => new Promise((_, fail) => { scripted.fail = () => fail(scripted.error("storage")); });
+    client.become({ state: "waiting", retryIn: 4000, error: { code: "storage", message: "", retryable: true } });
+  });
+  await page.locator(".banner", { hasText: /Is the disk full\? Next attempt in [1-4] s/ }).waitFor();
+  await field.fill("first");
+  await field.press("Enter");
+  await page.waitForFunction(() => document.querySelector(".composer textarea").value === "");
+  await field.fill("seco");
+  await page.evaluate(() => scripted.fail());
+  await page.waitForFunction(() => document.querySelector(".composer textarea").value === "first\nseco");
+});
+
+test("the keys of an input method are its own", async (context) => {
+  const { page } = await enter(context, "alice", { prepare: () => { scripted.say("bob", { channelId: "alice", channelType: 1 }, { type: 1, content: "hi" }); } });
+  await page.getByRole("button", { name: /Bob Okafor/ }).click();
+  // As Chrome on a Mac tells of them, and, without `isComposing`, Safari of the last one.
+  const press = (field, key, isComposing) => field.evaluate((element, init) => !element.dispatchEvent(new KeyboardEvent("keydown", { ...init, keyCode: 229, bubbles: true, cancelable: true })), { key, isComposing });
+  const field = page.getByRole("textbox", { name: /Message/ });
+  await field.fill("ni hao");
+  for (const key of ["Enter", "Escape"]) {
+    for (const isComposing of [true, false]) assert.ok(!await press(field, key, isComposing), key);
+  }
+  assert.equal(await field.inputValue(), "ni hao");
+  await page.getByRole("button", { name: "New conversation" }).first().click();
+  const search = page.getByRole("searchbox");
+  await page.getByRole("dialog").getByRole("button", { name: /Bob/ }).waitFor();
+  for (const key of ["ArrowDown", "Enter"]) assert.ok(!await press(search, key, false), key);
+  assert.ok(await search.evaluate((element) => element === document.activeElement));
 });
 
 test("a session that is over leads back to the log-in, with the id filled in", async (context) => {

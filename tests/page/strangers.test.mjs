@@ -95,8 +95,6 @@ test("a session that ended elsewhere leads to the log-in, and the messages are s
   await olga.say("keep this");
   await olga.sent("keep this");
   await town.ask("POST", "/v1/logout", { token: await town.token(uid), body: {} });
-  await olga.network(false);
-  await olga.network(true);
   await olga.pane.getByText("The session has ended").waitFor({ timeout: 60_000 });
   await olga.logIn(uid);
   await olga.open("Bob");

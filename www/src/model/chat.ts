@@ -154,11 +154,7 @@ export class Chat {
     this.client.send(channel, content).catch((error: JindouErrorInfo) => {
       // A refusal by the server is shown at the message, which stays in the outbox. Anything else was never queued: the text is given back.
       if (error.code === "refused" || error.code === "closed" || error.code === "aborted") return;
-      if (!draft.text.peek()) {
-        draft.fill(text);
-        draft.reply.value = reply;
-        draft.mentioned.value = mentioned;
-      }
+      draft.giveBack(text, reply, mentioned);
       this.#complain(error);
     });
   }
@@ -280,7 +276,8 @@ export class Chat {
       this.connection.value = connection;
       if (connection.state === "waiting") this.retryAt.value = Date.now() + connection.retryIn;
     });
-    if (connection.state === "refused" && connection.error.code === "unauthorized") void this.#doubt();
+    // A log-out elsewhere ends the session for every device of its kind, and WuKongIM tells of it as of another log-in.
+    if (connection.state === "kicked" || (connection.state === "refused" && connection.error.code === "unauthorized")) void this.#doubt();
     // Names may have changed while we were away; a failure is mended by the next connect.
     if (connection.state === "ready") this.directory.refresh().catch(() => {});
   }

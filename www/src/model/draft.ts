@@ -20,6 +20,14 @@ export class Draft {
     this.filled.value++;
   }
 
+  /** What was not taken stands before what was written since. */
+  giveBack(text: string, reply: Message | undefined, mentioned: readonly Person[]): void {
+    const since = this.text.peek();
+    this.fill(since ? `${text}\n${since}` : text);
+    this.reply.value ??= reply;
+    this.mentioned.value = [...mentioned, ...this.mentioned.peek()];
+  }
+
   replyTo(message: Message): void {
     this.reply.value = message;
     this.filled.value++;

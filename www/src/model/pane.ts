@@ -23,6 +23,7 @@ export class Pane {
   #watching: (() => void) | undefined;
   /** Counts openings and leavings. Who comes back from a wait and finds another number is not wanted any more. */
   #turn = 0;
+  #looking = false;
 
   constructor(readonly slot: number, private readonly worker: boolean) {
     const account = chosen(slot);
@@ -55,14 +56,29 @@ export class Pane {
     choose(this.slot, account.uid);
     try {
       const chat = await Chat.open(account, this.#network, this.worker, before);
-      if (turn !== this.#turn) return void await chat.close().catch(() => {});
-      this.state.value = { view: "open", chat };
-      this.#watching = effect(() => {
-        if (chat.ended.value) void this.#end(chat, true);
-      });
+      await this.#show(chat, turn);
     } catch (error) {
       if (turn === this.#turn) this.state.value = { view: "failed", account, error: error as JindouErrorInfo };
     }
+  }
+
+  /** Whoever had the account may have let go of it. What is shown stays until it is opened. */
+  async lookAgain(): Promise<void> {
+    const state = this.state.peek();
+    if (state.view !== "failed" || this.#looking) return;
+    const turn = this.#turn;
+    this.#looking = true;
+    const chat = await Chat.open(state.account, this.#network, this.worker).catch(() => undefined);
+    this.#looking = false;
+    if (chat) await this.#show(chat, turn);
+  }
+
+  async #show(chat: Chat, turn: number): Promise<void> {
+    if (turn !== this.#turn) return void await chat.close().catch(() => {});
+    this.state.value = { view: "open", chat };
+    this.#watching = effect(() => {
+      if (chat.ended.value) void this.#end(chat, true);
+    });
   }
 
   /** After the client has ended by itself. */

@@ -11,13 +11,13 @@ const grace = 800;
 
 export function Banner({ onReopen }: { onReopen: () => void }) {
   const chat = useChat();
-  const { state } = chat.connection.value;
+  const connection = chat.connection.value;
   const said = words.value;
   if (chat.network.cut.value) {
     return <Line icon="networkOff" text={said.bannerCut} action={said.mendNetwork} onAction={() => chat.setCut(false)} />;
   }
-  switch (state) {
-    case "waiting": return <Waiting />;
+  switch (connection.state) {
+    case "waiting": return <Waiting full={connection.error?.code === "storage"} />;
     case "kicked": return <Line icon="alert" text={said.bannerKicked} action={said.connectAgain} onAction={() => chat.connect()} />;
     case "closed": return <Line icon="alert" text={said.bannerClosed} action={said.tryAgain} onAction={onReopen} />;
     case "refused": return <Line icon="alert" text={said.bannerRefused} action={said.connectAgain} onAction={() => chat.connect()} />;
@@ -26,7 +26,7 @@ export function Banner({ onReopen }: { onReopen: () => void }) {
   }
 }
 
-function Waiting() {
+function Waiting({ full }: { full: boolean }) {
   const chat = useChat();
   const seconds = useSignal(0);
   const until = chat.retryAt.value;
@@ -37,6 +37,7 @@ function Waiting() {
     const timer = setInterval(count, 250);
     return () => clearInterval(timer);
   }, [until]);
+  if (full) return <Line icon="alert" text={words.value.bannerFull(seconds.value)} />;
   // Then the client waits for the network, not for a time.
   if (!online) return <Line icon="networkOff" text={words.value.bannerOffline} />;
   return <Line icon="networkOff" text={words.value.bannerWaiting(seconds.value)} action={words.value.tryNow} onAction={() => chat.connect()} />;

@@ -1,4 +1,7 @@
 // A pane by its state: entering, opening, failed, open.
+import { useEffect } from "preact/hooks";
+import type { JindouErrorInfo } from "jindou";
+import type { Account } from "../model/accounts";
 import type { Pane } from "../model/pane";
 import { errorText, words } from "../words";
 import { ChatView } from "./chat-view";
@@ -28,26 +31,44 @@ function Inside({ pane, others, beside }: Omit<PaneViewProps, "name">) {
           <div class="empty"><span class="spinner" /><p role="status">{said.opening(state.account.name)}</p></div>
         </>
       );
-    case "failed": {
-      const inUse = state.error.code === "in-use";
-      return (
-        <>
-          <div class="pane-corner"><BesideButton beside={beside} /></div>
-          <div class="empty">
-            <Icon name={inUse ? "beside" : "alert"} size={40} />
-            <h1>{inUse ? said.inUseTitle : said.cannotOpen}</h1>
-            <p role="alert">{inUse ? said.inUse(state.account.name) : errorText(state.error)}</p>
-            <div class="dialog-actions">
-              <button type="button" class="button primary" onClick={() => pane.open(state.account)}>{said.tryAgain}</button>
-              <button type="button" class="button" onClick={() => pane.switchAccount()}>{said.otherAccount}</button>
-            </div>
-          </div>
-        </>
-      );
-    }
+    case "failed": return <Failed pane={pane} account={state.account} error={state.error} beside={beside} />;
     case "open":
       return <ChatContext.Provider value={state.chat}><ChatView key={state.chat.account.uid} pane={pane} beside={beside} /></ChatContext.Provider>;
   }
+}
+
+// Milliseconds.
+const lookAgainAfter = 5000;
+
+function Failed({ pane, account, error, beside }: { pane: Pane; account: Account; error: JindouErrorInfo; beside: Beside }) {
+  const said = words.value;
+  const inUse = error.code === "in-use";
+  useEffect(() => {
+    if (!inUse) return;
+    const look = () => {
+      if (document.visibilityState === "visible") void pane.lookAgain();
+    };
+    const timer = setInterval(look, lookAgainAfter);
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      clearInterval(timer);
+      document.removeEventListener("visibilitychange", look);
+    };
+  }, [pane, inUse]);
+  return (
+    <>
+      <div class="pane-corner"><BesideButton beside={beside} /></div>
+      <div class="empty">
+        <Icon name={inUse ? "beside" : "alert"} size={40} />
+        <h1>{inUse ? said.inUseTitle : said.cannotOpen}</h1>
+        <p role="alert">{inUse ? said.inUse(account.name) : errorText(error)}</p>
+        <div class="dialog-actions">
+          <button type="button" class="button primary" onClick={() => pane.open(account)}>{said.tryAgain}</button>
+          <button type="button" class="button" onClick={() => pane.switchAccount()}>{said.otherAccount}</button>
+        </div>
+      </div>
+    </>
+  );
 }
 
 function uidOf(pane: Pane): string[] {

@@ -24,7 +24,7 @@ export const en = {
 
   // Opening failed
   inUseTitle: "Open in another window",
-  inUse: (name: string) => `${name}’s messages are open in another window or pane of this browser. Close them there, or use another account here.`,
+  inUse: (name: string) => `${name}’s messages are open in another window or pane of this browser. Close them there, and they open here; or use another account.`,
   cannotOpen: "The messages could not be opened",
   tryAgain: "Try again",
   otherAccount: "Use another account",
@@ -66,6 +66,7 @@ export const en = {
   bannerCut: "The network is cut. Messages you write are kept and go out later.",
   bannerOffline: "This device is offline. It goes on as soon as there is a network.",
   bannerCutShort: "Network cut",
+  bannerFull: (seconds: number) => `This browser can store no more messages, so none are fetched. Is the disk full? ${seconds > 0 ? `Next attempt in ${seconds} s.` : "Trying now…"}`,
   bannerWaiting: (seconds: number) => (seconds > 0 ? `No connection to the server. Next attempt in ${seconds} s.` : "No connection to the server. Trying now…"),
   bannerConnecting: "Connecting to the server…",
   bannerKicked: "This account was logged in on another device, so this one was disconnected.",

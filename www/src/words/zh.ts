@@ -20,7 +20,7 @@ export const zh: Words = {
   noLocks: "此页面不是通过 https 打开的，无法立即发现同一账号的其他窗口。",
 
   inUseTitle: "已在其他窗口打开",
-  inUse: (name) => `${name} 的消息已在本浏览器的其他窗口或分栏中打开。请先关闭那里，或在此使用其他账号。`,
+  inUse: (name) => `${name} 的消息已在本浏览器的其他窗口或分栏中打开。关闭那里后会自动在此打开，也可以使用其他账号。`,
   cannotOpen: "无法打开消息",
   tryAgain: "重试",
   otherAccount: "使用其他账号",
@@ -60,6 +60,7 @@ export const zh: Words = {
   bannerCut: "网络已断开。你写的消息会保存在本机，恢复后发出。",
   bannerOffline: "设备处于离线状态，网络恢复后会继续。",
   bannerCutShort: "网络已断开",
+  bannerFull: (seconds) => `浏览器无法再保存消息，已暂停接收。磁盘满了吗？${seconds > 0 ? `${seconds} 秒后重试。` : "正在重试…"}`,
   bannerWaiting: (seconds) => (seconds > 0 ? `无法连接服务器，${seconds} 秒后重试。` : "无法连接服务器，正在重试…"),
   bannerConnecting: "正在连接服务器…",
   bannerKicked: "此账号已在其他设备登录，本机已断开。",
