@@ -81,7 +81,7 @@ impl Client {
         if let Answered::Stored { row, message_id, message_seq } = answered {
             self.outbox.witnessed(now, &row.channel, message_seq);
             // Not by our wall clock, which may have been changed since the connection began.
-            let timestamp = self.session.steady_time(now).0 / 1000;
+            let timestamp = self.session.stored_at(now).0 / 1000;
             let channel = row.channel.clone();
             let row = MessageRow {
                 channel: row.channel,

@@ -187,6 +187,12 @@ impl Session {
         self.server_clock.as_ref().map_or(now.wall, |clock| clock.steady(now))
     }
 
+    /// When the server stored what it acks now, as far as we can tell. The device may have slept for a moment, and the connection with it.
+    pub fn stored_at(&self, now: Now) -> Wall {
+        let steady = self.steady_time(now);
+        self.server_time(now).map_or(steady, |time| time.max(steady))
+    }
+
     pub fn set_server_time(&mut self, now: Now, server: Wall) {
         if self.server_time(now).is_none() {
             self.server_clock = Some(ServerClock::new(now, server.0.saturating_sub(now.wall.0)));

@@ -398,6 +398,17 @@ fn a_clock_that_is_put_back_dates_no_message_that_is_sent_now() {
     assert_eq!(world.page(group())[0].timestamp, START);
 }
 
+/// The clock for deadlines stood still, the wall clock did not: the message stood before what had come meanwhile.
+#[test]
+fn a_message_that_is_sent_after_a_short_sleep_is_dated_after_it() {
+    let mut world = World::new();
+    world.connect();
+    world.now.wall.0 += 25_000;
+    world.send(group(), "n1", "{}");
+    world.ack(world.sends()[0].client_seq, 5, 9, 1);
+    assert_eq!(world.page(group())[0].timestamp, START + 25_000);
+}
+
 #[test]
 fn generation_2_is_asked_before_anything_is_sent_again() {
     let mut world = World::with(|config| config.business = true);

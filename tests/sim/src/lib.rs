@@ -189,8 +189,9 @@ impl World {
             self.devices[device].timers = 0;
         }
         self.talk_after_loss();
-        // A refusal may still be on its way, or wait for a slow disk.
-        let until = self.now + 20_000;
+        // A refusal may still be on its way, or wait for a slow disk, or for one that hangs.
+        let hangs = self.devices.iter().map(|device| device.disk.busy_until).max();
+        let until = hangs.unwrap_or_default().max(self.now) + 20_000;
         self.run(until);
         for device in 0..self.devices.len() {
             let owed: Vec<_> = self.devices[device].disk.store.outbox().cloned().collect();
