@@ -16,7 +16,7 @@ use crate::rules::recall::Policy;
 #[command(name = "jindou-business", version)]
 pub struct Config {
     /// Where to listen; port 0 takes a free one.
-    #[arg(long, env = "JINDOU_LISTEN", default_value = "127.0.0.1:8080")]
+    #[arg(long, env = "JINDOU_LISTEN", default_value = "127.0.0.1:8080", value_parser = parse_listen)]
     pub listen: SocketAddr,
 
     /// The HTTP API of WuKongIM 2.1 or 2.2; several nodes with commas between them.
@@ -113,6 +113,12 @@ impl Config {
     }
 }
 
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "an address to listen on looks like 127.0.0.1:8080 or [::1]:8080; 0.0.0.0:8080 is everywhere".to_owned()
+    })
+}
+
 fn parse_window(text: &str) -> Result<Window, String> {
     if text == "none" { Ok(Window(None)) } else { parse_span(text).map(|span| Window(Some(span))) }
 }
@@ -172,6 +178,14 @@ mod tests {
         assert_eq!(config.wukongim.len(), 2);
         assert!(!config.demo && !config.trust_proxy && config.allow_origin.is_empty());
         assert_eq!(config.policy(), Policy::default());
+    }
+
+    #[test]
+    fn who_gives_a_port_or_a_name_to_listen_on_hears_how_it_is_written() {
+        assert_eq!(parse_listen("[::1]:80"), Ok(SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 80))));
+        for wrong in ["", "8080", "localhost:8080", ":8080", "127.0.0.1", "127.0.0.1:99999"] {
+            assert!(parse_listen(wrong).is_err_and(|sentence| sentence.contains("127.0.0.1:8080")), "{wrong}");
+        }
     }
 
     #[test]

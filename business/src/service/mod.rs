@@ -68,7 +68,7 @@ pub enum StartError {
     FolderInUse(PathBuf),
     Storage(StorageError),
     Listen(SocketAddr, io::Error),
-    /// The folder of the built page is not there.
+    /// No page is in its folder, and whatever else is there is not for everybody to read.
     Page(PathBuf),
     Demo,
 }
@@ -87,7 +87,7 @@ impl fmt::Display for StartError {
             StartError::Page(folder) => {
                 write!(
                     f,
-                    "the folder of the page, {}, is not there: build the page first, or correct --page",
+                    "there is no index.html in the folder of the page, {}: build the page first, or correct --page",
                     folder.display()
                 )
             }
@@ -109,7 +109,7 @@ const LAST_REQUESTS: Duration = Duration::from_secs(5);
 
 /// Starts to listen. WuKongIM need not be there yet.
 pub async fn start(config: Config, clock: Clock, patience: Patience) -> Result<Running, StartError> {
-    if let Some(folder) = config.page.as_ref().filter(|folder| !folder.is_dir()) {
+    if let Some(folder) = config.page.as_ref().filter(|folder| !folder.join("index.html").is_file()) {
         return Err(StartError::Page(folder.clone()));
     }
     make_private(&config.data).map_err(StartError::Folder)?;

@@ -182,7 +182,7 @@ async fn health_and_stop() {
 #[tokio::test]
 async fn a_second_server_on_one_data_folder_is_refused_in_a_sentence() {
     let world = World::new(&[]).await;
-    let refused = world.second().await.err().expect("the second is refused");
+    let refused = world.second(&[]).await.err().expect("the second is refused");
     assert!(matches!(refused, StartError::FolderInUse(_)));
     let sentence = refused.to_string();
     assert!(sentence.starts_with("another business server is running with the data folder"), "{sentence}");

@@ -1,5 +1,7 @@
 //! The page, its policy and its caching.
 
+use jindou_business::service::StartError;
+
 use crate::world::World;
 
 #[tokio::test]
@@ -61,6 +63,20 @@ async fn a_page_opened_while_wukongim_is_away_may_still_reach_its_host_later() {
     let page = world.raw("GET", "/", None, Vec::new(), &[]).await;
     let policy = page.headers["content-security-policy"].to_str().expect("text");
     assert!(policy.contains("connect-src 'self' ws://127.0.0.1:* wss://127.0.0.1:*;"), "{policy}");
+    world.end().await;
+    std::fs::remove_dir_all(&folder).expect("our own folder");
+}
+
+#[tokio::test]
+async fn a_folder_without_a_page_is_served_to_nobody() {
+    let folder = std::env::temp_dir().join(format!("jindou-no-page-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("secret"), "1").expect("a file");
+    let path = folder.to_str().expect("UTF-8");
+    let world = World::new(&[]).await;
+    let refused = world.second(&["--page", path]).await.err().expect("it is refused");
+    assert!(matches!(refused, StartError::Page(_)));
+    assert!(refused.to_string().contains(path), "{refused}");
     world.end().await;
     std::fs::remove_dir_all(&folder).expect("our own folder");
 }

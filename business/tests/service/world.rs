@@ -85,8 +85,9 @@ impl World {
     }
 
     /// Another one beside this one, on the same folder.
-    pub async fn second(&self) -> Result<Running, StartError> {
-        start(self.wukongim, &self.folder, &self.flags, &self.now).await
+    pub async fn second(&self, more: &[&str]) -> Result<Running, StartError> {
+        let flags: Vec<String> = self.flags.iter().cloned().chain(more.iter().map(|flag| (*flag).to_owned())).collect();
+        start(self.wukongim, &self.folder, &flags, &self.now).await
     }
 
     pub async fn end(self) {
