@@ -216,7 +216,6 @@ impl Client {
             return;
         }
         self.session.hold(true);
-        self.session.reconnect(now, "the database failed");
         self.throttled = false;
         let pause = |failures: u32| Millis(REHYDRATE.0.saturating_mul(1 << failures.min(10)).min(LONGEST_REHYDRATE.0));
         // It is read soon, for whoever only looks, and what needs a connection waits for longer.
@@ -225,7 +224,9 @@ impl Client {
         if self.failed_at.replace(now.mono).is_none_or(|last| now.mono.since(last) > FAILS_AGAIN) {
             self.failures = 0;
         }
-        self.offline_until = Some(now.mono + pause(self.failures));
+        let offline = pause(self.failures);
+        self.offline_until = Some(now.mono + offline);
+        self.session.rest(now, offline, error);
         self.failures = self.failures.saturating_add(1);
     }
 }

@@ -373,6 +373,18 @@ impl Session {
         }
     }
 
+    /// The database takes nothing: whatever connection there is ends, and the next one is not made before `pause` is over.
+    pub fn rest(&mut self, now: Now, pause: Millis, why: Error) {
+        if matches!(self.state, State::Idle | State::Kicked) {
+            return;
+        }
+        if self.is_ready() {
+            self.backoff.reset();
+        }
+        self.drop_socket();
+        self.wait_for(now, pause, ConnectionView::Waiting { retry_in: pause.0, error: Some(why) });
+    }
+
     pub fn hold(&mut self, held: bool) {
         self.held = held;
     }

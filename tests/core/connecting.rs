@@ -298,6 +298,23 @@ fn what_an_attempt_asked_that_is_over_is_cancelled_and_asked_anew() {
 }
 
 #[test]
+fn a_full_disk_is_told_as_what_it_is_with_the_time_of_the_next_attempt() {
+    let mut world = World::new();
+    world.connect();
+    world.fail_stores = true;
+    world.send(Channel::group("g"), "n1", "{}");
+    let Some(ConnectionView::Waiting { retry_in, error: Some(error) }) = world.last_state().cloned() else {
+        panic!("{:?}", world.last_state());
+    };
+    assert_eq!(error.code, ErrorCode::Storage);
+    world.fail_stores = false;
+    world.pass(Millis(retry_in - 1));
+    assert!(matches!(world.last_state(), Some(ConnectionView::Waiting { .. })));
+    world.pass(Millis(1));
+    assert_eq!(world.last_state(), Some(&ConnectionView::Ready));
+}
+
+#[test]
 fn connections_that_end_as_soon_as_they_are_ready_are_made_less_and_less_often() {
     let mut world = World::new();
     world.connect();
