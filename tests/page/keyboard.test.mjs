@@ -88,6 +88,18 @@ test("Enter takes who is searched for, also before the answer is there", async (
   assert.equal(await alice.pane.locator(".conversation-head h2").textContent(), "Carol");
 });
 
+test("the search for people has the focus at once, and takes it from no other field later", async (context) => {
+  const alice = await town.person(context, "alice");
+  const searching = (button) => button.evaluate(async (element) => {
+    element.click();
+    // The next task may be somebody's key already.
+    for (let turn = 0; turn < 20; turn++) await undefined;
+    return document.activeElement?.matches('.people-picker input[type="search"]');
+  });
+  assert.ok(await searching(alice.pane.getByRole("button", { name: "New conversation" }).first()), "as the dialog opens");
+  assert.ok(await searching(alice.page.getByRole("dialog").getByRole("button", { name: "Group" })), "and for a group");
+});
+
 test("what comes is said to a screen reader, once", async (context) => {
   const [alice, bob] = await town.pair(context, "alice", "bob");
   await alice.begin("Bob");

@@ -1,6 +1,6 @@
 // Search people, choose some. With `onPick` one choice ends it; with `chosen` they are collected.
 import { useSignal, type Signal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { Person } from "../model/server";
 import { words } from "../words";
 import { Avatar } from "./avatar";
@@ -48,7 +48,8 @@ export function PeoplePicker({ onPick, chosen, without = [] }: PeoplePickerProps
       clearTimeout(timer);
     };
   }, [query.value]);
-  useEffect(() => field.current?.focus(), []);
+  // At once: who goes on to another field must not lose the focus to this one a moment later. A dialog that opens gives it by `autofocus`.
+  useLayoutEffect(() => field.current?.focus(), []);
 
   const isChosen = (uid: string) => chosen?.value.some((person) => person.uid === uid) ?? false;
   const pick = (person: Person) => {
@@ -74,7 +75,7 @@ export function PeoplePicker({ onPick, chosen, without = [] }: PeoplePickerProps
       <label class="search">
         <span class="visually-hidden">{said.searchPeople}</span>
         <Icon name="search" size={18} />
-        <input ref={field} type="search" placeholder={said.searchPeople} value={query.value} autocomplete="off" spellcheck={false}
+        <input ref={field} type="search" autofocus placeholder={said.searchPeople} value={query.value} autocomplete="off" spellcheck={false}
           onInput={(event) => {
             query.value = event.currentTarget.value;
             eager.current = false;
