@@ -507,15 +507,14 @@ impl World {
 
     // ---- at rest ----
 
-    /// Whether it was ever recalled, also where it was restored since.
-    fn was_withdrawn(&self, number: &ClientMsgNo, fact: &Fact) -> bool {
+    fn is_withdrawn(&self, number: &ClientMsgNo, fact: &Fact) -> bool {
         let Some(device) = fact.device else { return false };
         let channels = self.channels_of(device);
         let channel = channels.iter().find(|channel| self.shared(device, channel) == fact.channel);
         let Some(ours) = channel.and_then(|channel| self.ours(device, channel)) else { return false };
         let author = rules::Author::new(self.devices[device].person);
         let key = rules::TargetKey::of(author, &rules::ClientMsgNo::stored(number.0.clone()), rules::MessageId(0));
-        self.business.ledger.mark(&ours, &key).is_some()
+        self.business.ledger.mark(&ours, &key).is_some_and(|mark| mark.state.is_withdrawn())
     }
 
     /// What everybody in the channel must see.
@@ -581,8 +580,8 @@ impl World {
             let copies = stored.iter().filter(|message| message.client_msg_no == number.0);
             let Some(device) = fact.device else { continue };
             let name = &self.devices[device].name;
-            // Recalled while one node alone had it, it is owed no more, whatever became of that node and of the recall.
-            let is_done_with = || self.model.taken_back.contains(number) && self.was_withdrawn(number, fact);
+            // Recalled while one node alone had it, it is owed no more, whatever became of that node.
+            let is_done_with = || self.model.taken_back.contains(number) && self.is_withdrawn(number, fact);
             let may_be_lost =
                 fact.discarded || fact.no_persist || self.model.believed.contains(number) || is_done_with();
             if fact.ordinal.is_some() && !may_be_lost && copies.clone().count() == 0 {
