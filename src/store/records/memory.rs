@@ -100,7 +100,7 @@ impl MemoryTables {
         records.map(|(key, record)| (&key.0, &record.value))
     }
 
-    fn read(&self, tables: &[&str], read: &Read) -> Vec<Value> {
+    pub(super) fn read(&self, tables: &[&str], read: &Read) -> Vec<Value> {
         assert!(tables.contains(&read.table), "{} is not in the transaction", read.table);
         assert_ne!(read.limit, Some(0), "which is all of them in a browser");
         let Some(table) = self.tables.get(read.table) else { return Vec::new() };

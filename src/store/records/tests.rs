@@ -263,3 +263,26 @@ fn what_is_withdrawn_stands_in_no_older_row() {
         assert_eq!(database.channels(&mut records).len(), 1);
     }
 }
+
+/// The runs as they were read must not come back over what was written since.
+#[test]
+fn a_chore_whose_question_failed_is_not_done_later() {
+    let (mut database, mut records) = (Database::default(), Records::new(1));
+    let epoch = database.claim(&mut records);
+    let elsewhere = |seq| Change::Forget(Channel::group("h"), MessageSeq(seq));
+    let many = seen::MANY as u64;
+    for seq in 1..=many {
+        database.apply(&mut records, epoch, vec![said(seq), elsewhere(seq)]).expect("writes");
+    }
+    // The database goes away between the two rounds of the question.
+    let query = Query::Channel(group());
+    let mut transaction = Transaction::new(Task::Answer(&query));
+    let tables = transaction.tables();
+    let Ok(Next::Read(reads)) = records.go_on(&mut transaction, Vec::new()) else { panic!("it reads") };
+    let found = reads.iter().map(|read| database.0.read(&tables, read)).collect();
+    assert!(matches!(records.go_on(&mut transaction, found), Ok(Next::Read(_))));
+    drop(transaction);
+    database.apply(&mut records, epoch, vec![said(many + 1), elsewhere(1)]).expect("writes");
+    assert!(matches!(database.ask(&mut records, &Query::Hydrate), Answer::Hydrated { .. }));
+    assert_eq!(database.places(&mut records), (1..=many + 1).collect::<Vec<_>>());
+}

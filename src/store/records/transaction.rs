@@ -190,6 +190,8 @@ impl Records {
     }
 
     fn begin(&mut self, transaction: &mut Transaction<'_>) -> Vec<Read> {
+        // It would write what was read before this.
+        self.chore = None;
         let mut reads = Vec::new();
         if transaction.wants_epoch() {
             reads.push(change::read_epoch());
