@@ -32,6 +32,7 @@ before(async () => {
 beforeEach(() => {
   scripted.clients.clear();
   scripted.opened = 0;
+  scripted.wiped = [];
 });
 
 /** Lets `opening` end, and says how many clients there were and how many are left. */
@@ -77,6 +78,28 @@ test("a pane that is left while it opens again opens nothing more", async () => 
   const opening = pane.reopen();
   await pane.leave();
   assert.deepEqual(await afterwards(opening), { opened: 1, left: 0 });
+});
+
+test("who logs out and erases has it erased, though the kick is here before the answer", async () => {
+  const pane = new Pane(1, true);
+  await pane.open(alice);
+  const { chat } = pane.state.value;
+  while (chat.connection.value.state !== "ready") await new Promise((done) => setTimeout(done, 10));
+  const answered = globalThis.fetch;
+  let answerLogOut;
+  globalThis.fetch = async (path) => {
+    if (path === "/v1/logout") await new Promise((answer) => { answerLogOut = answer; });
+    return path === "/v1/me" ? Response.json({ code: "unauthorized" }, { status: 401 }) : Response.json({});
+  };
+  const leaving = pane.logOut(true);
+  chat.client.become({ state: "kicked", reason: "" });
+  while (!chat.ended.value) await new Promise((done) => setTimeout(done, 1));
+  assert.equal(pane.state.value.view, "open", "what is not over is not shown as over");
+  answerLogOut();
+  await leaving;
+  globalThis.fetch = answered;
+  assert.deepEqual(scripted.wiped, ["alice"]);
+  assert.deepEqual(pane.state.value, { view: "entering", uid: "alice", sessionOver: false });
 });
 
 test("a name or a message that comes is no reason to draw the conversations of others again", async () => {

@@ -24,6 +24,8 @@ export const script = {
   refuseToOpen: () => undefined,
   /** Clients opened so far. */
   opened: 0,
+  /** Whose database was deleted. */
+  wiped: [],
   /** What is stored cannot be read. */
   unreadable: false,
   members: new Map(),
@@ -272,5 +274,9 @@ export class Client {
     clients.delete(this.uid);
   }
 
-  async wipe() { await this.close(); }
+  async wipe() {
+    if (clients.get(this.uid) !== this) throw new JindouError("closed");
+    script.wiped.push(this.uid);
+    await this.close();
+  }
 }

@@ -102,6 +102,8 @@ export class Pane {
   async logOut(wipe: boolean): Promise<void> {
     const state = this.state.peek();
     if (state.view !== "open") return;
+    // WuKongIM's kick may be here before the answer. Ended by it, the client could not erase any more.
+    this.#watching?.();
     await state.chat.server.logOut().catch(() => {});
     if (wipe) await state.chat.wipe().catch(() => {});
     await this.#end(state.chat, false);
