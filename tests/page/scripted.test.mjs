@@ -363,7 +363,7 @@ test("who reads further up is told how many new messages there are, and stays wh
   await page.getByRole("button", { name: /Bob Okafor/ }).click();
   await row(page, "word 89").waitFor();
   const box = page.locator(".timeline");
-  await page.getByRole("button", { name: "To the newest message" }).click().catch(() => {});
+  await page.getByRole("button", { name: "To the newest message" }).click();
   await box.evaluate((element) => { element.scrollTop = element.scrollHeight - element.clientHeight - 900; });
   const before = await firstVisible(box);
   await say(page, "bob", toAlice, { type: 1, content: "new one" });
@@ -375,6 +375,32 @@ test("who reads further up is told how many new messages there are, and stays wh
   await row(page, "new two").waitFor();
   assert.ok(await row(page, "new two").isVisible());
   await button.waitFor({ state: "detached" });
+});
+
+test("who has just scrolled up is not taken back by a message that comes before the browser tells of the scroll", async (context) => {
+  const prepare = () => {
+    for (let i = 0; i < 90; i++) scripted.say("bob", { channelId: "alice", channelType: 1 }, { type: 1, content: `word ${i}` }, { quiet: true });
+  };
+  const { page } = await enter(context, "alice", { prepare });
+  await page.getByRole("button", { name: /Bob Okafor/ }).click();
+  await row(page, "word 89").waitFor();
+  const box = page.locator(".timeline");
+  await page.getByRole("button", { name: "To the newest message" }).click();
+  await page.getByRole("button", { name: "To the newest message" }).waitFor({ state: "detached" });
+  await box.evaluate((element) => {
+    element.scrollTop -= 900;
+    scripted.say("bob", { channelId: "alice", channelType: 1 }, { type: 1, content: "new one" });
+  });
+  await page.getByRole("button", { name: "1 new message" }).waitFor();
+  const [wanted, reached] = await box.evaluate(async (element) => {
+    element.scrollTop -= 300;
+    const wanted = element.scrollTop;
+    scripted.clients.get("alice").emit("message-removed", { channel: { channelId: "bob", channelType: 1 }, key: [...element.querySelectorAll(".message")].at(-1).dataset.key });
+    await new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(done)); });
+    return [wanted, element.scrollTop];
+  });
+  await row(page, "new one").waitFor({ state: "detached" });
+  assert.equal(reached, wanted);
 });
 
 test("the line of what is new stands above what others did, not above the notice of what one did oneself", async (context) => {

@@ -29,6 +29,8 @@ export class Timeline {
   readonly readTo = signal<MessageSeq | undefined>(undefined);
   /** Told by the view: where it is scrolled to, and whether somebody can see the newest message. */
   atBottom = true;
+  /** Set by the view: it tells where it is scrolled to if that is news. */
+  lookForUntoldScroll = () => {};
   readonly newestInSight = signal(false);
   #closed = false;
   #later: ReturnType<typeof setTimeout> | undefined;
@@ -113,6 +115,7 @@ export class Timeline {
   }
 
   put(message: Message): void {
+    this.lookForUntoldScroll();
     const shown = this.messages.peek();
     const known = shown.some((other) => other.key === message.key);
     // A message from before what is shown comes with its page, when one scrolls there.

@@ -18,12 +18,16 @@ const nearTop = 900;
 // What is seen for less than this is not read.
 const seenFor = 250;
 
+interface Place { scrollTop: number; clientHeight: number }
+const placeOf = ({ scrollTop, clientHeight }: Element): Place => ({ scrollTop, clientHeight });
+
 export function TimelineView({ timeline, name }: { timeline: Timeline; name: string }) {
   const chat = useChat();
   const said = words.value;
   const scroller = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const anchor = useRef<{ element: Element; top: number } | undefined>(undefined);
+  const place = useRef<Place | undefined>(undefined);
   const settled = useRef(false);
   const seen = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const away = useSignal(false);
@@ -38,8 +42,10 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
 
   const lookAround = () => {
     const box = scroller.current;
+    place.current = undefined;
     // Gone already, or the pane is not shown.
     if (!box || box.clientHeight === 0) return tell();
+    place.current = placeOf(box);
     const atBottom = box.scrollHeight - box.scrollTop - box.clientHeight < nearBottom;
     away.value = box.scrollHeight - box.scrollTop - box.clientHeight > box.clientHeight;
     if (atBottom && visible()) timeline.caughtUp();
@@ -63,12 +69,20 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
       if (newest?.messageSeq !== undefined) void chat.markRead(timeline.channel, newest.messageSeq);
     }, seenFor);
   };
+  // The browser tells of a scroll with the next frame only; what comes before that must not be taken for seen, nor undo the scroll.
+  const lookForUntoldScroll = () => {
+    if (place.current && scroller.current && scroller.current.scrollTop !== place.current.scrollTop) lookAround();
+  };
   const stay = () => {
     const box = scroller.current;
-    if (!box || box.clientHeight === 0) return tell();
-    if (timeline.atBottom) box.scrollTop = box.scrollHeight;
+    if (!box || box.clientHeight === 0) return lookAround();
+    const scrolled = place.current ? box.scrollTop - place.current.scrollTop : 0;
+    // A box that grows at the end of its content is moved up as much by the browser itself.
+    const grown = place.current ? Math.max(0, box.clientHeight - place.current.clientHeight) : 0;
+    if (timeline.atBottom && scrolled < -grown - 1) timeline.atBottom = false;
+    else if (timeline.atBottom) box.scrollTop = box.scrollHeight;
     else if (anchor.current?.element.isConnected) {
-      const moved = anchor.current.element.getBoundingClientRect().top - box.getBoundingClientRect().top - anchor.current.top;
+      const moved = anchor.current.element.getBoundingClientRect().top - box.getBoundingClientRect().top - anchor.current.top + scrolled;
       if (Math.abs(moved) >= 1) box.scrollTop += moved;
     }
     lookAround();
@@ -90,11 +104,13 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
   }, [messages, status, timeline.older.value, timeline.reachedStart.value]);
 
   useEffect(() => {
+    timeline.lookForUntoldScroll = lookForUntoldScroll;
     const sizes = new ResizeObserver(stay);
     sizes.observe(scroller.current!);
     sizes.observe(content.current!);
     document.addEventListener("visibilitychange", lookAround);
     return () => {
+      timeline.lookForUntoldScroll = () => {};
       sizes.disconnect();
       clearTimeout(seen.current);
       document.removeEventListener("visibilitychange", lookAround);
