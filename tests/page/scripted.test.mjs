@@ -1,48 +1,12 @@
 // What a person sees when the client says something rare: refusals, kicks, an account in use, a recall under suspicion, content of any shape. The
 // client is a scripted one (scripted/client.js), since the real one cannot be made to say these things on demand.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
 import axe from "axe-core";
 
-import { openBrowser } from "../../scripts/lib/browser.mjs";
-import { address, answer, buildPage, names } from "./scripted/world.mjs";
+import { enter, firstVisible, logIn, row, say } from "./scripted/stage.mjs";
 
-let browser;
-let folder;
-const members = ["alice", "bob", "carol", "dave"];
-const group = { groupId: "g1", name: "Cloud crew", members: members.map((uid, index) => ({ uid, name: names[uid], role: ["owner", "admin", "member", "member"][index] })) };
-
-before(async () => {
-  [folder, browser] = await Promise.all([buildPage(), openBrowser()]);
-});
-after(() => browser?.close());
-
-/** A window with `uid` logged in, or nobody. `world` changes what the server says; `prepare` runs in the page before the log-in. */
-async function enter(context, uid, { world = {}, prepare = () => {}, size = { width: 1000, height: 700 }, locale = "en", path = "", ...options } = {}) {
-  const window = await browser.newContext({ viewport: size, locale, serviceWorkers: "block", ...options });
-  context.after(() => window.close());
-  const state = { groups: [structuredClone(group)], ...world };
-  await answer(window, folder, state);
-  const page = await window.newPage();
-  const errors = [];
-  page.on("pageerror", (error) => errors.push(String(error)));
-  context.after(() => assert.deepEqual(errors, [], "the page threw nothing"));
-  await page.goto(address + path);
-  await page.evaluate(() => scripted.members.set("g1", ["alice", "bob", "carol", "dave"]));
-  await page.evaluate(prepare);
-  if (uid) await logIn(page, uid);
-  return { page, state, window };
-}
-
-async function logIn(scope, uid) {
-  await scope.locator('input[name="uid"]').fill(uid);
-  await scope.locator('input[name="password"]').fill("secret");
-  await scope.locator('form button.primary').click();
-}
-
-const row = (page, text) => page.locator(".message").filter({ hasText: text });
-const say = (page, ...args) => page.evaluate((all) => { scripted.say(...all); }, args);
 const toAlice = { channelId: "alice", channelType: 1 };
 
 test("a message is queued, then sent; a refused one says why and can be sent again or dropped", async (context) => {
@@ -440,15 +404,6 @@ test("older pages come while one scrolls up, and nothing jumps", async (context)
   const numbers = (await page.locator(".message .text").allTextContents()).map((text) => Number(text.split(" ")[1]));
   assert.deepEqual(numbers, numbers.toSorted((a, b) => a - b));
 });
-
-/** The first message in sight and where it stands, to a pixel. */
-function firstVisible(box) {
-  return box.evaluate((element) => {
-    const top = element.getBoundingClientRect().top;
-    const first = [...element.querySelectorAll(".message")].find((row) => row.getBoundingClientRect().bottom > top);
-    return { key: first.dataset.key, top: Math.round(first.getBoundingClientRect().top - top) };
-  });
-}
 
 for (const colorScheme of ["light", "dark"]) {
   for (const width of [380, 1200]) {

@@ -1,5 +1,6 @@
 // A page with the scripted client (client.js beside this file): its files and a few people come from the test itself, no server and no network.
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 
 import webpack from "webpack";
@@ -7,9 +8,9 @@ import webpack from "webpack";
 import { root } from "../../../scripts/lib/shell.mjs";
 import configuration from "../../../webpack.config.js";
 
-/** Builds the page around the scripted client and answers the folder. */
+/** Builds the page around the scripted client and answers the folder, which is the caller's: several files of tests may build it at once. */
 export function buildPage() {
-  const folder = join(root, "tests", "page", "output", "scripted");
+  const folder = mkdtempSync(join(tmpdir(), "jindou-scripted-"));
   const compiler = webpack(configuration({ client: join(root, "tests", "page", "scripted", "client.js"), output: folder }, {}));
   return new Promise((settle, fail) => compiler.run((error, stats) => {
     if (error || stats.hasErrors()) fail(error ?? new Error(stats.toString("errors-only")));
