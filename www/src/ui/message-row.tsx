@@ -75,19 +75,24 @@ function Bubble({ message, first, jump }: Pick<MessageRowProps, "message" | "fir
   );
 }
 
-/** Recalled, hidden, deleted: who did it, and, for the author and in time, the way back. */
+/**
+ * Recalled, hidden, deleted: who did it, and, for the author and in time, the way back. What somebody else recalled, its author may write anew, but not
+ * put back where it was.
+ */
 function InPlace({ message }: { message: Message }) {
   const chat = useChat();
   const said = words.value;
   const inTime = useUntil(message.recall?.deadline);
-  const wayBack = message.state === "recalled" && message.own && inTime;
+  const wayBack = message.state === "recalled" && message.own && inTime && !chat.directory.wasIn(message);
   return (
     <p class="place">
       <bdi>{digest(message, chat)}</bdi>
       {wayBack && (
         <>
           <button type="button" class="link-button" onClick={() => chat.editAgain(message)}>{said.editAgain}</button>
-          <button type="button" class="link-button" onClick={() => chat.restore(message)}>{said.restore}</button>
+          {message.recall?.operator === chat.account.uid && (
+            <button type="button" class="link-button" onClick={() => chat.restore(message)}>{said.restore}</button>
+          )}
         </>
       )}
     </p>

@@ -238,7 +238,7 @@ export const en = {
   },
   denied: {
     window: (until?: string) => (until ? `Too late: it could be done until ${until}.` : "Too late for that."),
-    "not-author": "Only its author may do that.",
+    "not-author": "You may not do that with this message.",
     "not-member": "You are not in this group.",
     "unknown-message": "The server does not know this message.",
     deleted: "The message was deleted.",

@@ -224,7 +224,7 @@ export const zh: Words = {
   },
   denied: {
     window: (until) => (until ? `已超过时限：截止到 ${until}。` : "已超过时限。"),
-    "not-author": "只有作者可以这样做。",
+    "not-author": "你不能对这条消息这样做。",
     "not-member": "你不在这个群里。",
     "unknown-message": "服务器上没有这条消息。",
     deleted: "消息已删除。",
