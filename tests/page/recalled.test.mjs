@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { enter } from "./scripted/stage.mjs";
+import { enter, row } from "./scripted/stage.mjs";
+
+const minutes = 60_000;
 
 for (const { locale, restore, editAgain } of [
   { locale: "en", restore: "Restore", editAgain: "Edit again" },
@@ -38,4 +40,43 @@ test("whoever is no member any more is offered no way back", async (context) => 
   state.groups = [];
   await page.evaluate(() => scripted.clients.get("carol").emit("command", { content: { type: 99, cmd: "memberUpdate", param: { group_no: "g1" } } }));
   await way.waitFor({ state: "detached" });
+});
+
+for (const { clock, ahead, deadline, open } of [
+  { clock: "an hour ahead", ahead: -60 * minutes, deadline: -55 * minutes, open: true },
+  { clock: "an hour behind", ahead: 60 * minutes, deadline: 55 * minutes, open: false },
+]) {
+  test(`the way back is ${open ? "open" : "closed"} by the server's clock where one's own is ${clock}`, async (context) => {
+    const { page } = await enter(context, "alice", { world: { ahead } });
+    await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
+    await page.evaluate((after) => {
+      const channel = { channelId: "alice", channelType: 1 };
+      scripted.say("bob", channel, { type: 1, content: "hello" });
+      const message = scripted.say("alice", { channelId: "bob", channelType: 1 }, { type: 1, content: "x" });
+      Object.assign(message, { state: "recalled", recall: { operator: "alice", role: "author", at: 1, deadline: Date.now() + after } });
+      scripted.clients.get("alice").changed(message);
+    }, deadline);
+    await page.getByRole("button", { name: /Bob Okafor/ }).click();
+    const place = row(page, "You recalled a message");
+    await place.waitFor();
+    const restore = place.getByRole("button", { name: "Restore" });
+    await restore.waitFor({ state: open ? "visible" : "detached" });
+  });
+}
+
+test("the way back ends with the server's clock, though one's own is put back meanwhile", async (context) => {
+  const { page } = await enter(context, "alice");
+  await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
+  await page.evaluate(() => {
+    scripted.say("bob", { channelId: "alice", channelType: 1 }, { type: 1, content: "hello" });
+    const message = scripted.say("alice", { channelId: "bob", channelType: 1 }, { type: 1, content: "x" });
+    Object.assign(message, { state: "recalled", recall: { operator: "alice", role: "author", at: 1, deadline: Date.now() + 3000 } });
+    scripted.clients.get("alice").changed(message);
+    const { now } = Date;
+    Date.now = () => now() - 3_600_000;
+  });
+  await page.getByRole("button", { name: /Bob Okafor/ }).click();
+  const place = row(page, "You recalled a message");
+  await place.waitFor();
+  await place.getByRole("button").first().waitFor({ state: "detached" });
 });

@@ -119,6 +119,7 @@ export class Client {
     this.trace({ what: "packet", sent: true, kind: "CONNECT", bytes: 112 });
     this.trace({ what: "packet", sent: false, kind: "CONNACK", bytes: 84, reasonCode: 1 });
     this.become({ state: "ready" });
+    await this.options.business.policy().catch(() => {});
     this.emit("sync", { done: true });
     for (const conversation of await this.conversations()) this.emit("conversation", { conversation });
     for (const message of this.#owed.values()) if (message.delivery === "queued") this.#transmit(message, 2);

@@ -25,7 +25,7 @@ const origin = "https://jindou.test";
 // What the business server allows a page.
 const policy = "default-src 'self'; connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; worker-src 'self'";
 
-/** Answers a page's requests; `state.groups`, `state.down` and `state.over` (the session is) may be changed by the test. */
+/** Answers a page's requests; `state.groups`, `state.down`, `state.over` (the session is) and `state.ahead` (its clock, in milliseconds) may be changed by the test. */
 export async function answer(context, folder, state) {
   await context.route("**/*", (route) => {
     const request = route.request();
@@ -57,6 +57,7 @@ function api(route, url, body, authorization, state) {
       if (state.over) return json({ code: "unauthorized", message: "", retryable: false }, 401);
       return json({ uid, name: names[uid] ?? uid });
     case "GET /v1/gateway": return json({ addresses: ["ws://127.0.0.1:9"] });
+    case "GET /v1/policy": return json({ serverTime: Date.now() + (state.ahead ?? 0) });
     case "GET /v1/groups": return json({ groups });
     case "GET /v1/people": {
       const query = url.searchParams.get("query").toLowerCase();

@@ -4,6 +4,7 @@
 import type { BusinessApi } from "jindou";
 import type { Account } from "./accounts";
 import type { Network } from "./network";
+import { ServerClock } from "./server-clock";
 
 export type GroupRole = "owner" | "admin" | "member";
 export interface Person { uid: string; name: string }
@@ -43,13 +44,24 @@ export function signUp(network: Network, uid: string, name: string, password: st
 }
 
 export class Server {
+  readonly clock = new ServerClock();
+
   constructor(readonly network: Network, private readonly token: string) {}
 
   clientApi(): BusinessApi {
-    return Object.fromEntries(Object.entries(clientCalls).map(([name, [method, path]]) => [
+    const calls: BusinessApi = Object.fromEntries(Object.entries(clientCalls).map(([name, [method, path]]) => [
       name,
       (request?: unknown) => this.#ask(method, path, method === "GET" ? undefined : (request ?? {})),
     ]));
+    return {
+      ...calls,
+      // The client asks it on each connection.
+      policy: async () => {
+        const policy = await calls.policy!();
+        if (typeof policy.serverTime === "number") this.clock.learn(policy.serverTime);
+        return policy;
+      },
+    };
   }
 
   me(): Promise<Person> { return this.#ask("GET", "me"); }

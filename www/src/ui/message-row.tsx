@@ -82,7 +82,7 @@ function Bubble({ message, first, jump }: Pick<MessageRowProps, "message" | "fir
 function InPlace({ message }: { message: Message }) {
   const chat = useChat();
   const said = words.value;
-  const inTime = useUntil(message.recall?.deadline);
+  const inTime = useUntil(message.recall?.deadline, chat.server.clock);
   const wayBack = message.state === "recalled" && message.own && inTime && !chat.directory.wasIn(message);
   return (
     <p class="place">
