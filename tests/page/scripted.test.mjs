@@ -405,6 +405,21 @@ test("older pages come while one scrolls up, and nothing jumps", async (context)
   assert.deepEqual(numbers, numbers.toSorted((a, b) => a - b));
 });
 
+for (const [width, list, conversation] of [
+  [380, [[1, "Alice Chen"], [2, "Conversations"]], [[1, "Alice Chen"], [2, "Cloud crew"]]],
+  [1200, [[1, "Alice Chen"], [2, "Conversations"], [2, "Choose a conversation"]], [[1, "Alice Chen"], [2, "Conversations"], [2, "Cloud crew"]]],
+]) {
+  test(`the headings tell who is here and what is open, ${width} pixels wide`, async (context) => {
+    const { page } = await enter(context, "alice", { size: { width, height: 800 } });
+    const headings = () => page.locator("h1, h2, h3").evaluateAll((all) => all.filter((one) => one.checkVisibility()).map((one) => [Number(one.tagName[1]), one.textContent]));
+    await page.locator("[data-row]").first().waitFor();
+    assert.deepEqual(await headings(), list);
+    await page.locator("[data-row]").first().click();
+    await page.locator(".conversation-head").waitFor();
+    assert.deepEqual(await headings(), conversation);
+  });
+}
+
 for (const colorScheme of ["light", "dark"]) {
   for (const width of [380, 1200]) {
     test(`axe finds no barrier, ${colorScheme}, ${width} pixels wide`, async (context) => {

@@ -34,6 +34,8 @@ export function ChatView({ pane, beside }: { pane: Pane; beside: Beside }) {
   return (
     <div ref={root} class="chat" data-open={timeline ? "conversation" : "list"} data-inspecting={inspecting.value}>
       <Bar inspecting={inspecting} beside={beside} onLogOut={() => { leaving.value = true; }} />
+      {/* In the place of the bar, where that makes room. */}
+      <h1 class="chat-whose visually-hidden"><bdi>{chat.account.name}</bdi></h1>
       <Banner onReopen={() => pane.reopen()} />
       <div class="chat-body">
         <ConversationList onNew={() => { beginning.value = true; }} />
