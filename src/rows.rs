@@ -165,6 +165,18 @@ pub struct OutboxRow {
     pub state: OutboxState,
 }
 
+impl OutboxRow {
+    /// Recalled while it is unconfirmed. No message has an empty content.
+    pub fn is_withdrawn(&self) -> bool {
+        self.content.is_empty()
+    }
+
+    /// What was recalled is kept nowhere.
+    pub fn empty(&mut self) {
+        (self.content, self.topic, self.setting) = (Vec::new(), None, 0);
+    }
+}
+
 impl core::fmt::Debug for OutboxRow {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("OutboxRow")

@@ -175,6 +175,8 @@ pub struct Turn {
     pub landed: Vec<Landed>,
     /// Recalls, or deletions, that the feed told of; and whether the message is in the timeline.
     pub withdrawn: Vec<(Mark, bool)>,
+    /// Messages of ours whose recall was undone, and what they say.
+    pub restored: Vec<(ClientMsgNo, Vec<u8>)>,
     /// Whether an inspector listens.
     pub trace: bool,
 }
@@ -190,6 +192,7 @@ impl Turn {
             asks: Vec::new(),
             landed: Vec::new(),
             withdrawn: Vec::new(),
+            restored: Vec::new(),
             trace,
         }
     }

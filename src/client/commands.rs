@@ -151,10 +151,8 @@ impl Client {
         let mut turn = self.turn(now);
         if let Some(mark) = mark {
             // It was sent and recalled since: its content must not even be stored.
-            let row = OutboxRow { content: Vec::new(), topic: None, ..row };
-            let channel = row.channel.clone();
-            self.outbox.accept(&mut turn, ticket, row, options.deadline, true);
-            self.outbox.withdraw(&mut turn, &channel, &mark, true);
+            let message = self.outbox.recalled(&row, &mark);
+            turn.settle(ticket, Ok(Reply::Sent { message, unconfirmed: false }));
         } else {
             self.outbox.accept(&mut turn, ticket, row, options.deadline, again);
         }

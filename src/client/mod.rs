@@ -362,12 +362,14 @@ impl Client {
             let Some(timeline) = self.timelines.get_mut(channel) else { break };
             let outbox = &self.outbox;
             let owed = |client_msg_no: &ClientMsgNo| outbox.owes(channel, client_msg_no);
+            let watched = |client_msg_no: &ClientMsgNo| outbox.watches(channel, client_msg_no);
             let waiting = |channel: &Channel| outbox.views(Some(channel));
             let seen = &self.seen;
             let told = |act: MessageId| seen.contains(act);
             let context = Context {
                 own: &self.config.uid,
                 owed: &owed,
+                watched: &watched,
                 waiting: &waiting,
                 server_time: self.session.server_time(now),
                 policy: &self.policy,
@@ -381,8 +383,12 @@ impl Client {
                 Step::Idle => break,
                 Step::Did => {
                     let withdrawn = core::mem::take(&mut turn.withdrawn);
+                    let time = self.session.steady_time(now);
                     for (mark, is_here) in &withdrawn {
-                        self.outbox.withdraw(&mut turn, channel, mark, *is_here);
+                        self.outbox.withdraw(&mut turn, time, channel, mark, *is_here);
+                    }
+                    for (client_msg_no, content) in core::mem::take(&mut turn.restored) {
+                        self.outbox.give_back(&mut turn, channel, &client_msg_no, &content);
                     }
                     if !withdrawn.is_empty() {
                         self.outbox.purge_quotes(&mut turn, channel, |content| timeline.without_quote(content));

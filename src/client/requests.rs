@@ -441,7 +441,7 @@ impl Client {
                     }
                 }
                 let mut turn = self.turn(now);
-                let taken_back = self.outbox.not_found(&mut turn, &missing);
+                let taken_back = self.outbox.not_found(&mut turn, time, &missing);
                 self.absorb(turn);
                 for (channel, id, seq) in taken_back {
                     self.push_work(&channel, Work::TakenBack { seq, id });

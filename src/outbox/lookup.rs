@@ -46,7 +46,12 @@ impl Outbox {
 
     /// The look-up's answer for what was not found: it may be sent. (What was found goes through the timeline and lands.)
     /// Returns the unconfirmed ones that were taken back.
-    pub fn not_found(&mut self, turn: &mut Turn, asked: &[ClientMsgNo]) -> Vec<(Channel, MessageId, MessageSeq)> {
+    pub fn not_found(
+        &mut self,
+        turn: &mut Turn,
+        time: Wall,
+        asked: &[ClientMsgNo],
+    ) -> Vec<(Channel, MessageId, MessageSeq)> {
         let mut taken_back = Vec::new();
         for client_msg_no in asked {
             let Some(entry) = self.entry(client_msg_no) else { continue };
@@ -55,6 +60,19 @@ impl Outbox {
                     entry.doubt = false;
                     entry.suspect = false;
                     entry.progress = Progress::Idle { not_before: turn.now.mono };
+                }
+                (Progress::Unconfirmed { .. }, OutboxState::Unconfirmed { message_id, message_seq, since, .. })
+                    if entry.row.is_withdrawn() =>
+                {
+                    // Nothing is owed unless it is restored, and that is waited for no longer than it is watched.
+                    taken_back.push((entry.row.channel.clone(), message_id, message_seq));
+                    if has_lasted(since, time) {
+                        turn.change(Change::OutboxDone(client_msg_no.clone()));
+                        self.remove(client_msg_no);
+                    } else {
+                        let look_at = next_look(since, time, turn.now.mono);
+                        entry.progress = Progress::Unconfirmed { look_at, asked: false };
+                    }
                 }
                 (Progress::Unconfirmed { .. }, OutboxState::Unconfirmed { message_id, message_seq, .. }) => {
                     taken_back.push((entry.row.channel.clone(), message_id, message_seq));
@@ -117,16 +135,14 @@ impl Outbox {
 
     /// Whether what a look-up finds of it may be on one node only.
     pub fn is_suspect(&self, client_msg_no: &ClientMsgNo) -> bool {
-        let entry = self.ordinals.get(client_msg_no).and_then(|ordinal| self.entries.get(ordinal));
-        entry.is_some_and(|entry| {
+        self.peek(client_msg_no).is_some_and(|entry| {
             self.provisional_log || entry.suspect || matches!(entry.row.state, OutboxState::Unconfirmed { .. })
         })
     }
 
     /// Whether finding it here and now settles it: the log has gone on since, or it has been there for as long as we doubt.
     pub fn is_last_look(&self, time: Wall, client_msg_no: &ClientMsgNo, found_at: MessageSeq) -> bool {
-        let entry = self.ordinals.get(client_msg_no).and_then(|ordinal| self.entries.get(ordinal));
-        entry.is_some_and(|entry| match entry.row.state {
+        self.peek(client_msg_no).is_some_and(|entry| match entry.row.state {
             OutboxState::Unconfirmed { since, .. } => {
                 has_lasted(since, time) || entry.witness.is_some_and(|witness| found_at < witness)
             }

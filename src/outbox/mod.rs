@@ -10,19 +10,22 @@
 //!                     Unconfirmed ─► looked at after 1, 5, 15 min ─► gone, or Idle again
 //! ```
 //!
+//! One that was recalled while it is unconfirmed is watched on without its content: a restore within the doubt owes it again.
+//!
 //! Within a channel messages leave in the order in which they were accepted. It knows nothing of timelines: that a message is
 //! stored comes from there, by `landed`.
 
 mod form;
 mod lookup;
 mod reason;
+mod withdraw;
 
 use crate::channel::{Channel, ClientMsgNo, Uid};
 use crate::dice::Dice;
 use crate::error::{Error, ErrorCode};
 use crate::event::{Delivery, Event, MessageView, Trace};
 use crate::id::{ClientSeq, MessageId, MessageSeq};
-use crate::rows::{Change, Mark, MessageState, OutboxRow, OutboxState};
+use crate::rows::{Change, MessageState, OutboxRow, OutboxState};
 use crate::sorted::{Map, Set};
 use crate::time::{Earliest, Millis, Mono, Now, Wall};
 use crate::turn::{After, Landed, Reply, Ticket, Turn, Waiter};
@@ -208,13 +211,17 @@ impl Outbox {
     }
 
     pub fn holds(&self, client_msg_no: &ClientMsgNo) -> bool {
-        self.ordinals.contains_key(client_msg_no)
+        self.peek(client_msg_no).is_some_and(|entry| !entry.row.is_withdrawn())
     }
 
     /// Whether this very message is owed. Another channel may have another one under the same number, from another device.
     pub fn owes(&self, channel: &Channel, client_msg_no: &ClientMsgNo) -> bool {
-        let entry = self.ordinals.get(client_msg_no).and_then(|ordinal| self.entries.get(ordinal));
-        entry.is_some_and(|entry| entry.row.channel == *channel)
+        self.watches(channel, client_msg_no) && self.holds(client_msg_no)
+    }
+
+    /// Whether this very message is owed, or was recalled before it was certain that the server keeps it.
+    pub fn watches(&self, channel: &Channel, client_msg_no: &ClientMsgNo) -> bool {
+        self.peek(client_msg_no).is_some_and(|entry| entry.row.channel == *channel)
     }
 
     /// Writes the row and shows the echo; what leaves waits for `stored`.
@@ -226,6 +233,8 @@ impl Outbox {
         }
         turn.after.push(After::Owed(row.client_msg_no.clone()));
         let deadline = deadline.map(|span| turn.now.mono + span);
+        // One that is watched after its recall stands under the same number.
+        self.remove(&row.client_msg_no);
         self.ordinals.insert(row.client_msg_no.clone(), row.ordinal);
         let waiters = vec![Waiter { ticket, deadline }];
         self.entries.insert(row.ordinal, Entry::new(row, waiters, Progress::Storing, doubt));
@@ -242,7 +251,7 @@ impl Outbox {
     /// A person wants a parked message sent after all; the ticket waits as `send`'s does.
     pub fn retry(&mut self, turn: &mut Turn, ticket: Ticket, client_msg_no: &ClientMsgNo) {
         let own = self.own.clone();
-        let Some(entry) = self.entry(client_msg_no) else {
+        let Some(entry) = self.entry(client_msg_no).filter(|entry| !entry.row.is_withdrawn()) else {
             return turn
                 .settle(ticket, Err(Error::new(ErrorCode::NotFound, "nothing in the outbox under that number")));
         };
@@ -269,7 +278,8 @@ impl Outbox {
         ticket: Ticket,
         client_msg_no: &ClientMsgNo,
     ) -> Option<(Channel, MessageId, MessageSeq)> {
-        let Some(entry) = self.remove(client_msg_no) else {
+        let held = self.holds(client_msg_no);
+        let Some(entry) = held.then(|| self.remove(client_msg_no)).flatten() else {
             turn.settle(ticket, Err(Error::new(ErrorCode::NotFound, "nothing in the outbox under that number")));
             return None;
         };
@@ -290,37 +300,6 @@ impl Outbox {
         self.remember_dropped(&entry.row, &entry.sent_as);
         turn.settle(ticket, Ok(Reply::Done));
         shown
-    }
-
-    /// Our own message was recalled, from another device it may be: so the server has it, and nothing is owed.
-    pub fn withdraw(&mut self, turn: &mut Turn, channel: &Channel, mark: &Mark, is_in_timeline: bool) {
-        let is_it = |row: &OutboxRow| row.channel == *channel && row.client_msg_no == mark.client_msg_no;
-        if mark.author != self.own {
-            return;
-        }
-        for (_, row) in self.dropped.iter_mut().filter(|(_, row)| is_it(row)) {
-            (row.content, row.topic) = (Vec::new(), None);
-        }
-        if !self.entry(&mark.client_msg_no).is_some_and(|entry| is_it(&entry.row)) {
-            return;
-        }
-        let Some(mut entry) = self.remove(&mark.client_msg_no) else { return };
-        (entry.row.content, entry.row.topic) = (Vec::new(), None);
-        turn.change(Change::OutboxDone(mark.client_msg_no.clone()));
-        let mut message = self.view(&entry.row);
-        (message.content, message.state, message.delivery) = (None, MessageState::Recalled, Delivery::Sent);
-        if let Some(copy) = mark.copies.first() {
-            (message.message_id, message.message_seq) = (Some(copy.message_id), Some(copy.message_seq));
-        }
-        if !is_in_timeline {
-            // The echo goes; the message comes with its place.
-            turn.event(Event::MessageRemoved { channel: channel.clone(), key: message.key.clone() });
-        }
-        for waiter in entry.waiters {
-            let reply = Reply::Sent { message: message.clone(), unconfirmed: false };
-            turn.answer(&mark.client_msg_no, waiter, Ok(reply));
-        }
-        self.remember_dropped(&entry.row, &entry.sent_as);
     }
 
     /// What was recalled is quoted no more by what is owed in the channel. `without` gives a content without such a quote.
@@ -493,6 +472,16 @@ impl Outbox {
         let Landed { client_msg_no, mut message, certain } = landed;
         let client_msg_no = &client_msg_no;
         let (now, provisional_log) = (turn.now, self.provisional_log);
+        if !certain {
+            match message.state {
+                MessageState::Recalled | MessageState::Deleted => self.withdraw_landed(turn, time, &message),
+                MessageState::Normal => {
+                    let content = message.content.as_deref().unwrap_or_default();
+                    self.give_back(turn, &message.channel, client_msg_no, content);
+                }
+                MessageState::Hidden => {}
+            }
+        }
         let Some(entry) = self.entry(client_msg_no) else { return };
         let (Some(message_id), Some(message_seq)) = (message.message_id, message.message_seq) else { return };
         let settles = certain || entry.witness.is_some_and(|witness| message_seq < witness);
@@ -611,7 +600,7 @@ impl Outbox {
     /// What is not in the timeline: of one channel, or all, in order.
     pub fn views(&self, channel: Option<&Channel>) -> Vec<MessageView> {
         let mut views = Vec::new();
-        for row in self.entries.values().map(|entry| &entry.row) {
+        for row in self.entries.values().map(|entry| &entry.row).filter(|row| !row.is_withdrawn()) {
             let confirmed = !matches!(row.state, OutboxState::Unconfirmed { .. });
             if channel.is_none_or(|channel| row.channel == *channel && confirmed) {
                 views.push(self.view(row));
@@ -647,6 +636,10 @@ impl Outbox {
                 turn.answer(&row.client_msg_no, waiter, Ok(reply));
             }
         }
+    }
+
+    fn peek(&self, client_msg_no: &ClientMsgNo) -> Option<&Entry> {
+        self.ordinals.get(client_msg_no).and_then(|ordinal| self.entries.get(ordinal))
     }
 
     fn entry(&mut self, client_msg_no: &ClientMsgNo) -> Option<&mut Entry> {

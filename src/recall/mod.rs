@@ -185,8 +185,6 @@ fn purge(row: &mut MessageRow, state: MessageState) {
     row.content = Vec::new();
     row.topic = None;
     row.state = state;
-    // Nothing is owed any more, so nobody looks whether the server keeps it.
-    row.unconfirmed = false;
 }
 
 /// What our commands say: `messageRevoke`, as other clients know it, and `messageRestore`.

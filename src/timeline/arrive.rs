@@ -249,10 +249,9 @@ impl Timeline {
         turn.change(Change::Message(row));
     }
 
-    /// Tells the outbox that this one is at the server. One that was withdrawn must not be sent again, wherever it stands.
+    /// Tells the outbox that this one is at the server.
     pub(super) fn land(&self, row: &MessageRow, certain: bool, context: &Context<'_>, turn: &mut Turn) {
-        let certain = certain || matches!(row.state, MessageState::Recalled | MessageState::Deleted);
-        if owes(row, context) {
+        if row.from == *context.own && !row.client_msg_no.is_empty() && (context.watched)(&row.client_msg_no) {
             let message = view::message(context.own, row);
             turn.landed.push(Landed { client_msg_no: row.client_msg_no.clone(), message, certain });
         }

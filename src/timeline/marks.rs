@@ -67,6 +67,7 @@ impl Timeline {
                 continue;
             }
             self.remember(fed.mark.clone(), turn);
+            self.owe_again(&fed, context, turn);
             let what = match fed.mark.state {
                 MarkState::Recalled => "recalled",
                 MarkState::Restored => "restored",
@@ -124,6 +125,7 @@ impl Timeline {
         if self.marks.same(&fed.mark).is_none_or(|known| known.version != fed.mark.version) {
             return;
         }
+        self.owe_again(fed, context, turn);
         for place in places {
             let Some(Some(row)) = have.rows.get(place) else { continue };
             if row.state != MessageState::Recalled || !is_of(&fed.mark, row) {
@@ -135,6 +137,17 @@ impl Timeline {
                 row.content = content;
             }
             self.rewrite(row, have, context, turn);
+        }
+    }
+
+    /// Tells the outbox what a restore gives back: it may have to be sent again.
+    fn owe_again(&self, fed: &FedMark, context: &Context<'_>, turn: &mut Turn) {
+        if let (MarkState::Restored, Some(content)) = (fed.mark.state, &fed.payload)
+            && fed.mark.author == *context.own
+            && (context.watched)(&fed.mark.client_msg_no)
+        {
+            let content = self.without_quote(content).unwrap_or_else(|| content.clone());
+            turn.restored.push((fed.mark.client_msg_no.clone(), content));
         }
     }
 
@@ -304,7 +317,7 @@ impl Timeline {
     fn rewrite(&mut self, row: MessageRow, have: &mut Have, context: &Context<'_>, turn: &mut Turn) {
         turn.event(Event::MessageChanged { message: view::message(context.own, &row) });
         if matches!(row.state, MessageState::Recalled | MessageState::Deleted) {
-            self.land(&row, true, context, turn);
+            self.land(&row, false, context, turn);
         }
         self.put(row, have, turn);
     }

@@ -46,6 +46,8 @@ pub struct Context<'a> {
     pub own: &'a Uid,
     /// Whether the outbox holds this, so that its echo is shown already.
     pub owed: &'a dyn Fn(&ClientMsgNo) -> bool,
+    /// Whether the outbox waits for news of this, though it may show no echo.
+    pub watched: &'a dyn Fn(&ClientMsgNo) -> bool,
     /// What the outbox holds of a channel and no timeline has, in order.
     pub waiting: &'a dyn Fn(&Channel) -> Vec<MessageView>,
     pub server_time: Option<Wall>,

@@ -5,6 +5,7 @@ mod astray;
 mod catching_up;
 mod connecting;
 mod crowd;
+mod doubting;
 mod forgetting;
 mod listening;
 mod numbers;

@@ -5,7 +5,6 @@ use jindou::client::{Command, Delivery, Event, Reply, SendOptions};
 use jindou::error::ErrorCode;
 use jindou::id::MessageSeq;
 use jindou::request::{HistoryPage, Lookup, Message, Request, Response};
-use jindou::rows::MessageState;
 use jindou::time::Millis;
 use jindou::wire::{Packet, ProtocolVersion};
 
@@ -140,7 +139,7 @@ fn a_system_error_that_comes_while_we_ask_makes_what_is_found_unconfirmed() {
 }
 
 /// A message whose SENDACK was lost with its connection, in a cluster, and which a look-up has found.
-fn found_in_a_cluster() -> (World, jindou::client::Ticket) {
+pub fn found_in_a_cluster() -> (World, jindou::client::Ticket) {
     let mut world = World::with(|config| config.business = true);
     world.addresses.push("ws://two".to_owned());
     world.connect();
@@ -170,7 +169,7 @@ fn show(world: &mut World, messages: Vec<Message>) {
     world.answer(is_history, Ok(Response::History(page)));
 }
 
-fn is_lookup(request: &Request) -> bool {
+pub fn is_lookup(request: &Request) -> bool {
     matches!(request, Request::Lookup(_))
 }
 
@@ -243,23 +242,6 @@ fn what_is_dropped_while_it_is_unconfirmed_leaves_the_view_until_the_server_show
     world.seal(&mut recv);
     world.say(Packet::Recv(recv));
     assert_eq!(world.page(group()).last().expect("it is shown again").delivery, Delivery::Sent);
-}
-
-#[test]
-fn what_is_recalled_while_it_is_unconfirmed_leaves_the_outbox() {
-    let (mut world, _) = found_in_a_cluster();
-    let fed = "{\"channels\":[{\"channelId\":\"g\",\"channelType\":2,\"version\":1,\"marks\":[{\"version\":1,\"state\":\"recalled\",\"clientMsgNo\":\"n1\",\"copies\":[{\"messageId\":\"5\",\"messageSeq\":9}],\"author\":\"bob\",\"operator\":\"bob\",\"role\":\"author\",\"at\":1700000001000}]}]}";
-    let asked = Request::Marks(jindou::request::Marks { channels: Vec::new(), limit: 1 });
-    let marks = asked.read(fed.as_bytes()).expect("readable");
-    world.answer(|request| matches!(request, Request::Marks(_)), Ok(marks));
-    let asking = world.call(Command::Outbox);
-    let Some(Ok(Reply::Outbox { messages })) = world.outcome(asking) else { panic!("no outbox") };
-    assert!(messages.is_empty());
-    world.answer(is_lookup, Ok(Response::Found(Vec::new())));
-    world.pass(Millis::seconds(1));
-    assert_eq!(world.sends().len(), 1, "it is not sent again");
-    let recalled = world.page(group()).remove(1);
-    assert_eq!((recalled.state, recalled.delivery), (MessageState::Recalled, Delivery::Sent), "nobody looks any more");
 }
 
 #[test]
