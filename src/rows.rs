@@ -28,6 +28,14 @@ pub struct Copy {
     pub message_seq: MessageSeq,
 }
 
+impl Copy {
+    /// By its id. Its place names it only where neither has an id, for it may come to belong to another message.
+    pub fn is_same(self, other: Copy) -> bool {
+        self.message_id == other.message_id
+            && (self.message_id != MessageId(0) || self.message_seq == other.message_seq)
+    }
+}
+
 /// What a recall, a restore or a deletion made of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -67,6 +75,24 @@ pub struct Mark {
     pub deadline: Option<Wall>,
     #[serde(skip_serializing_if = "core::ops::Not::not")]
     pub hint: bool,
+}
+
+impl Mark {
+    /// Whose message its clientMsgNo names, if that is known. A command names no author, and another's message may have the same
+    /// number, so it counts for the command's own sender.
+    pub fn number_of(&self) -> Option<&Uid> {
+        if self.hint { Some(&self.operator) } else { Some(&self.author).filter(|author| !author.is_empty()) }
+    }
+
+    /// Whether both speak of one message: a copy in common, or the same clientMsgNo of one person, as far as it is known whose. Two
+    /// known authors have no message in common.
+    pub fn is_of_same_message(&self, other: &Mark) -> bool {
+        let two_authors = !self.author.is_empty() && !other.author.is_empty() && self.author != other.author;
+        let one_person = || self.number_of().zip(other.number_of()).is_none_or(|(one, other)| one == other);
+        let by_number = !self.client_msg_no.is_empty() && self.client_msg_no == other.client_msg_no && one_person();
+        let by_copy = || self.copies.iter().any(|copy| other.copies.iter().any(|known| known.is_same(*copy)));
+        !two_authors && (by_number || by_copy())
+    }
 }
 
 /// How a stored message is to be shown.

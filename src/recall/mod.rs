@@ -79,13 +79,10 @@ impl Marks {
     }
 
     pub fn insert(&mut self, mut mark: Mark) {
-        if let Some(slot) = self.slot(&mark)
-            && let Some(old) = self.take(slot)
-            && !old.hint
-        {
+        while let Some(old) = self.slot(&mark).and_then(|slot| self.take(slot)) {
             // What either knew of its copies, both know now. A command may name what it likes, so its word is not taken over.
             for copy in old.copies {
-                if !mark.copies.contains(&copy) {
+                if !old.hint && !mark.copies.contains(&copy) {
                     mark.copies.push(copy);
                 }
             }
@@ -116,25 +113,16 @@ impl Marks {
     }
 
     fn slot(&self, mark: &Mark) -> Option<u64> {
-        let same_author = |slot: &u64| {
-            self.marks
-                .get(slot)
-                .is_some_and(|known| known.author.is_empty() || mark.author.is_empty() || known.author == mark.author)
-        };
-        let by_number = (!mark.client_msg_no.is_empty())
-            .then(|| self.by_number.get(&mark.client_msg_no))
-            .flatten()
-            .and_then(|slots| slots.iter().copied().find(|slot| same_author(slot)));
-        by_number.or_else(|| {
-            mark.copies.iter().find_map(|copy| {
-                let slot = if copy.message_id == MessageId(0) {
-                    self.by_seq.get(&copy.message_seq)
-                } else {
-                    self.by_id.get(&copy.message_id)
-                };
-                slot.copied().filter(|slot| same_author(slot))
-            })
-        })
+        let by_number = self.by_number.get(&mark.client_msg_no).into_iter().flatten();
+        let by_copy = mark.copies.iter().filter_map(|copy| {
+            if copy.message_id == MessageId(0) {
+                self.by_seq.get(&copy.message_seq)
+            } else {
+                self.by_id.get(&copy.message_id)
+            }
+        });
+        let is_same = |slot: &u64| self.marks.get(slot).is_some_and(|known| known.is_of_same_message(mark));
+        by_number.chain(by_copy).copied().find(is_same)
     }
 
     fn take(&mut self, slot: u64) -> Option<Mark> {

@@ -14,8 +14,6 @@ use crate::rows::{
 };
 use crate::time::Wall;
 
-use super::same_message;
-
 /// A whole database. Its clone is a disk at that moment, so a simulator may crash and start from it.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
@@ -147,11 +145,11 @@ impl MemoryStore {
             }
             Change::Mark(channel, mark) => {
                 let marks = &mut self.timeline(channel).marks;
-                marks.retain(|known| !same_message(known, mark));
+                marks.retain(|known| !known.is_of_same_message(mark));
                 marks.push(mark.clone());
             }
             Change::MarkGone(channel, mark) => {
-                self.timeline(channel).marks.retain(|known| !same_message(known, mark));
+                self.timeline(channel).marks.retain(|known| !known.is_of_same_message(mark));
             }
             Change::Command(id, at) => {
                 let seen = self.commands.entry(*id).or_insert(*at);

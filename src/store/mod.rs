@@ -12,9 +12,7 @@
 //! * `Change::Forget` and `Change::ForgetFrom` take rows, their dedup information, aliases and quotes away, at, or at and above,
 //!   the seq. What a row was *aliased* by goes with its row.
 //! * `Query::Quoting` finds rows whose content copies words of one of these, by the copies' ids: see `quotes`.
-//! * `Change::Mark` replaces the mark of the same message: the same clientMsgNo of one author (as far as both are
-//!   known) where both have a clientMsgNo, else a copy in common.
-//!   `Change::MarkGone` takes that mark away.
+//! * `Change::Mark` replaces the marks of the same message (`Mark::is_of_same_message`), `Change::MarkGone` takes them away.
 //! * Of one command seen twice the later time counts. Rows with a key of their own (outbox by clientMsgNo, audit by ordinal,
 //!   quarantine by messageId) replace the one with the same key.
 //! * Durability: after success it survives the death of tab, browser and renderer; against loss of power it is as good as the
@@ -26,15 +24,4 @@ mod memory;
 pub mod records;
 pub mod suite;
 
-use crate::rows::Mark;
-
 pub use memory::MemoryStore;
-
-/// Whether two marks speak of one message.
-pub fn same_message(one: &Mark, other: &Mark) -> bool {
-    if !one.client_msg_no.is_empty() && !other.client_msg_no.is_empty() {
-        let same_author = one.author.is_empty() || other.author.is_empty() || one.author == other.author;
-        return same_author && one.client_msg_no == other.client_msg_no;
-    }
-    one.copies.iter().any(|copy| other.copies.iter().any(|known| known.message_id == copy.message_id))
-}

@@ -428,10 +428,42 @@ pub fn cases() -> Vec<Case> {
             t.ask(Query::Channel(group()), channel_answer(&[], &[], &[&one, &other]));
             t.apply(vec![Change::MarkGone(group(), other.clone())]);
             t.ask(Query::Channel(group()), channel_answer(&[], &[], &[&one]));
-            // Nobody knows yet whose message a hint means.
-            let hint = Mark { author: Uid::default(), ..mark(3, "n", &[]) };
-            t.apply(vec![Change::Mark(group(), hint.clone())]);
-            t.ask(Query::Channel(group()), channel_answer(&[], &[], &[&hint]));
+            // Nobody knows yet whose message this means.
+            let nameless = Mark { author: Uid::default(), ..mark(3, "n", &[]) };
+            t.apply(vec![Change::Mark(group(), nameless.clone())]);
+            t.ask(Query::Channel(group()), channel_answer(&[], &[], &[&nameless]));
+        }),
+        case("the number in a command is that of its sender's own message", |t| {
+            let hint = |version, operator: &str, copies: &[(i64, u64)]| Mark {
+                hint: true,
+                author: Uid::default(),
+                operator: operator.into(),
+                ..mark(version, "n", copies)
+            };
+            let by = |version, author: &str| Mark { author: author.into(), ..mark(version, "n", &[]) };
+            let (one, two, system) = (hint(1, "one", &[]), hint(2, "two", &[]), hint(3, "", &[(1003, 3)]));
+            t.apply([&one, &two, &system].map(|hint| Change::Mark(group(), hint.clone())).into());
+            t.reopen();
+            t.ask(Query::Channel(group()), channel_answer(&[], &[], &[&one, &two, &system]));
+            let (of_three, of_one) = (by(4, "three"), by(5, "one"));
+            t.apply(vec![Change::Mark(group(), of_three.clone())]);
+            t.ask(Query::Channel(group()), channel_answer(&[], &[], &[&one, &two, &system, &of_three]));
+            t.apply(vec![Change::Mark(group(), of_one.clone()), Change::MarkGone(group(), two)]);
+            t.reopen();
+            t.ask(Query::Channel(group()), channel_answer(&[], &[], &[&system, &of_three, &of_one]));
+            // A copy tells which message is meant, whatever the numbers.
+            let of_four = Mark { client_msg_no: "another".into(), ..mark(6, "", &[(1003, 3)]) };
+            t.apply(vec![Change::Mark(group(), of_four.clone())]);
+            t.ask(Query::Channel(group()), channel_answer(&[], &[], &[&of_three, &of_one, &of_four]));
+        }),
+        case("copies without an id are told apart by their places", |t| {
+            let (one, two) = (mark(1, "", &[(0, 5)]), mark(2, "", &[(0, 6)]));
+            t.apply(vec![Change::Mark(group(), one.clone()), Change::Mark(group(), two.clone())]);
+            t.reopen();
+            t.ask(Query::Channel(group()), channel_answer(&[], &[], &[&one, &two]));
+            let newer = mark(3, "", &[(0, 5), (1007, 7)]);
+            t.apply(vec![Change::Mark(group(), newer.clone())]);
+            t.ask(Query::Channel(group()), channel_answer(&[], &[], &[&two, &newer]));
         }),
         case("marks are kept though a tail is forgotten", |t| {
             t.apply(vec![Change::Message(message(1)), Change::Mark(group(), mark(1, "n-1", &[(1001, 1)]))]);

@@ -45,7 +45,6 @@ impl Timeline {
         self.marks.insert(mark.clone());
         // The stored mark carries every copy that is known of it.
         let merged = self.marks.same(&mark).cloned().unwrap_or(mark);
-        self.hints.retain(|(_, hint)| !same_message(hint, &merged));
         turn.change(Change::Mark(self.row.channel.clone(), merged));
     }
 
@@ -156,14 +155,13 @@ impl Timeline {
             core::mem::take(&mut self.hints).into_iter().partition(|(n, _)| *n <= until);
         self.hints = later;
         for (_, hint) in judged {
-            if !self.marks.same(&hint).is_some_and(|mark| mark.hint) {
-                continue;
+            if self.marks.same(&hint).is_some_and(|mark| mark.hint) {
+                self.marks.remove(&hint);
+                turn.change(Change::MarkGone(self.row.channel.clone(), hint.clone()));
+                self.audit_mark(turn, &hint, "forged", "command");
             }
-            let places = self.places_of(&hint);
-            self.marks.remove(&hint);
-            turn.change(Change::MarkGone(self.row.channel.clone(), hint.clone()));
-            self.audit_mark(turn, &hint, "forged", "command");
-            for place in places {
+            // Of two messages that it named, the feed may have confirmed one.
+            for place in self.places_of(&hint) {
                 if let Some(Some(row)) = have.rows.get(&place)
                     && is_of(&hint, row)
                 {
@@ -342,9 +340,4 @@ fn names(target: &Target, row: &MessageRow) -> bool {
     let by_number = !target.client_msg_no.is_empty() && target.client_msg_no == row.client_msg_no;
     let by_id = |id| row.all_copies().iter().any(|copy| copy.message_id == id);
     by_number || target.message_id.map_or(target.client_msg_no.is_empty(), by_id)
-}
-
-fn same_message(a: &Mark, b: &Mark) -> bool {
-    let by_number = !a.client_msg_no.is_empty() && a.client_msg_no == b.client_msg_no;
-    by_number || a.copies.iter().any(|copy| b.copies.contains(copy))
 }

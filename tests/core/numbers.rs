@@ -2,10 +2,10 @@
 
 use jindou::channel::Channel;
 use jindou::client::{Command, Delivery, Event, Reply};
-use jindou::request::{Request, Response};
-use jindou::rows::{Batch, Change, ChannelRow, Epoch, Mark, MarkState, MessageState};
+use jindou::request::{ChannelMarks, FedMark, Request, Response};
+use jindou::rows::{Answer, Batch, Change, ChannelRow, Epoch, Mark, MarkState, MessageState, Query};
 use jindou::time::Millis;
-use jindou::wire::Packet;
+use jindou::wire::{Flags, Packet};
 
 use crate::receiving::{feed, mark, online, revoke};
 use crate::sending::found;
@@ -142,6 +142,57 @@ fn a_number_whose_message_was_recalled_since_is_not_sent_nor_stored_again() {
             assert!(world.shown().is_empty());
         }
     }
+}
+
+#[test]
+fn a_recall_of_anothers_message_under_the_same_number_says_nothing_of_a_command() {
+    // Alice's word about her own message, and the feed's about Mallory's of the same number.
+    let of_mallory =
+        Mark { author: "mallory".into(), operator: "mallory".into(), ..mark(1, MarkState::Recalled, "x", 12, 2) };
+    let hints = |world: &World| match world.disk.answer(&Query::Channel(group())) {
+        Answer::Channel { marks, .. } => marks.into_iter().filter(|mark| mark.hint).count(),
+        other => panic!("not what was asked: {other:?}"),
+    };
+    for reloads in [false, true] {
+        let mut world = online();
+        revoke(&mut world, "alice", 70, "x", 2);
+        let page = FedMark { mark: of_mallory.clone(), payload: None };
+        let asks = |request: &Request| matches!(request, Request::Marks(_));
+        let first = ChannelMarks { channel: group(), version: 2, more: true, marks: vec![page] };
+        world.answer(asks, Ok(Response::Marks(vec![first])));
+        assert_eq!(hints(&world), 1, "the feed has more to say");
+        if reloads {
+            world.reload();
+            world.connect();
+        }
+        for (from, id, seq) in [("alice", 11, 1), ("mallory", 12, 2)] {
+            let recv = world.recv(from, "x", id, seq, "{}");
+            world.say(Packet::Recv(recv));
+        }
+        let states =
+            |world: &mut World| -> Vec<_> { world.page(group()).into_iter().map(|message| message.state).collect() };
+        assert_eq!(states(&mut world), [MessageState::Hidden, MessageState::Recalled]);
+        feed(&mut world, 2, Vec::new());
+        assert_eq!((states(&mut world), hints(&world)), (vec![MessageState::Normal, MessageState::Recalled], 0));
+    }
+}
+
+#[test]
+fn what_a_command_hid_beyond_the_message_that_it_was_about_is_shown_again() {
+    let mut world = online();
+    for (from, number, id, seq) in [("alice", "a1", 11, 1), ("mallory", "m1", 12, 2)] {
+        let recv = world.recv(from, number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    let mut command = world.recv("mallory", "k", 70, 900, "");
+    command.flags = Flags { sync_once: true, ..Flags::default() };
+    command.payload =
+        br#"{"type":99,"cmd":"messageRevoke","param":{"client_msg_no":"m1","message_id":"11","version":1}}"#.to_vec();
+    world.seal(&mut command);
+    world.say(Packet::Recv(command));
+    feed(&mut world, 1, vec![mark(1, MarkState::Recalled, "a1", 11, 1)]);
+    let states: Vec<_> = world.page(group()).into_iter().map(|message| message.state).collect();
+    assert_eq!(states, [MessageState::Recalled, MessageState::Normal]);
 }
 
 #[test]

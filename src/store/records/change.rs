@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use crate::channel::Channel;
+use crate::channel::{Channel, Uid};
+use crate::id::MessageId;
 use crate::quotes::quoted;
-use crate::rows::{Epoch, Mark, MessageRow, Seen};
+use crate::rows::{Copy, Epoch, Mark, MessageRow, Seen};
 use crate::store::codec::{self, Field};
 use crate::store::journal::{Journal, Note};
-use crate::store::same_message;
 use crate::time::Wall;
 
 use super::plan::{MarkChange, Plan};
@@ -100,10 +100,10 @@ pub fn write_marks(channel: &Channel, changes: &[MarkChange<'_>], mut stored: Ve
     let mut put: Vec<&Mark> = Vec::new();
     for change in changes {
         let (MarkChange::Put(mark) | MarkChange::Gone(mark)) = change;
-        for gone in stored.extract_if(.., |known| same_message(known, mark)) {
+        for gone in stored.extract_if(.., |known| known.is_of_same_message(mark)) {
             writes.delete(schema::MARKS, KeyRange::Only(mark_key(&name, &gone)));
         }
-        put.retain(|known| !same_message(known, mark));
+        put.retain(|known| !known.is_of_same_message(mark));
         if let MarkChange::Put(mark) = change {
             put.push(mark);
         }
@@ -172,11 +172,12 @@ fn message(channel: &Rc<str>, key: Key, row: &MessageRow) -> Put {
 }
 
 fn mark_key(channel: &Rc<str>, mark: &Mark) -> Key {
-    let (author, number) = (mark.author.as_str(), mark.client_msg_no.as_str());
-    let name = match mark.copies.iter().map(|copy| copy.message_id).min() {
+    let (person, number) = (mark.number_of().map_or("", Uid::as_str), mark.client_msg_no.as_str());
+    let name = match mark.copies.iter().min() {
         // Two people may use the same number.
-        _ if !number.is_empty() => format!("n:{}:{author}{number}", author.len()),
-        Some(id) => format!("i:{id}"),
+        _ if !number.is_empty() => format!("n:{}:{person}{number}", person.len()),
+        Some(Copy { message_id: MessageId(0), message_seq }) => format!("s:{message_seq}"),
+        Some(copy) => format!("i:{}", copy.message_id),
         None => format!("v:{}", mark.version),
     };
     [channel.into(), Key::from(name)].into()
