@@ -400,8 +400,20 @@ impl TargetName {
 /// on the order in which it is asked, so both orders are given.
 pub fn wukongim_person_channel(pair: &Pair) -> Vec<String> {
     let Pair(a, b) = pair;
-    let (crc_a, crc_b) = (crc32(a.0.as_bytes()), crc32(b.0.as_bytes()));
-    let (ab, ba) = (format!("{}@{}", a.0, b.0), format!("{}@{}", b.0, a.0));
+    wukongim_person_ids(a.as_str(), b.as_str())
+}
+
+/// Whose channel with whom WuKongIM is to be asked for, so that it comes to this id, though these need not be people. None if no
+/// two names lead there.
+pub fn leading_to(stored_id: &str) -> Option<(&str, &str)> {
+    let (a, b) = stored_id.split_once('@')?;
+    (wukongim_person_ids(a, b) == [stored_id]).then_some((a, b))
+}
+
+/// As `wukongim_person_channel`, of anything that takes the place of a uid.
+pub fn wukongim_person_ids(a: &str, b: &str) -> Vec<String> {
+    let (crc_a, crc_b) = (crc32(a.as_bytes()), crc32(b.as_bytes()));
+    let (ab, ba) = (format!("{a}@{b}"), format!("{b}@{a}"));
     match crc_a.cmp(&crc_b) {
         std::cmp::Ordering::Greater => vec![ab],
         std::cmp::Ordering::Less => vec![ba],
@@ -457,6 +469,13 @@ mod tests {
         assert_eq!(Channel::named(&by_bob, &bob), Ok(channel.clone()));
         assert_eq!((channel.seen_by(&alice), channel.seen_by(&bob)), (by_alice, by_bob));
         assert_eq!(Channel::from_key(PERSON, &channel.key()), Ok(channel));
+    }
+
+    #[test]
+    fn the_log_of_a_person_channels_commands_is_asked_for_as_if_its_halves_were_people() {
+        assert_eq!(leading_to("bob@alice____cmd"), Some(("bob", "alice____cmd")));
+        assert_eq!(leading_to("carol@alice____cmd"), None, "it would be taken for alice____cmd@carol");
+        assert_eq!(leading_to("g____cmd"), None);
     }
 
     #[test]

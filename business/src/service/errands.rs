@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::app::App;
 use super::error::ApiError;
 use super::wukongim::WukongimError;
-use crate::rules::{Channel, ChannelRef, Span, notice};
+use crate::rules::{ChannelRef, Span, notice};
 use crate::storage::{CommandErrand, DueErrand, Errand, ErrandId, NoticeErrand, SessionKey, Stored};
 
 /// Lanes that are served side by side.
@@ -180,18 +180,17 @@ async fn say(app: &App, notice: &NoticeErrand) -> Result<(), WukongimError> {
 }
 
 async fn confirm_notice(app: &App, notice: &NoticeErrand, sent: u8) -> Result<Next, WukongimError> {
-    let group = Channel::Group(notice.group.clone());
-    match app.wukongim.first_copy(&group, &notice.client_msg_no).await {
-        Ok(None) if sent < SENDS => {
+    match app.wukongim.notice_is_stored(&notice.group, &notice.client_msg_no).await {
+        Ok(false) if sent < SENDS => {
             say(app, notice).await?;
             Ok(look_at_notice(notice, sent + 1))
         }
-        Ok(None) => {
+        Ok(false) => {
             // Devices read the group when they connect.
             tracing::warn!("a notice was sent several times and is not stored");
             Ok(Next::Nothing)
         }
-        Ok(Some(_)) | Err(WukongimError::Missing) => Ok(Next::Nothing),
+        Ok(true) | Err(WukongimError::Missing) => Ok(Next::Nothing),
         Err(error) => Err(error),
     }
 }

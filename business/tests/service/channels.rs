@@ -102,20 +102,23 @@ async fn a_group_reads_who_came_and_who_went_and_whoever_is_put_out_is_told() {
 
 #[tokio::test]
 async fn a_notice_that_wukongim_loses_is_said_again() {
-    let world = World::new(&[]).await;
-    let owner = world.sign_up("owner").await;
-    world.fake.lock().lost = 2;
-    let id = world.group(&owner, &[]).await;
-    world.settle().await;
-    let names: Vec<(String, u64)> = world
-        .fake
-        .lock()
-        .notices
-        .iter()
-        .map(|(group, _, payload)| (group.clone(), payload["type"].as_u64().expect("a type")))
-        .collect();
-    assert_eq!(names, [(id, 1001)], "once");
-    world.end().await;
+    for index_is_behind in [false, true] {
+        let world = World::new(&[]).await;
+        let owner = world.sign_up("owner").await;
+        world.fake.lock().lost = 2;
+        world.fake.lock().index_is_behind = index_is_behind;
+        let id = world.group(&owner, &[]).await;
+        world.settle().await;
+        let names: Vec<(String, u64)> = world
+            .fake
+            .lock()
+            .notices
+            .iter()
+            .map(|(group, _, payload)| (group.clone(), payload["type"].as_u64().expect("a type")))
+            .collect();
+        assert_eq!(names, [(id, 1001)], "once");
+        world.end().await;
+    }
 }
 
 #[tokio::test]

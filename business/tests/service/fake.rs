@@ -14,8 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jindou_business::rules::Uid;
-use jindou_business::rules::identity::{Pair, wukongim_person_channel};
+use jindou_business::rules::identity::wukongim_person_ids;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -58,8 +57,7 @@ pub struct Inner {
 }
 
 fn fake_id(a: &str, b: &str) -> String {
-    let uid = |id: &str| Uid::try_from(id.to_owned()).unwrap_or_else(|_| Uid::system());
-    wukongim_person_channel(&Pair::new(uid(a), uid(b))).remove(0)
+    wukongim_person_ids(a, b).remove(0)
 }
 
 fn log_of(login_uid: &str, channel_id: &str, channel_type: u64) -> String {
@@ -198,13 +196,15 @@ async fn by_client_msg_no(State(fake): State<Fake>, Query(asked): Query<BTreeMap
     if inner.down {
         return away();
     }
+    if inner.index_is_behind {
+        return Json(json!({ "status": 404 })).into_response();
+    }
     let log = inner.logs.get(&asked["channel_id"]).into_iter().flatten();
     if inner.notices.iter().any(|(group, name, _)| *group == asked["channel_id"] && *name == asked["client_msg_no"]) {
         return Json(json!({ "message_seq": 1, "message_id": 1 })).into_response();
     }
     let stale = inner.stale.iter().filter(|(log, _)| *log == asked["channel_id"]).map(|(_, message)| message);
     let found = stale.chain(log).find(|message| message["client_msg_no"] == asked["client_msg_no"].as_str());
-    let found = found.filter(|_| !inner.index_is_behind);
     Json(found.cloned().unwrap_or(json!({ "status": 404 }))).into_response()
 }
 
@@ -221,10 +221,14 @@ async fn messages(State(fake): State<Fake>, Json(asked): Json<Value>) -> Respons
         number("channel_type"),
     );
     let limit = number("limit") as usize;
-    let found = inner
-        .logs
-        .get(&log)
-        .map(|log| range(log, number("start_message_seq"), number("end_message_seq"), limit, number("pull_mode") == 1))
+    let mut all = inner.logs.get(&log).cloned();
+    if inner.index_is_behind {
+        let said = inner.notices.iter().filter(|(group, ..)| *group == log);
+        let said = said.map(|(_, name, _)| json!({ "message_seq": 900, "message_id": 900, "client_msg_no": name }));
+        all.get_or_insert_default().extend(said);
+    }
+    let found = all
+        .map(|log| range(&log, number("start_message_seq"), number("end_message_seq"), limit, number("pull_mode") == 1))
         .unwrap_or_default();
     Json(json!({ "start_message_seq": 0, "end_message_seq": 0, "more": u8::from(found.len() == limit), "messages": found })).into_response()
 }

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use jindou_business::service::StartError;
 use serde_json::json;
 
-use crate::world::{World, person, text, with};
+use crate::world::{World, group, person, text, with};
 
 #[tokio::test]
 async fn what_cannot_be_answered_now_says_so_without_inner_addresses() {
@@ -92,6 +92,28 @@ async fn a_command_that_wukongim_took_and_lost_is_sent_again_until_it_is_stored(
         let sent = world.fake.calls_to("/message/send");
         assert_eq!(sent.len(), sends, "without an index nothing can be looked for");
         assert!(sent.iter().all(|call| call["client_msg_no"] == sent[0]["client_msg_no"]));
+        world.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_the_index_of_a_cluster_lacks_is_looked_for_in_the_log_before_it_is_sent_again() {
+    for lost in [0, 2] {
+        let world = World::new(&[]).await;
+        let (alice, _) = (world.sign_up("alice").await, world.sign_up("bob").await);
+        let id = world.group(&alice, &["bob"]).await;
+        world.settle().await;
+        for (to, channel_type) in [("bob", 1), (id.as_str(), 2)] {
+            world.fake.write("alice", to, channel_type, "n1", &text("x"));
+            world.fake.lock().index_is_behind = true;
+            world.fake.lock().lost = lost;
+            let before = world.fake.calls_to("/message/send").len();
+            let channel = if channel_type == 1 { person(to) } else { group(to) };
+            world.post("/v1/recall", &alice, with(&channel, json!({ "clientMsgNo": "n1" }))).await.done();
+            world.settle().await;
+            let sent = world.fake.calls_to("/message/send").len() - before;
+            assert_eq!(sent, 1 + lost as usize, "to a channel of type {channel_type}");
+        }
         world.end().await;
     }
 }

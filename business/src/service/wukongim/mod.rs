@@ -17,7 +17,7 @@ pub use transport::{NodeAddress, Patience, WukongimError};
 use super::object::Object;
 use crate::rules::account::DeviceFlag;
 use crate::rules::command::COMMAND_SUFFIX;
-use crate::rules::identity::wukongim_person_channel;
+use crate::rules::identity::{GROUP, PERSON, leading_to, wukongim_person_channel};
 use crate::rules::{Channel, ChannelRef, ClientMsgNo, GroupId, MessageSeq, StoredMessage, Uid};
 use answers::{Accepted, ConversationAnswer, List, MessageAnswer, MessagesAnswer, OnlineDevice, Route};
 use transport::Transport;
@@ -44,6 +44,8 @@ pub enum Range {
 
 /// The bug that loses commands needs an answer that fills its limit exactly, so no answer ever should.
 const COMMAND_LIMIT: u32 = 10_000;
+/// Among so many is one that was sent within the last minute.
+const NEWEST: u32 = 250;
 /// A web or PC session is a slave: a master's token would end the person's other connections.
 const SLAVE: u8 = 0;
 
@@ -168,14 +170,23 @@ impl Wukongim {
         range: Range,
         limit: u32,
     ) -> Result<Vec<StoredMessage>, WukongimError> {
+        self.log(reader.as_str(), &channel.seen_by(reader), range, limit).await
+    }
+
+    async fn log(
+        &self,
+        reader: &str,
+        named: &ChannelRef,
+        range: Range,
+        limit: u32,
+    ) -> Result<Vec<StoredMessage>, WukongimError> {
         let (start, end, pull_mode) = match range {
             Range::Newest => (0, 0, 0),
             Range::Older { start, end } => (start.number(), end.number(), 0),
             Range::Newer { start, end } => (start.number(), end.number(), 1),
         };
-        let named = channel.seen_by(reader);
         let body = json!({
-            "login_uid": reader.as_str(),
+            "login_uid": reader,
             "channel_id": named.channel_id,
             "channel_type": named.channel_type,
             "start_message_seq": start,
@@ -203,7 +214,7 @@ impl Wukongim {
         Ok(None)
     }
 
-    /// Whether a command that was sent is in the channel's log of commands. `Missing` on 2.1.x.
+    /// Whether a command that was sent a moment ago is in the channel's log of commands. `Missing` on 2.1.x.
     pub async fn command_is_stored(
         &self,
         from: &Uid,
@@ -212,11 +223,40 @@ impl Wukongim {
     ) -> Result<bool, WukongimError> {
         let channel = Channel::named(to, from).map_err(|_| WukongimError::Unreadable)?;
         for id in stored_ids(&channel) {
-            if self.indexed(&format!("{id}{COMMAND_SUFFIX}"), channel.channel_type(), client_msg_no).await?.is_some() {
+            let log = format!("{id}{COMMAND_SUFFIX}");
+            if self.is_stored(from.as_str(), &log, channel.channel_type(), client_msg_no).await? {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// As `command_is_stored`, of what the system said in a group.
+    pub async fn notice_is_stored(&self, group: &GroupId, name: &ClientMsgNo) -> Result<bool, WukongimError> {
+        self.is_stored(Uid::system().as_str(), group.as_str(), GROUP, name.as_str()).await
+    }
+
+    /// In the index, or in the log: a cluster reads the index on another node, which lacks what one node alone has.
+    async fn is_stored(
+        &self,
+        reader: &str,
+        stored_id: &str,
+        channel_type: u8,
+        client_msg_no: &str,
+    ) -> Result<bool, WukongimError> {
+        if self.indexed(stored_id, channel_type, client_msg_no).await?.is_some() {
+            return Ok(true);
+        }
+        let (reader, channel_id) = if channel_type == PERSON {
+            // What leads to no such id cannot be read; then the index has the last word.
+            let Some(names) = leading_to(stored_id) else { return Ok(false) };
+            names
+        } else {
+            (reader, stored_id)
+        };
+        let named = ChannelRef { channel_id: channel_id.to_owned(), channel_type };
+        let newest = self.log(reader, &named, Range::Newest, NEWEST).await?;
+        Ok(newest.iter().any(|message| message.client_msg_no.as_str() == client_msg_no))
     }
 
     async fn indexed(
