@@ -7,7 +7,10 @@ use std::rc::Rc;
 use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortController, Headers, Request as Fetch, RequestCredentials, RequestInit, Response as Answer};
+use web_sys::{
+    AbortController, Headers, ReadableStreamDefaultReader, ReadableStreamReadResult, Request as Fetch,
+    RequestCredentials, RequestInit, Response as Answer,
+};
 
 use crate::client::FetchFailure;
 use crate::client::request::{FUNCTION_PATIENCE, HTTP_PATIENCE, Http, Request, Response, failure};
@@ -16,7 +19,7 @@ use super::clock;
 use super::host::Host;
 
 /// Larger than the largest page of history, small enough to be held twice.
-const MOST_ANSWER: u64 = 32_000_000;
+const MOST_ANSWER: usize = 32_000_000;
 
 #[wasm_bindgen]
 extern "C" {
@@ -143,17 +146,25 @@ async fn over_http(
     init.set_headers(&headers);
     let request = Fetch::new_with_str_and_init(url, &init).map_err(wrong)?;
     let answer: Answer = JsFuture::from(fetch(&request).map_err(network)?).await.map_err(network)?.unchecked_into();
-    if number(&answer, "content-length").is_some_and(|length| length > MOST_ANSWER) {
-        controller.abort();
-        return Err(FetchFailure::new("bad-response", "the business server's answer is too large", false));
+    let mut body = Vec::new();
+    if let Some(stream) = answer.body() {
+        let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
+        loop {
+            let read: ReadableStreamReadResult = JsFuture::from(reader.read()).await.map_err(network)?.unchecked_into();
+            // Only the last one has none.
+            let Ok(part) = read.get_value().dyn_into::<Uint8Array>() else { break };
+            // Whatever a header says: it may be missing, and it counts what is compressed.
+            if body.len() + part.length() as usize > MOST_ANSWER {
+                controller.abort();
+                return Err(FetchFailure::new("bad-response", "the business server's answer is too large", false));
+            }
+            let end = body.len();
+            body.resize(end + part.length() as usize, 0);
+            part.copy_to(&mut body[end..]);
+        }
     }
-    let buffer = JsFuture::from(answer.array_buffer().map_err(network)?).await.map_err(network)?;
-    let retry_after = number(&answer, "retry-after").unwrap_or_default();
-    Ok(Answered { status: answer.status(), retry_after, body: Uint8Array::new(&buffer).to_vec() })
-}
-
-fn number(answer: &Answer, header: &str) -> Option<u64> {
-    answer.headers().get(header).ok()??.parse().ok()
+    let retry_after = answer.headers().get("retry-after").ok().flatten().and_then(|seconds| seconds.parse().ok());
+    Ok(Answered { status: answer.status(), retry_after: retry_after.unwrap_or_default(), body })
 }
 
 fn not_supported(name: &str) -> FetchFailure {

@@ -293,6 +293,17 @@ async fn a_business_server_that_cannot_be_reached_is_a_failure_that_may_be_retri
 }
 
 #[wasm_bindgen_test]
+async fn an_answer_without_end_is_not_read_to_its_end() {
+    for (filling, wanted) in [(0, "online 1 Some(true)"), (33_000_000, "failed 1 bad-response false")] {
+        // Its length stands in no header. What follows the # is not part of it.
+        let address = format!("data:application/json,{{\"online\":true,\"_\":\"{}\"}}#", "-".repeat(filling));
+        let stage = Stage::new("return '\"t\"'", &[], Some(&address)).await;
+        stage.put_out([Output::Fetch(RequestId(1), Request::Online)]);
+        assert_eq!(stage.hears(1).await, [wanted]);
+    }
+}
+
+#[wasm_bindgen_test]
 async fn a_database_has_one_owner_at_a_time() {
     let name = fresh_name("lock");
     let first = tabs::lock(&name).await.expect("is free").expect("Web Locks are there");
