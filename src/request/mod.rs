@@ -150,7 +150,7 @@ pub struct Cursor {
 pub struct Conversations {
     pub cursors: Vec<Cursor>,
     pub recents: usize,
-    /// Only those with a message of this time or later, in seconds, and only those of them that differ from their cursor.
+    /// Only those that differ from their cursor; and without one, only those with a message of this time or later, in seconds.
     pub since: Option<i64>,
 }
 

@@ -31,8 +31,8 @@ pub struct ConversationsRequest {
     #[serde(default)]
     cursors: Vec<Cursor>,
     recents: u64,
-    /// Seconds. Then only what has a message of this time or later is named, and of that only what differs from its cursor: a
-    /// device that has everything gets an empty answer.
+    /// Seconds. Then only what differs from its cursor is named, and what has none only with a message of this time or later: a device
+    /// that has everything gets an empty answer. With a cursor it is news however old: a cluster may have kept it back.
     #[serde(default)]
     since: Option<i64>,
 }
@@ -126,7 +126,7 @@ pub async fn conversations(
             }
             None => continue,
         };
-        let known = have.get(&channel).copied().unwrap_or_default();
+        let known = have.get(&channel).copied();
         answer.extend(view(&app, uid, &channel, conversation, known, asked.since).await?);
     }
     // A group that WuKongIM does not name yet is one's group all the same.
@@ -141,12 +141,13 @@ pub async fn conversations(
             read_to: MessageSeq::ZERO,
             recents: Vec::new(),
         };
-        answer.extend(view(&app, uid, &channel, empty, Known::default(), None).await?);
+        answer.extend(view(&app, uid, &channel, empty, None, None).await?);
     }
     for peer in unlisted.into_iter().take(MAX_UNLISTED) {
         let channel = Channel::person(uid.clone(), peer);
-        let known = have.get(&channel).copied().unwrap_or_default();
-        if let Some(conversation) = unlisted_conversation(&app, uid, &channel, known, recents as u32).await? {
+        let known = have.get(&channel).copied();
+        let looking = unlisted_conversation(&app, uid, &channel, known.unwrap_or_default(), recents as u32);
+        if let Some(conversation) = looking.await? {
             answer.extend(view(&app, uid, &channel, conversation, known, asked.since).await?);
         }
     }
@@ -159,8 +160,8 @@ pub async fn conversations(
     } else {
         // Notices: WuKongIM keeps that channel and never lists it. Where its leader is away, the rest is not kept waiting for it.
         let channel = Channel::person(uid.clone(), Uid::system());
-        let known = have.get(&channel).copied().unwrap_or_default();
-        let looking = unlisted_conversation(&app, uid, &channel, known, recents as u32);
+        let known = have.get(&channel).copied();
+        let looking = unlisted_conversation(&app, uid, &channel, known.unwrap_or_default(), recents as u32);
         if let Ok(Ok(Some(conversation))) = timeout(NOTICES, looking).await {
             answer.extend(view(&app, uid, &channel, conversation, known, None).await?);
         }
@@ -233,15 +234,19 @@ async fn view(
     uid: &Uid,
     channel: &Channel,
     mut conversation: Conversation,
-    known: Known,
+    cursor: Option<Known>,
     since: Option<i64>,
 ) -> Result<Option<ConversationView>, ApiError> {
     let newest = conversation.recents.last();
-    let has_it = newest.is_some_and(|newest| known.has(newest));
-    let is_old = |since| newest.is_none_or(|newest| newest.timestamp.max(conversation.timestamp) < since);
-    if since.is_some_and(|since| has_it || is_old(since)) {
+    let is_known = |since| match (cursor, newest) {
+        (_, None) => true,
+        (Some(known), Some(newest)) => known.has(newest),
+        (None, Some(newest)) => newest.timestamp.max(conversation.timestamp) < since,
+    };
+    if since.is_some_and(is_known) {
         return Ok(None);
     }
+    let known = cursor.unwrap_or_default();
     let own_last =
         conversation.recents.iter().filter(|message| message.from_uid.is(uid)).map(|message| message.message_seq).max();
     let told = Reading { unread: conversation.unread, read_to: conversation.read_to };

@@ -278,18 +278,17 @@ impl Business {
             }
             let recents: Vec<StoredMessage> =
                 conversation["recents"].as_array().into_iter().flatten().filter_map(stored).collect();
-            let known = have.get(&channel).cloned().unwrap_or_default();
+            let known = have.get(&channel);
             let number = |name: &str| conversation[name].as_u64().unwrap_or(0);
             let last = seq(number("last_msg_seq"));
             let told = Reading { unread: number("unread"), read_to: seq(number("readed_to_msg_seq")) };
-            answer.extend(self.conversation(caller, &channel, recents, &known, last, told, since));
+            answer.extend(self.conversation(caller, &channel, recents, known, last, told, since));
         }
         for group in groups.into_iter().filter(|_| since.is_none()) {
             let channel = Channel::Group(group);
             if self.role(&channel, caller).is_some() {
                 let none = Reading { unread: 0, read_to: MessageSeq::ZERO };
-                let known = Known::default();
-                answer.extend(self.conversation(caller, &channel, Vec::new(), &known, MessageSeq::ZERO, none, None));
+                answer.extend(self.conversation(caller, &channel, Vec::new(), None, MessageSeq::ZERO, none, None));
             }
         }
         Ok(json!({ "conversations": answer }))
@@ -301,18 +300,20 @@ impl Business {
         caller: &Uid,
         channel: &Channel,
         mut recents: Vec<StoredMessage>,
-        known: &Known,
+        cursor: Option<&Known>,
         last: MessageSeq,
         told: Reading,
         since: Option<i64>,
     ) -> Option<Value> {
         recents.sort_by_key(|message| message.message_seq);
+        let known = cursor.cloned().unwrap_or_default();
         let same = |message: &StoredMessage| known.id.as_ref() == Some(&message.message_id.to_string());
         let has_it = recents.last().is_some_and(|newest| newest.message_seq.number() == known.seq && same(newest));
         // Generation 3 gives no time to its messages here.
         let is_old = |since| recents.last().is_none_or(|newest| newest.timestamp > 0 && newest.timestamp < since);
         let knows_marks = self.ledger.version(channel).number() <= known.marks;
-        if since.is_some_and(|since| if has_it { knows_marks } else { is_old(since) }) {
+        let is_known = |since| if cursor.is_some() { has_it && knows_marks } else { is_old(since) };
+        if recents.is_empty() && since.is_some() || since.is_some_and(is_known) {
             return None;
         }
         let own_last =
