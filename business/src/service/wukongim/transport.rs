@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{Method, Request, StatusCode, Uri, header};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -251,6 +251,11 @@ impl Transport {
             let status = response.status();
             match Limited::new(response.into_body(), MAX_ANSWER).collect().await {
                 Ok(body) => judge(status, body.to_bytes()),
+                Err(error) if error.is::<LengthLimitError>() => {
+                    // It would be as large the next time.
+                    tracing::error!(call = without_query(path), "an answer is larger than {MAX_ANSWER} bytes");
+                    Attempt::Failed(WukongimError::Unreadable)
+                }
                 Err(_) => Attempt::Temporary,
             }
         };
@@ -350,6 +355,27 @@ mod tests {
         assert!(early < Duration::from_secs(1), "{early:?}");
         let late = waited(vec![dead, slow]).await;
         assert!(late > Duration::from_secs(1), "{late:?}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_end_is_refused_and_not_asked_for_again() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let (listener, node) = silent().await;
+        let endless = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await?;
+            socket.read_exact(&mut [0; 4]).await?;
+            socket.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await?;
+            let part = [b"100000\r\n", vec![b' '; 1 << 20].as_slice(), b"\r\n"].concat();
+            loop {
+                socket.write_all(&part).await?;
+            }
+            #[expect(unreachable_code, reason = "the type of what fails")]
+            std::io::Result::Ok(())
+        });
+        let patience = Patience { attempt: Duration::from_secs(20), ..Patience::default() };
+        let answer = Transport::new(vec![node], None, patience).get::<serde_json::Value>("/route").await;
+        assert_eq!(answer, Err(WukongimError::Unreadable));
+        assert!(endless.await.is_ok_and(|ended| ended.is_err()), "nobody listens to the rest");
     }
 
     #[test]
