@@ -67,11 +67,6 @@ pub struct Config {
     #[arg(long, env = "JINDOU_SESSION_LIFETIME", default_value = "30d", value_parser = parse_lifetime)]
     pub session_lifetime: Span,
 
-    /// The longest content of a message in bytes, as the policy tells applications that ask. A cluster of 2.2 loses larger ones in silence. Nothing here
-    /// enforces it, and Jindou's client goes by its own option maxContent.
-    #[arg(long, env = "JINDOU_MAX_MESSAGE_BODY", default_value_t = 24_559, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
-    pub max_message_body: u32,
-
     /// Log-ins and sign-ups that one address may try at once; it gets half of them back each minute.
     #[arg(long, env = "JINDOU_LOGIN_BURST", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     pub login_burst: u32,

@@ -32,7 +32,6 @@ pub struct PolicyAnswer {
     recall_window: Option<Span>,
     restore_window: Option<Span>,
     roles: Vec<RoleView>,
-    max_body: u32,
 }
 
 #[derive(Serialize)]
@@ -53,6 +52,5 @@ pub async fn policy(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<
             .into_iter()
             .map(|(group, role)| RoleView { channel_id: group, channel_type: GROUP, role })
             .collect(),
-        max_body: app.config.max_message_body,
     }))
 }

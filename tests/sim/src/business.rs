@@ -208,7 +208,6 @@ impl Business {
             "recallWindow": self.policy.recall_window.map(|span| span.0),
             "restoreWindow": self.policy.restore_window.map(|span| span.0),
             "roles": roles,
-            "maxBody": 24_559,
         })
     }
 
