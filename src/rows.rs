@@ -318,8 +318,8 @@ pub struct AuditRow {
 pub struct Meta {
     /// Stable for this database, so that a reconnect replaces our own old connection and nobody else's. Empty before the first start.
     pub device_id: String,
-    /// The last ordinal that an outbox row or a line of the audit was given; the next one is one higher.
-    pub next_ordinal: u64,
+    /// That an outbox row or a line of the audit was given.
+    pub last_ordinal: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -132,11 +132,11 @@ impl Client {
         // An application that does not know what became of it asks for the same once more.
         let again = self.config.dedup_window.is_none()
             && self.timelines.get(&channel).is_some_and(|timeline| timeline.has_seen(&self.config.uid, &client_msg_no));
-        self.meta.next_ordinal = self.meta.next_ordinal.saturating_add(1);
+        self.meta.last_ordinal = self.meta.last_ordinal.saturating_add(1);
         let flags = Flags { red_dot: options.red_dot, no_persist: options.no_persist, ..Flags::default() };
         let row = OutboxRow {
             client_msg_no,
-            ordinal: self.meta.next_ordinal,
+            ordinal: self.meta.last_ordinal,
             channel,
             content,
             created_at: self.session.server_time(now).unwrap_or(now.wall),

@@ -75,7 +75,7 @@ impl Client {
             }
             (LoadFor::Ordinals(hydrated), Answer::Audit(lines)) => {
                 let Answer::Hydrated { mut meta, outbox, channels, commands } = *hydrated else { return };
-                meta.next_ordinal = lines.iter().map(|line| line.ordinal).fold(meta.next_ordinal, u64::max);
+                meta.last_ordinal = lines.iter().map(|line| line.ordinal).fold(meta.last_ordinal, u64::max);
                 self.hydrated(now, meta, outbox, channels, commands);
             }
             (LoadFor::Timeline(channel), answer) => {
@@ -119,7 +119,7 @@ impl Client {
         self.hydrate_failures = 0;
         self.meta = meta;
         let newest = outbox.iter().map(|row| row.ordinal).max().unwrap_or(0);
-        self.meta.next_ordinal = self.meta.next_ordinal.max(newest);
+        self.meta.last_ordinal = self.meta.last_ordinal.max(newest);
         for ticket in self.outbox.hydrate(now, outbox) {
             self.outputs.push_back(Output::Settle(ticket, Err(timeline::storage_error())));
         }

@@ -445,8 +445,8 @@ impl Client {
         for change in &mut turn.changes {
             match change {
                 crate::rows::Change::Audit(line) => {
-                    self.meta.next_ordinal = self.meta.next_ordinal.saturating_add(1);
-                    line.ordinal = self.meta.next_ordinal;
+                    self.meta.last_ordinal = self.meta.last_ordinal.saturating_add(1);
+                    line.ordinal = self.meta.last_ordinal;
                 }
                 crate::rows::Change::Command(id, _) => _ = self.seen.insert(*id),
                 _ => {}

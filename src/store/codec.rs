@@ -225,7 +225,7 @@ fields!(Copy { message_id, message_seq });
 fields!(Range { first, last });
 fields!(Seen { hash, placed_at });
 fields!(Note { channel, seen, row });
-fields!(Meta { device_id, next_ordinal });
+fields!(Meta { device_id, last_ordinal });
 fields!(Mark { version, state, client_msg_no, copies, author, operator, role, at, deadline, hint });
 fields!(MessageRow {
     channel,
