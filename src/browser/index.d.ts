@@ -453,7 +453,7 @@ export class Client {
   retry(clientMsgNo: string): Promise<Sent>;
   /** Drops a message from the outbox. What is on its way may still reach the server, and comes back as a message then. */
   discard(clientMsgNo: string): Promise<void>;
-  /** The newest lines first. `limit` is 50 by default; more than 1,000 are never given. */
+  /** The newest lines first. `limit` is at least 1, by default 50; whoever asks for more than 1,000 gets the newest 1,000. */
   audit(options?: { limit?: number }): Promise<AuditLine[]>;
   /**
    * Stores what is under way and ends; everything that waits rejects with `closed`. Rejects with `storage` where the database gives no answer for 20 s:

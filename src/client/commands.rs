@@ -13,6 +13,8 @@ use super::{Client, Command, ConversationView, LoadFor, SendOptions, closed};
 
 /// Messages in one page, at most.
 const PAGE: usize = 500;
+/// Lines of the audit that one answer has, at most.
+const AUDIT: usize = 1000;
 /// Bytes, as the business server takes it: what it cannot look up must not be sent.
 const CLIENT_MSG_NO: usize = 128;
 /// Channels whose newest page is read after a reconnect.
@@ -84,8 +86,9 @@ impl Client {
                     self.push_work(&channel, Work::TakenBack { seq, id });
                 }
             }
+            Command::Audit { limit: 0 } => self.settle(ticket, Err(Error::invalid("limit must be at least 1"))),
             Command::Audit { limit } => {
-                self.load(LoadFor::Audit(ticket), Query::Audit { limit: limit.clamp(1, 1000) });
+                self.load(LoadFor::Audit(ticket), Query::Audit { limit: limit.min(AUDIT) });
             }
             Command::Close { .. } | Command::Abort(_) => {}
         }

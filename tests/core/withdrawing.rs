@@ -281,6 +281,25 @@ fn who_was_denied_by_a_role_that_has_changed_since_is_not_denied_the_next_time()
 }
 
 #[test]
+fn an_audit_of_no_lines_is_refused_and_one_of_very_many_is_of_a_thousand() {
+    let mut world = told();
+    for id in 0..600 {
+        // Hidden, and found to be forged.
+        revoke(&mut world, "alice", 100 + id, "a1", 1);
+        feed(&mut world, 0, Vec::new());
+    }
+    let mut lines = |limit| {
+        let reading = world.call(Command::Audit { limit });
+        match world.outcome(reading) {
+            Some(Ok(Reply::Audit { lines })) => Ok(lines.len()),
+            Some(Err(error)) => Err(error.code),
+            other => panic!("no audit: {other:?}"),
+        }
+    };
+    assert_eq!([lines(0), lines(1), lines(usize::MAX)], [Err(ErrorCode::InvalidArgument), Ok(1), Ok(1000)]);
+}
+
+#[test]
 fn a_command_about_a_message_hides_nobody_elses_under_the_same_number() {
     let mut world = online();
     let mut command = world.recv("____system", "k", 70, 900, "");
