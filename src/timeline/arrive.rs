@@ -86,7 +86,7 @@ impl Timeline {
         let other_name = (arrival.row.client_msg_no != known.client_msg_no && owes(&arrival.row, context))
             .then(|| arrival.row.client_msg_no.clone());
         let confirmed = arrival.confirms || certain;
-        let mut changed = (known.unconfirmed && confirmed) || owes(&known, context);
+        let mut changed = (known.unconfirmed && confirmed) || has_echo(&known, context);
         known.unconfirmed &= !confirmed;
         let payload = restored_content(&arrival);
         changed |= self.apply_marks(&mut known, arrival.mark, payload.as_deref(), turn);
@@ -118,7 +118,7 @@ impl Timeline {
         turn.trace(|| Trace::Duplicate { client_msg_no, message_id });
         let certain = arrival.live;
         let confirmed = arrival.confirms || certain;
-        let mut changed = (known.unconfirmed && confirmed) || owes(&known, context);
+        let mut changed = (known.unconfirmed && confirmed) || has_echo(&known, context);
         known.unconfirmed &= !confirmed;
         let placed_at = known.message_seq;
         if copy.message_seq < placed_at {
@@ -437,6 +437,11 @@ fn restored_content(arrival: &Arrival) -> Option<Vec<u8>> {
 /// Whether it is our own and the outbox still holds it: then its echo is on show, and a call may wait for it.
 fn owes(row: &MessageRow, context: &Context<'_>) -> bool {
     row.from == *context.own && !row.client_msg_no.is_empty() && (context.owed)(&row.client_msg_no)
+}
+
+/// Whether it is on show as one that is not answered yet. Of an unconfirmed one the row itself is.
+fn has_echo(row: &MessageRow, context: &Context<'_>) -> bool {
+    owes(row, context) && (context.waiting)(&row.channel).iter().any(|echo| echo.client_msg_no == row.client_msg_no)
 }
 
 fn is_near(known: &MessageRow, row: &MessageRow, context: &Context<'_>) -> bool {

@@ -275,6 +275,28 @@ fn an_answer_outweighs_what_was_only_found() {
 }
 
 #[test]
+fn a_look_that_finds_everything_as_it_was_tells_of_no_change() {
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    world.send(group(), "n1", "{}");
+    world.pass(Millis::seconds(6));
+    world.ack(world.sends()[0].client_seq, 5, 0, 15);
+    let copies = [vec![found("n1", 5, 9)], vec![found("n1", 5, 9)], vec![found("n1", 6, 11)], vec![found("n1", 5, 9)]];
+    for (at, copies) in copies.into_iter().enumerate() {
+        world.pass(Millis::seconds([2, 60, 5 * 60, 15 * 60][at]));
+        world.events.clear();
+        world.answer(is_lookup, Ok(Response::Found(copies)));
+        let delivery = |event: &Event| match event {
+            Event::MessageChanged { message } => Some(message.delivery),
+            _ => None,
+        };
+        let told: Vec<_> = world.events.iter().filter_map(delivery).collect();
+        let wanted: &[Delivery] = [&[Delivery::Unconfirmed][..], &[], &[], &[Delivery::Sent]][at];
+        assert_eq!(told, wanted, "look {at}");
+    }
+}
+
+#[test]
 fn reconnects_do_not_confirm_what_only_time_confirms() {
     let mut world = World::with(|config| config.business = true);
     world.connect();
