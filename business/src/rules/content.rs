@@ -55,11 +55,16 @@ fn visit(content: &mut Value, on_quote: &mut dyn FnMut(MessageId, &mut Value)) {
     }
 }
 
-/// A decimal string; other clients write a number, which may have lost its last digits already.
+/// A decimal string; other clients write a number, which may have lost its last digits already, or gained a fraction.
 fn message_id(value: &Value) -> Option<MessageId> {
-    let text = value.as_str().map(str::to_owned).or_else(|| value.as_i64().map(|id| id.to_string()))?;
+    let exact = |number: &f64| number.fract() == 0.0 && number.abs() <= MAX_SAFE;
+    let number = || value.as_i64().or_else(|| value.as_f64().filter(exact).map(|number| number as i64));
+    let text = value.as_str().map(str::to_owned).or_else(|| number().map(|id| id.to_string()))?;
     MessageId::try_from(text).ok()
 }
+
+/// Up to here a double tells one integer from the next.
+const MAX_SAFE: f64 = ((1_u64 << 53) - 1) as f64;
 
 #[cfg(test)]
 mod tests {
@@ -89,6 +94,15 @@ mod tests {
         assert_eq!(quoted(nested.as_bytes()), [MessageId(7), MessageId(8)]);
         let escaped = r#"{"repl\u0079":{"message_id":"7","payload":"secret"}}"#;
         assert_eq!(purge(escaped, 7).expect("purged")["reply"]["payload"], serde_json::json!({}));
+    }
+
+    #[test]
+    fn a_number_names_a_message_also_with_a_fraction_of_nothing() {
+        let payload = |id: &str| format!(r#"{{"reply":{{"message_id":{id},"payload":"secret"}}}}"#);
+        assert_eq!(purge(&payload("7.0"), 7).expect("purged")["reply"]["payload"], serde_json::json!({}));
+        for other in ["7.5", "1e300", "-1e300"] {
+            assert_eq!(quoted(payload(other).as_bytes()), [], "{other}");
+        }
     }
 
     #[test]
