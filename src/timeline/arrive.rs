@@ -5,7 +5,7 @@ use crate::event::{Event, Trace, key};
 use crate::id::MessageSeq;
 use crate::recall;
 use crate::request::FedMark;
-use crate::rows::{Change, Copy, MessageRow, MessageState, Range, act_id, seen_hash, transient_id};
+use crate::rows::{Change, Copy, Mark, MarkState, MessageRow, MessageState, Range, act_id, seen_hash, transient_id};
 use crate::time::Millis;
 use crate::turn::{Landed, Turn};
 
@@ -230,12 +230,26 @@ impl Timeline {
         let mut changed = false;
         if let Some(mark) = self.marks.of_row(row).cloned() {
             changed = recall::apply(row, &mark, payload);
+            self.learn_copies(row, mark, turn);
         }
         if let Some(content) = self.without_quote(&row.content) {
             row.content = content;
             changed = true;
         }
         changed
+    }
+
+    /// A copy that was stored after the recall is quoted no more than those that the recall names.
+    fn learn_copies(&mut self, row: &MessageRow, mut mark: Mark, turn: &mut Turn) {
+        if mark.hint || mark.state == MarkState::Restored {
+            return;
+        }
+        let mut copies = row.all_copies();
+        copies.retain(|copy| !mark.copies.contains(copy));
+        if !copies.is_empty() {
+            mark.copies.append(&mut copies);
+            self.remember(mark, turn);
+        }
     }
 
     /// Writes the row, and the digest where it is the newest.

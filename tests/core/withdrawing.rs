@@ -54,6 +54,27 @@ fn what_is_owed_does_not_quote_what_was_recalled() {
 }
 
 #[test]
+fn a_copy_that_was_stored_after_the_recall_is_not_quoted_either() {
+    let mut world = told();
+    recall(&mut world);
+    let copy = world.recv("alice", "a1", 12, 2, SECRET);
+    world.say(Packet::Recv(copy));
+    for reload in [false, true] {
+        if reload {
+            world.reload();
+            world.connect();
+        }
+        let seq = 3 + u64::from(reload);
+        let quote = QUOTE.replace("\"11\"", "\"12\"");
+        let quoting = world.recv("carol", &format!("c{seq}"), 20 + seq as i64, seq, &quote);
+        world.say(Packet::Recv(quoting));
+        let page = world.page(group());
+        assert!(page.iter().any(|message| message.message_seq == Some(MessageSeq(seq))));
+        assert!(page.iter().all(|message| !holds_secret(message.content.as_deref())));
+    }
+}
+
+#[test]
 fn what_is_said_after_a_reload_quotes_nothing_recalled_and_nothing_overtakes_it() {
     let mut world = told();
     recall(&mut world);
