@@ -222,7 +222,25 @@ impl World {
         let gone = self.gone(device);
         let found = tokens(text).find(|token| gone.contains(*token));
         // Nobody can tell whose words these are where a server took the message back under whose id they are quoted.
-        found.filter(|_| !self.model.lost_ids.iter().any(|id| contains(text, id.to_string().as_bytes())))
+        found
+            .filter(|_| !self.model.lost_ids.iter().any(|id| contains(text, id.to_string().as_bytes())))
+            .filter(|token| !self.came_again(device, token))
+    }
+
+    /// Whether it was taken back, restored, and sent again under an id that no recall has named: whoever has not heard of the restore
+    /// cannot know whose words are quoted under it.
+    fn came_again(&self, device: usize, token: &str) -> bool {
+        let Some((number, _)) = self.model.facts.iter().find(|(_, fact)| fact.token == token) else { return false };
+        let Ok(start) = rules::Version::try_from(0) else { return false };
+        let is_restored = |channel: &Channel| {
+            let feed = self.ours(device, channel).map(|ours| self.business.ledger.feed(&ours, start, usize::MAX - 1));
+            feed.is_some_and(|feed| {
+                let mut marks = feed.marks.iter();
+                marks.any(|mark| mark.client_msg_no.as_str() == number.as_str() && !mark.state.is_withdrawn())
+            })
+        };
+        let mut channels = self.devices[device].disk.store.channels();
+        self.model.taken_back.contains(number) && channels.any(|row| is_restored(&row.channel))
     }
 }
 
