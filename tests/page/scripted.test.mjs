@@ -10,12 +10,14 @@ import { enter, firstVisible, logIn, row, say } from "./scripted/stage.mjs";
 const toAlice = { channelId: "alice", channelType: 1 };
 
 test("a message is queued, then sent; a refused one says why and can be sent again or dropped", async (context) => {
-  const { page } = await enter(context, "alice", { prepare: () => { scripted.delay = 300; scripted.say("bob", { channelId: "alice", channelType: 1 }, { type: 1, content: "hi" }); } });
+  const { page } = await enter(context, "alice", { prepare: () => { scripted.say("bob", { channelId: "alice", channelType: 1 }, { type: 1, content: "hi" }); } });
   await page.getByRole("button", { name: /Bob Okafor/ }).click();
   const field = page.getByRole("textbox", { name: /Message/ });
+  await page.evaluate(() => { scripted.acknowledging = new Promise((acknowledge) => { scripted.acknowledge = acknowledge; }); });
   await field.fill("first");
   await field.press("Enter");
   await row(page, "first").getByRole("img", { name: "Waiting to be sent" }).waitFor();
+  await page.evaluate(() => scripted.acknowledge());
   await row(page, "first").getByRole("img", { name: "Sent", exact: true }).waitFor();
 
   await page.evaluate(() => { scripted.refuse = 3; });
@@ -98,6 +100,7 @@ test("a device that was kicked because somebody logged out elsewhere asks for a 
 
 test("a full disk is called by its name, and a text that could not be kept is given back before what was written since", async (context) => {
   const { page } = await enter(context, "alice", { prepare: () => { scripted.say("bob", { channelId: "alice", channelType: 1 }, { type: 1, content: "hi" }); } });
+  await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
   await page.getByRole("button", { name: /Bob Okafor/ }).click();
   const field = page.getByRole("textbox", { name: /Message/ });
   await page.evaluate(() => {
@@ -193,6 +196,7 @@ test("the switch of the network can still be thrown when the client has ended", 
 
 test("what is written when the client has ended stays in the field, also after another attempt", async (context) => {
   const { page } = await enter(context, "alice", { prepare: () => { scripted.say("bob", { channelId: "alice", channelType: 1 }, { type: 1, content: "hi" }); } });
+  await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
   await page.getByRole("button", { name: /Bob Okafor/ }).click();
   await row(page, "hi").waitFor();
   await page.evaluate(() => scripted.clients.get("alice").become({ state: "closed" }));
@@ -280,7 +284,8 @@ test("a recall reads as each of those concerned would say it", async (context) =
   for (const [locale, sentences] of Object.entries(expected)) {
     const { page } = await enter(context, "alice", { prepare, locale });
     await page.locator("[data-row]").first().click();
-    await page.locator(".place").nth(5).waitFor();
+    // The names come after the lines.
+    for (const sentence of sentences) await page.locator(".place bdi", { hasText: new RegExp(`^${sentence}$`) }).waitFor();
     assert.deepEqual(await page.locator(".place bdi").allTextContents(), sentences);
     assert.ok(!(await page.content()).includes("secret words"));
   }
@@ -314,6 +319,7 @@ test("the audit tells in both languages what came while it is open, by whom and 
       await page.locator(".records li").nth(count).waitFor();
     }
     const texts = (selector) => page.locator(selector).allTextContents();
+    for (const road of roads) await page.locator(".records .soft", { hasText: road }).first().waitFor();
     assert.deepEqual((await texts(".records b")).toReversed(), what);
     assert.deepEqual((await texts(".records .soft")).map((text) => text.split(" · ")[1]).toReversed(), roads);
   }

@@ -31,8 +31,8 @@ export const script = {
   members: new Map(),
   /** Every attempt to connect is refused, as after too much silence. */
   refuseToConnect: false,
-  /** Milliseconds until a SENDACK. */
-  delay: 30,
+  /** Until it settles no message is acknowledged. */
+  acknowledging: Promise.resolve(),
   refuse: undefined,
   error: (code, more) => new JindouError(code, more),
   clients,
@@ -187,7 +187,7 @@ export class Client {
     if (this.connection.state !== "ready") return new Promise(() => {});
     if (attempt > 1) this.trace({ what: "retry", clientMsgNo: message.clientMsgNo, attempt });
     this.trace({ what: "packet", sent: true, kind: "SEND", bytes: 140, clientMsgNo: message.clientMsgNo });
-    await new Promise((done) => setTimeout(done, script.delay));
+    await Promise.all([script.acknowledging, new Promise((done) => setTimeout(done, 30))]);
     if (script.refuse) {
       Object.assign(message, { delivery: "parked", reasonCode: script.refuse });
       this.emit("message-changed", { message: { ...message } });
