@@ -90,6 +90,8 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
   const toNewest = () => {
     timeline.caughtUp();
     scroller.current!.scrollTop = scroller.current!.scrollHeight;
+    // Now: a scroll that follows is measured from here.
+    lookAround();
   };
 
   useLayoutEffect(() => {
