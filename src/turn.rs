@@ -140,6 +140,8 @@ pub struct Landed {
     pub message: MessageView,
     /// By a push or a SENDACK. A page of history shows also what a cluster may still take back.
     pub certain: bool,
+    /// Its row is still in doubt, also where it is recalled and shows nothing of that.
+    pub unconfirmed: bool,
 }
 
 /// A call that waits for a message in the outbox, until its deadline where it has one.

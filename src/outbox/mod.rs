@@ -469,7 +469,7 @@ impl Outbox {
 
     /// The timeline has it now; `time` is the server's.
     pub fn landed(&mut self, turn: &mut Turn, time: Wall, landed: Landed) {
-        let Landed { client_msg_no, mut message, certain } = landed;
+        let Landed { client_msg_no, mut message, certain, unconfirmed } = landed;
         let client_msg_no = &client_msg_no;
         let (now, provisional_log) = (turn.now, self.provisional_log);
         if !certain {
@@ -492,7 +492,7 @@ impl Outbox {
                 return;
             }
             // A page of history that comes while we look; the look itself confirms what it settles.
-            OutboxState::Unconfirmed { .. } if settles && message.delivery == Delivery::Unconfirmed => return,
+            OutboxState::Unconfirmed { .. } if settles && unconfirmed => return,
             OutboxState::Unconfirmed { .. } if settles => None,
             // From a clock that was ahead, time is reckoned anew.
             OutboxState::Unconfirmed { since, .. } => Some(since.min(time)),
@@ -502,7 +502,7 @@ impl Outbox {
             _ => None,
         };
         match since {
-            Some(since) if !has_lasted(since, time) || message.delivery == Delivery::Unconfirmed => {
+            Some(since) if !has_lasted(since, time) || unconfirmed => {
                 let looks = looks_behind(since, time);
                 entry.row.state = OutboxState::Unconfirmed { message_id, message_seq, since, looks: looks as u8 };
                 entry.progress = Progress::Unconfirmed { look_at: next_look(since, time, now.mono), asked: false };

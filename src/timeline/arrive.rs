@@ -100,7 +100,7 @@ impl Timeline {
             // answer for it again. The echo goes, for it is this one.
             let key = key(context.own, &client_msg_no, known.message_id);
             turn.event(Event::MessageRemoved { channel: self.row.channel.clone(), key });
-            turn.landed.push(Landed { client_msg_no, message: view::message(context.own, &known), certain });
+            turn.landed.push(landed(client_msg_no, &known, certain, context));
         }
     }
 
@@ -266,8 +266,7 @@ impl Timeline {
     /// Tells the outbox that this one is at the server.
     pub(super) fn land(&self, row: &MessageRow, certain: bool, context: &Context<'_>, turn: &mut Turn) {
         if row.from == *context.own && !row.client_msg_no.is_empty() && (context.watched)(&row.client_msg_no) {
-            let message = view::message(context.own, row);
-            turn.landed.push(Landed { client_msg_no: row.client_msg_no.clone(), message, certain });
+            turn.landed.push(landed(row.client_msg_no.clone(), row, certain, context));
         }
     }
 
@@ -451,6 +450,10 @@ fn restored_content(arrival: &Arrival) -> Option<Vec<u8>> {
 /// Whether it is our own and the outbox still holds it: then its echo is on show, and a call may wait for it.
 fn owes(row: &MessageRow, context: &Context<'_>) -> bool {
     row.from == *context.own && !row.client_msg_no.is_empty() && (context.owed)(&row.client_msg_no)
+}
+
+fn landed(client_msg_no: ClientMsgNo, row: &MessageRow, certain: bool, context: &Context<'_>) -> Landed {
+    Landed { client_msg_no, message: view::message(context.own, row), certain, unconfirmed: row.unconfirmed }
 }
 
 /// Whether it is on show as one that is not answered yet. Of an unconfirmed one the row itself is.

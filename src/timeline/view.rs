@@ -6,6 +6,7 @@ use crate::rows::{ChannelRow, Digest, Mark, MessageRow, MessageState};
 
 pub fn message(own: &Uid, row: &MessageRow) -> MessageView {
     let shown = row.state == MessageState::Normal;
+    let gone = matches!(row.state, MessageState::Recalled | MessageState::Deleted);
     MessageView {
         key: key(&row.from, &row.client_msg_no, row.message_id),
         channel: row.channel.clone(),
@@ -15,7 +16,8 @@ pub fn message(own: &Uid, row: &MessageRow) -> MessageView {
         from: row.from.clone(),
         own: row.from == *own,
         timestamp: row.timestamp.saturating_mul(1000),
-        delivery: if row.unconfirmed { Delivery::Unconfirmed } else { Delivery::Sent },
+        // Of what was recalled nobody waits to hear whether the cluster keeps it.
+        delivery: if row.unconfirmed && !gone { Delivery::Unconfirmed } else { Delivery::Sent },
         reason_code: None,
         recall: if shown { None } else { row.mark.as_ref().filter(|mark| !mark.hint).map(recall) },
         state: row.state.clone(),

@@ -72,12 +72,16 @@ fn what_is_recalled_while_it_is_unconfirmed_leaves_the_outbox_and_keeps_no_words
 #[test]
 fn what_a_cluster_kept_of_it_is_certain_after_the_last_look_and_nobody_looks_any_more() {
     let mut world = recalled();
+    assert_eq!(ours(&mut world).expect("it stands there").delivery, Delivery::Sent, "nobody waits to hear more of it");
+    assert_eq!(world.disk.outbox().count(), 1);
     look(&mut world, vec![withheld()]);
     let message = ours(&mut world).expect("it stands there");
     assert_eq!((message.state, message.delivery), (MessageState::Recalled, Delivery::Sent), "the log has gone on");
     assert_eq!(world.disk.outbox().count(), 0);
     world.pass(Millis::seconds(30 * 60));
     assert!(!world.requests.iter().any(|(_, request)| is_lookup(request)));
+    told(&mut world, 2, MarkState::Restored);
+    assert_eq!(ours(&mut world).expect("restored").delivery, Delivery::Sent, "its row is out of doubt too");
 }
 
 #[test]
