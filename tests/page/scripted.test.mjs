@@ -371,6 +371,17 @@ test("who has just scrolled up is not taken back by a message that comes before 
   });
   await row(page, "new one").waitFor({ state: "detached" });
   assert.equal(reached, wanted);
+  // To the newest, and up again at once, while the list becomes shorter.
+  const [from, to] = await box.evaluate(async (element) => {
+    document.querySelector(".to-newest").click();
+    element.scrollTop -= 300;
+    const from = element.scrollTop;
+    scripted.clients.get("alice").emit("message-removed", { channel: { channelId: "bob", channelType: 1 }, key: [...element.querySelectorAll(".message")].at(-1).dataset.key });
+    await new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(done)); });
+    return [from, element.scrollTop];
+  });
+  await row(page, "word 89").waitFor({ state: "detached" });
+  assert.equal(to, from);
 });
 
 test("the line of what is new stands above what others did, not above the notice of what one did oneself", async (context) => {
