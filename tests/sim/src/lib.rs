@@ -169,8 +169,9 @@ impl World {
             self.devices[device].disk.full = false;
         }
         world::tell!(self, "the network is whole");
-        // Some are still closing, with a slow disk.
-        for _ in 0..20 {
+        // Some are still closing, with a slow disk, or with one that hangs.
+        let patience = self.disks_hang_until() + 20_000;
+        while self.now < patience {
             self.reopen_all();
             let until = self.now + 1_000;
             self.run(until);
@@ -190,8 +191,7 @@ impl World {
         }
         self.talk_after_loss();
         // A refusal may still be on its way, or wait for a slow disk, or for one that hangs.
-        let hangs = self.devices.iter().map(|device| device.disk.busy_until).max();
-        let until = hangs.unwrap_or_default().max(self.now) + 20_000;
+        let until = self.disks_hang_until() + 20_000;
         self.run(until);
         for device in 0..self.devices.len() {
             let owed: Vec<_> = self.devices[device].disk.store.outbox().cloned().collect();

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jindou::channel::{Channel, ClientMsgNo};
-use jindou::client::{ConnectionView, ConversationView, Delivery, Event, MessageView, Reply, Ticket};
+use jindou::client::{ConnectionView, ConversationView, Delivery, Event, Input, MessageView, Reply, Ticket};
 use jindou::error::{DenyReason, Error, ErrorCode};
 use jindou::id::MessageSeq;
 use jindou::rows::{Answer, Batch, Change, MessageRow, MessageState, OutboxState, Query};
@@ -471,6 +471,12 @@ impl World {
             self.wipe(device);
         }
         let it = &mut self.devices[device];
+        // What was asked while it slept, and after it was closed, the shell refuses by itself.
+        for (_, input) in core::mem::take(&mut it.sleep.waiting) {
+            if let Input::Command(ticket, _) = input {
+                it.app.tickets.remove(&ticket);
+            }
+        }
         if let Some((_, asked)) = it.app.tickets.pop_first() {
             self.fail(format!("7: {name} is closed and {open} promises hang: {asked:?}"));
         }

@@ -156,9 +156,8 @@ impl World {
         let it = &mut self.devices[device];
         let Some(since) = it.sleep.since.take() else { return };
         it.born += now - since;
-        let waiting = core::mem::take(&mut it.sleep.waiting);
         tell!(self, "{} wakes", self.devices[device].name);
-        for (life, input) in waiting {
+        while let Some((life, input)) = self.devices[device].sleep.waiting.pop_front() {
             self.give_to(device, life, input);
         }
         self.drain(device);
@@ -173,6 +172,11 @@ impl World {
         tell!(self, "{}'s disk hangs for {span}", self.devices[device].name);
         let disk = &mut self.devices[device].disk;
         disk.busy_until = disk.busy_until.max(self.now + span);
+    }
+
+    /// Until then nobody can be expected to have stored anything.
+    pub fn disks_hang_until(&self) -> u64 {
+        self.devices.iter().map(|device| device.disk.busy_until).fold(self.now, u64::max)
     }
 
     /// Much is said at once without a connection, and the tab may be gone before it comes back.
