@@ -401,25 +401,77 @@ test("the line of what is new stands above what others did, not above the notice
   assert.equal(await page.locator(".new-line").count(), 1);
 });
 
-test("older pages come while one scrolls up, and nothing jumps", async (context) => {
+test("pages come and go while one scrolls up and down again, and neither what is read jumps nor is the focus lost", async (context) => {
   const prepare = () => {
-    for (let i = 0; i < 300; i++) scripted.say("alice", { channelId: "bob", channelType: 1 }, { type: 1, content: `word ${i} ${"lorem ".repeat((i * 7) % 40)}` }, { at: Date.now() - 9e7 + i * 3e5, quiet: true });
+    for (let i = 0; i < 700; i++) scripted.say("alice", { channelId: "bob", channelType: 1 }, { type: 1, content: `word ${i} ${"lorem ".repeat((i * 7) % 40)}` }, { at: Date.now() - 9e7 + i * 1e5, quiet: true });
   };
   const { page } = await enter(context, "alice", { prepare });
   await page.getByRole("button", { name: /Bob Okafor/ }).click();
-  await row(page, "word 299").waitFor();
+  await row(page, "word 699").waitFor();
+  await page.locator(".message").last().focus();
   const box = page.locator(".timeline");
-  for (let turn = 0; turn < 60 && await row(page, "beginning of the conversation").count() === 0; turn++) {
-    const count = await page.locator(".message").count();
-    await box.evaluate((element) => { element.scrollTop = Math.min(600, element.scrollTop); });
-    const place = await firstVisible(box);
-    await page.waitForFunction((known) => document.querySelectorAll(".message").length > known || document.body.textContent.includes("beginning of the conversation"), count, { timeout: 2000 }).catch(() => {});
-    assert.deepEqual(await firstVisible(box), place);
-    if (await page.getByText("beginning of the conversation").count()) break;
-  }
-  assert.equal(await page.locator(".message").count(), 300);
-  const numbers = (await page.locator(".message .text").allTextContents()).map((text) => Number(text.split(" ")[1]));
-  assert.deepEqual(numbers, numbers.toSorted((a, b) => a - b));
+  const ends = () => page.evaluate(() => {
+    const all = [...document.querySelectorAll(".message")];
+    return [all[0].dataset.key, all.at(-1).dataset.key].join();
+  });
+  const look = () => page.evaluate(() => [...document.querySelectorAll(".message")].map((one) => Number(/word (\d+)/.exec(one.textContent)[1])));
+  const met = new Set();
+  /** Towards one end until it is reached, a page at a time. */
+  const go = async (scroll, reached) => {
+    for (let turn = 0; turn < 60 && !await reached(); turn++) {
+      const before = await ends();
+      const place = await box.evaluate(scroll).then(() => firstVisible(box));
+      await page.waitForFunction((known) => {
+        const all = [...document.querySelectorAll(".message")];
+        return [all[0].dataset.key, all.at(-1).dataset.key].join() !== known || !document.querySelector(".timeline-note .spinner");
+      }, before);
+      // What is less than a pixel is left as it is.
+      const now = await firstVisible(box);
+      assert.ok(now.key === place.key && Math.abs(now.top - place.top) <= 1, `${JSON.stringify(place)} became ${JSON.stringify(now)}`);
+      const numbers = await look();
+      for (const number of numbers) met.add(number);
+      assert.ok(numbers.length <= 240 && numbers.at(-1) - numbers[0] === numbers.length - 1, "a part of it, without a hole");
+      assert.ok(await page.evaluate(() => document.activeElement.matches(".message")), "the focus stays among the messages");
+    }
+    assert.ok(await reached());
+  };
+  await go((element) => { element.scrollTop = Math.min(600, element.scrollTop); }, async () => (await look())[0] === 0);
+  assert.equal(met.size, 700);
+  const newest = page.getByRole("button", { name: "To the newest message" });
+  assert.ok(await newest.isVisible());
+  await go((element) => { element.scrollTop = Math.max(element.scrollHeight - element.clientHeight - 600, element.scrollTop); }, async () => (await look()).at(-1) === 699);
+  await box.evaluate((element) => { element.scrollTop = element.scrollHeight; });
+  await newest.waitFor({ state: "detached" });
+});
+
+test("far up, what is written and what comes stands at the newest message, and a quotation leads to the very first", async (context) => {
+  const prepare = () => {
+    const first = scripted.say("bob", { channelId: "alice", channelType: 1 }, { type: 1, content: "the very first" }, { quiet: true });
+    for (let i = 0; i < 2000; i++) scripted.say("alice", { channelId: "bob", channelType: 1 }, { type: 1, content: `word ${i}` }, { quiet: true });
+    const reply = { message_id: first.messageId, message_seq: 1, from_uid: "bob", from_name: "Bob", payload: first.content };
+    scripted.say("alice", { channelId: "bob", channelType: 1 }, { type: 1, content: "as you said", reply }, { quiet: true });
+  };
+  const { page } = await enter(context, "alice", { prepare });
+  await page.getByRole("button", { name: /Bob Okafor/ }).click();
+  await row(page, "as you said").locator(".quote").click();
+  const found = row(page, "the very first").filter({ hasNotText: "as you said" });
+  await found.and(page.locator(".found")).waitFor();
+  assert.ok(await found.evaluate((one) => one === document.activeElement));
+  assert.ok(await page.locator(".message").count() <= 240);
+
+  await say(page, "bob", toAlice, { type: 1, content: "while you read" });
+  await page.getByRole("button", { name: "1 new message" }).waitFor();
+  assert.equal(await row(page, "while you read").count(), 0);
+  await page.keyboard.press("End");
+  await row(page, "while you read").waitFor();
+  await page.waitForFunction(() => document.activeElement.matches(".message") && document.activeElement.textContent.includes("while you read"));
+
+  await row(page, "as you said").locator(".quote").click();
+  await found.and(page.locator(".found")).waitFor();
+  await page.getByRole("textbox", { name: /Message/ }).fill("my answer");
+  await page.keyboard.press("Enter");
+  await row(page, "my answer").getByRole("img", { name: "Sent", exact: true }).waitFor();
+  assert.equal(await row(page, "my answer").count(), 1);
 });
 
 for (const [width, list, conversation] of [

@@ -26,8 +26,10 @@ class Store {
     const messages = this.rows.filter(({ messageSeq }) => messageSeq < before).slice(-limit);
     this.reads += 1;
     this.read += messages.length;
-    const reachedStart = messages[0]?.messageSeq === 1;
-    return { messages, reachedStart, complete: reachedStart || messages.length === limit };
+    const reachedStart = messages[0]?.messageSeq === 1 || this.rows[0].messageSeq === 1 && messages.length < limit;
+    const complete = reachedStart || messages.length === limit;
+    if (!complete) this.asked?.();
+    return { messages, reachedStart, complete };
   }
 
   /** The server's answer for what lies before. */
@@ -40,49 +42,154 @@ class Store {
 
 const seqs = (timeline) => timeline.messages.value.map(({ messageSeq }) => messageSeq);
 
-test("who scrolls far up reads each page once, however much is shown already", async (context) => {
+test("who scrolls far up and down again reads each page once, and is shown a part of it at a time", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const store = new Store(2961, 3000);
   const timeline = new Timeline(store, channel);
   await timeline.load();
   timeline.atBottom = false;
+  const met = new Set(seqs(timeline));
   while (!timeline.reachedStart.value) {
     await timeline.loadOlder();
-    if (timeline.older.value !== "waiting") continue;
-    store.arrive(50);
-    await timeline.refresh();
+    if (timeline.older.value === "waiting") {
+      store.arrive(50);
+      await timeline.refresh();
+    }
+    for (const seq of seqs(timeline)) met.add(seq);
+    assertWindow(timeline);
   }
-  assert.deepEqual(seqs(timeline), Array.from({ length: 3000 }, (_, index) => index + 1));
+  assert.equal(met.size, 3000);
+  assert.equal(seqs(timeline)[0], 1);
   assert.ok(store.read < 2 * 3000, `${store.read} rows were read`);
 
-  // Once it is quiet, what is shown is read again.
-  const before = store.reads;
+  // Once it is quiet, what is shown is read again, and no more.
+  let before = store.reads;
   context.mock.timers.tick(2000);
   for (let turn = 0; turn < 50; turn++) await undefined;
-  assert.ok(store.reads > before && store.reads - before < 10, `${store.reads - before} pages were read`);
+  assert.ok(store.reads > before && store.reads - before < 3, `${store.reads - before} pages were read`);
+
+  before = store.read;
+  met.clear();
+  while (!timeline.reachedEnd.value) {
+    await timeline.loadNewer();
+    for (const seq of seqs(timeline)) met.add(seq);
+    assertWindow(timeline);
+  }
+  assert.ok(met.size >= 3000 - 240 && met.has(3000), `${met.size} messages were met`);
+  assert.ok(store.read - before < 2 * 3000, `${store.read - before} rows were read`);
   timeline.close();
+});
+
+/** Few, and without a hole. */
+function assertWindow(timeline) {
+  const shown = seqs(timeline);
+  assert.ok(shown.length <= 240, `${shown.length} messages are shown`);
+  assert.equal(shown.at(-1) - shown[0], shown.length - 1);
+}
+
+test("a quoted message is shown wherever it stands, with what stands around it, and one can go on from there", async () => {
+  const store = new Store(1, 10_000);
+  const timeline = new Timeline(store, channel);
+  await timeline.load();
+  const { read } = store;
+  assert.equal(await timeline.locate("137", 137), "k137");
+  assert.ok(store.read - read < 200, `${store.read - read} rows were read`);
+  assertWindow(timeline);
+  assert.equal(timeline.reachedEnd.value, false);
+  assert.equal(timeline.atBottom, false);
+  await timeline.loadOlder();
+  await timeline.loadNewer();
+  assertWindow(timeline);
+  assert.ok(seqs(timeline)[0] < 80 && seqs(timeline).at(-1) > 190);
+
+  // What comes meanwhile has its place at the end, and is counted.
+  store.rows.push(message(10_001));
+  timeline.put(message(10_001));
+  assertWindow(timeline);
+  assert.equal(timeline.fresh.value, 1);
+  await timeline.toNewest();
+  assert.equal(seqs(timeline).at(-1), 10_001);
+  assertWindow(timeline);
+  assert.deepEqual([timeline.fresh.value, timeline.reachedEnd.value, timeline.atBottom], [0, true, true]);
 });
 
 test("a quoted message that is still at the server is waited for, and nobody waits for one in a conversation that was left", async () => {
   const store = new Store(2961, 3000);
   const timeline = new Timeline(store, channel);
   await timeline.load();
-  timeline.atBottom = false;
   let answers = true;
-  timeline.older.subscribe((older) => {
-    if (older !== "waiting" || !answers) return;
-    setTimeout(() => {
+  store.asked = () => {
+    if (answers) setTimeout(() => {
       store.arrive(50);
       void timeline.refresh();
-    }, 1);
-  });
-  assert.equal(await timeline.locate("2850", 2850), "k2850");
+    });
+  };
+  assert.equal(await timeline.locate("450", 450), "k450");
+  assertWindow(timeline);
 
   answers = false;
-  const left = timeline.locate("2100", 2100);
-  await new Promise((settle) => { setTimeout(settle, 5); });
+  const left = timeline.locate("100", 100);
+  for (let turn = 0; turn < 50; turn++) await undefined;
+  assert.equal(timeline.searching.value, true);
   timeline.close();
   assert.equal(await left, undefined);
+  assert.equal(timeline.searching.value, false);
+});
+
+test("who looks for another message, or goes to the newest, looks for the first one no longer", async () => {
+  const store = new Store(2961, 3000);
+  const timeline = new Timeline(store, channel);
+  await timeline.load();
+  const first = timeline.locate("100", 100);
+  const second = timeline.locate("2970", 2970);
+  assert.equal(await first, undefined);
+  assert.equal(await second, "k2970");
+  const third = timeline.locate("100", 100);
+  await timeline.toNewest();
+  assert.equal(await third, undefined);
+  assert.equal(seqs(timeline).at(-1), 3000);
+});
+
+test("a quoted message whose place is not told is found too, and one that is nowhere is not waited for", async () => {
+  const store = new Store(1, 3000);
+  const timeline = new Timeline(store, channel);
+  await timeline.load();
+  assert.equal(await timeline.locate("777", 0), "k777");
+  assert.equal(await timeline.locate("not here", 0), undefined);
+  assert.equal(await timeline.locate("not here", 1500), undefined);
+  assert.equal(timeline.searching.value, false);
+});
+
+test("going down again, numbers without a message are passed over, however many", async () => {
+  const store = new Store(1, 200);
+  for (const seq of [5000, 5001, 90_000, 90_001]) store.rows.push(message(seq));
+  for (let seq = 90_100; seq < 90_200; seq++) store.rows.push(message(seq));
+  const timeline = new Timeline(store, channel);
+  await timeline.load();
+  await timeline.locate("20", 20);
+  const met = new Set();
+  while (!timeline.reachedEnd.value) {
+    await timeline.loadNewer();
+    for (const seq of seqs(timeline)) met.add(seq);
+  }
+  assert.equal(met.size, store.rows.length);
+  assert.ok(store.reads < 100, `${store.reads} pages were read`);
+});
+
+test("when much comes to light between what is shown, what stands around the reader stays", async () => {
+  const store = new Store(1, 2000);
+  const hole = store.rows.splice(1000, 980);
+  const timeline = new Timeline(store, channel);
+  await timeline.load();
+  timeline.atBottom = false;
+  for (let page = 0; page < 3; page++) await timeline.loadOlder();
+  const [above, below] = [timeline.messages.value.find(({ key }) => key === "k995"), timeline.messages.value.find(({ key }) => key === "k1990")];
+  assert.ok(above && below);
+  store.rows.splice(1000, 0, ...hole);
+  timeline.reading = "k995";
+  await timeline.refresh();
+  assertWindow(timeline);
+  assert.ok(seqs(timeline).includes(995) && timeline.reachedEnd.value === false);
 });
 
 test("what the server took back is not shown any longer, and what waits to be sent is", async () => {

@@ -15,6 +15,11 @@ export function compareSeq(a: MessageSeq, b: MessageSeq): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
+export function seqPlus(seq: MessageSeq, more: number | bigint): MessageSeq {
+  const sum = BigInt(seq) + BigInt(more);
+  return sum <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(sum) : String(sum);
+}
+
 export function hasSeq(message: Message): message is Message & { messageSeq: MessageSeq } {
   return message.messageSeq !== undefined && compareSeq(message.messageSeq, 0) > 0;
 }

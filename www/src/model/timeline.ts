@@ -1,8 +1,10 @@
-// The part of one channel that is on the screen: pages read from the client, and events merged into them by `key`. It owns no truth: whatever is
-// in doubt is read again. It knows nothing of elements and scrolling.
-import { signal } from "@preact/signals";
+// The part of one channel that is on the screen: a window of its timeline, read from the client page by page, and events merged into it by `key`. It
+// owns no truth: whatever is in doubt is read again. It knows nothing of elements and scrolling.
+//
+//   [oldest … let go of or not read yet | shown: at most `mostShown` | let go of or not read yet … newest]
+import { batch, signal } from "@preact/signals";
 import type { Channel, Client, Message, MessageSeq, MessagesPage } from "jindou";
-import { compareSeq, hasSeq, keyOf } from "./channel";
+import { compareSeq, hasSeq, keyOf, seqPlus } from "./channel";
 
 const pageSize = 40;
 const largestPage = 200;
@@ -10,10 +12,13 @@ const largestPage = 200;
 const mostAtOnce = 500;
 // Milliseconds without news of older pages, after which what is shown is read again.
 const quiet = 2000;
-// Reading the newest page again lets go of what lies above it, so that an evening in a busy group does not fill the page with elements.
-const mostKept = 400;
-const mostPagesToLocate = 25;
-// Milliseconds that somebody waits for one of them.
+// Whatever is shown costs elements; what lies far from the reader is let go of, and read again when one comes back. Many times what a screen holds.
+const mostShown = 240;
+// For the same reason this much is left of a full window at its newest message.
+const leftAtNewest = 80;
+// Messages that are looked through for one whose place is not told.
+const mostSearched = 10_000;
+// Milliseconds that somebody waits for the server's next answer.
 const patience = 10_000;
 
 export class Timeline {
@@ -22,20 +27,33 @@ export class Timeline {
   readonly messages = signal<readonly Message[]>([]);
   readonly status = signal<"loading" | "ready" | "failed">("loading");
   readonly older = signal<"idle" | "loading" | "waiting" | "failed">("idle");
+  readonly newer = signal<"idle" | "loading" | "failed">("idle");
   readonly reachedStart = signal(false);
+  /** The newest message is among those that are shown. */
+  readonly reachedEnd = signal(true);
+  /** Something above what is shown was shown already, or passed over. */
+  readonly cutAbove = signal(false);
+  /** A message is being waited for that only the server has. */
+  readonly searching = signal(false);
   /** Newer messages that came from others while the reader was further up. */
   readonly fresh = signal(0);
   /** Everything above it had been read when the conversation was opened; the line "new messages" stands below it. */
   readonly readTo = signal<MessageSeq | undefined>(undefined);
-  /** Told by the view: where it is scrolled to, and whether somebody can see the newest message. */
+  /** Told by the view: where it is scrolled to, the first message in sight, and whether somebody can see the newest one. */
   atBottom = true;
+  reading: string | undefined;
   /** Set by the view: it tells where it is scrolled to if that is news. */
   lookForUntoldScroll = () => {};
   readonly newestInSight = signal(false);
   #closed = false;
   #later: ReturnType<typeof setTimeout> | undefined;
   #again = false;
-  #reading: Promise<void> | undefined;
+  #rereading: Promise<void> | undefined;
+  #newest: MessageSeq = 0;
+  #turn: Promise<unknown> = Promise.resolve();
+  /** What events said while something was read: it is newer than what was read. Nothing for what was removed. */
+  #meanwhile: Map<string, Message | undefined> | undefined;
+  #search: { wake: () => void } | undefined;
 
   constructor(private readonly client: Client, readonly channel: Channel) {
     this.key = keyOf(channel);
@@ -44,7 +62,7 @@ export class Timeline {
   /** The newest messages, and all that are unread as far as that is a page. */
   async load(unread = 0): Promise<void> {
     try {
-      const page = await this.#read({ limit: Math.max(pageSize, Math.min(unread + pageSize / 2, largestPage)) });
+      const page = await this.#readNewest(Math.max(pageSize, Math.min(unread + pageSize / 2, largestPage)));
       // An empty page of a channel that the store does not know yet: a `history` event will tell what the server has.
       if (page) this.status.value = page.messages.length > 0 || page.complete || page.reachedStart ? "ready" : "loading";
     } catch {
@@ -53,11 +71,18 @@ export class Timeline {
   }
 
   async loadOlder(): Promise<void> {
-    const before = this.oldestSeq();
-    if (before === undefined || this.reachedStart.peek() || this.older.peek() === "loading") return;
+    if (this.oldestSeq() === undefined || this.reachedStart.peek() || this.older.peek() === "loading") return;
     this.older.value = "loading";
     try {
-      const page = await this.#read({ before });
+      const page = await this.#inTurn(async () => {
+        const page = await this.#read({ before: this.oldestSeq() });
+        if (page) batch(() => {
+          this.reachedStart.value ||= page.reachedStart;
+          this.#merge(page.messages);
+          this.#letGoBelow();
+        });
+        return page;
+      });
       // Nothing older here, and the beginning not reached: the client has asked the server, and `history` follows.
       if (page) this.older.value = page.messages.length === 0 && !page.reachedStart ? "waiting" : "idle";
     } catch {
@@ -65,69 +90,56 @@ export class Timeline {
     }
   }
 
-  /** After `history`: what one waited for comes at once; what is shown is read again, but not for each page that somebody scrolls through. */
-  async refresh(): Promise<void> {
-    if (this.older.peek() !== "waiting") return this.#readAgain();
-    this.older.value = "idle";
-    clearTimeout(this.#later);
-    this.#later = setTimeout(() => void this.#readAgain(), quiet);
-    await this.loadOlder();
-  }
-
-  /** However often it is asked for meanwhile, it is read once more after the reading that is under way. */
-  #readAgain(): Promise<void> {
-    this.#again = true;
-    return this.#reading ??= this.#readShown().finally(() => { this.#reading = undefined; });
-  }
-
-  async #readShown(): Promise<void> {
-    while (this.#again && !this.#closed) {
-      this.#again = false;
-      try {
-        await this.#readShownNow();
-        if (!this.#closed) this.status.value = "ready";
-      } catch {
-        if (!this.#closed && this.status.peek() !== "ready") this.status.value = "failed";
-      }
+  async loadNewer(): Promise<void> {
+    if (this.reachedEnd.peek() || this.newer.peek() === "loading") return;
+    this.newer.value = "loading";
+    try {
+      await this.#inTurn(() => this.#readNewer());
+      if (!this.#closed) this.newer.value = "idle";
+    } catch {
+      if (!this.#closed) this.newer.value = "failed";
     }
   }
 
-  /** From the newest to the oldest that is shown, in few large pages, and shown all at once. What had a place and is not found there is gone. */
-  async #readShownNow(): Promise<void> {
-    const before = this.messages.peek().filter(hasSeq);
-    const upTo = before[0]?.messageSeq;
-    const found: Message[] = [];
-    let [oldest, reachedStart]: [MessageSeq | undefined, boolean] = [undefined, false];
-    do {
-      const limit = Math.min(mostAtOnce, Math.max(pageSize, before.length + pageSize - found.length));
-      const page = await this.client.messages(this.channel, { limit, ...(oldest === undefined ? {} : { before: oldest }) });
-      if (this.#closed) return;
-      found.push(...page.messages);
-      reachedStart = page.reachedStart;
-      const first = page.messages.find(hasSeq)?.messageSeq;
-      if (first === undefined) break;
-      oldest = first;
-    } while (!reachedStart && upTo !== undefined && compareSeq(oldest, upTo) > 0);
-    this.reachedStart.value ||= reachedStart;
-    const keys = new Set(found.map(({ key }) => key));
-    const gone = before.filter(({ key, messageSeq }) => !keys.has(key) && oldest !== undefined && compareSeq(messageSeq, oldest) >= 0);
-    this.#merge(found, new Set(gone.map(({ key }) => key)));
+  /** Shows the newest messages, if others are shown, and stays there. */
+  async toNewest(): Promise<void> {
+    this.#endSearch();
+    try {
+      if (!this.reachedEnd.peek()) await this.#readNewest(leftAtNewest);
+      if (!this.#closed) this.caughtUp();
+    } catch {
+      if (!this.#closed) this.newer.value = "failed";
+    }
+  }
+
+  /** After `history`: what one waited for comes at once; what is shown is read again, but not for each page that somebody scrolls or looks through. */
+  async refresh(): Promise<void> {
+    this.#search?.wake();
+    const waited = this.older.peek() === "waiting";
+    if (!waited && !this.#search) return this.#readAgain();
+    clearTimeout(this.#later);
+    this.#later = setTimeout(() => void this.#readAgain(), quiet);
+    if (!waited) return;
+    this.older.value = "idle";
+    await this.loadOlder();
   }
 
   put(message: Message): void {
     this.lookForUntoldScroll();
-    const shown = this.messages.peek();
-    const known = shown.some((other) => other.key === message.key);
-    // A message from before what is shown comes with its page, when one scrolls there.
-    const oldest = this.oldestSeq();
-    if (!known && hasSeq(message) && oldest !== undefined && compareSeq(message.messageSeq, oldest) < 0 && !this.reachedStart.peek()) return;
+    this.#meanwhile?.set(message.key, message);
+    const known = this.messages.peek().some((other) => other.key === message.key);
     if (!known && !message.own && !this.atBottom && this.#isNewest(message)) this.fresh.value++;
-    this.#merge([message]);
-    if (this.atBottom) this.#trim();
+    if (!known && !this.#hasPlaceFor(message)) return this.#note([message]);
+    batch(() => {
+      this.#merge([message]);
+      if (this.atBottom) this.#letGoAbove();
+      else this.#letGoBelow();
+    });
     if (this.status.peek() === "loading") this.status.value = "ready";
   }
 
   remove(key: string): void {
+    this.#meanwhile?.set(key, undefined);
     this.messages.value = this.messages.peek().filter((message) => message.key !== key);
   }
 
@@ -135,41 +147,42 @@ export class Timeline {
   caughtUp(): void {
     this.atBottom = true;
     this.fresh.value = 0;
-    this.#trim();
+    batch(() => this.#letGoAbove());
   }
 
-  /** The key of a message that may be far up, once it is read. */
+  /** The key of a message that may be anywhere, once it is shown. A later search ends this one. */
   async locate(messageId: string, messageSeq: MessageSeq): Promise<string | undefined> {
-    const find = () => this.messages.peek().find((message) => message.messageId === messageId)?.key;
-    for (let page = 0; page < mostPagesToLocate && find() === undefined; page++) {
-      const oldest = this.oldestSeq();
-      if (this.#closed || oldest === undefined || compareSeq(oldest, messageSeq) <= 0 || this.reachedStart.peek()) break;
-      await this.loadOlder();
-      await this.#olderCame();
-      if (this.older.peek() !== "idle") break;
+    this.#endSearch();
+    const shown = this.#find(messageId);
+    if (shown !== undefined) return shown;
+    const search = this.#search = { wake: () => {} };
+    try {
+      const seq = compareSeq(messageSeq, 0) > 0 ? messageSeq : await this.#seqOf(messageId);
+      while (seq !== undefined && this.#search === search) {
+        const heard = new Promise<boolean>((settle) => {
+          const timer = setTimeout(() => settle(false), patience);
+          search.wake = () => {
+            clearTimeout(timer);
+            settle(true);
+          };
+        });
+        const complete = await this.#inTurn(() => this.#readAround(messageId, seq, search));
+        if (complete) search.wake();
+        else this.searching.value = this.#search === search;
+        if (complete || !(await heard)) break;
+      }
+      return this.#search === search ? this.#find(messageId) : undefined;
+    } catch {
+      return undefined;
+    } finally {
+      if (this.#search === search) this.#endSearch();
     }
-    return find();
-  }
-
-  /** Settles once nobody waits for older messages any more. */
-  #olderCame(): Promise<void> {
-    return new Promise((settle) => {
-      const end = () => {
-        clearTimeout(timer);
-        stop();
-        settle();
-      };
-      const timer = setTimeout(end, patience);
-      // After a wait it is idle for an instant only, before what came is read.
-      const stop = this.older.subscribe(() => queueMicrotask(() => {
-        if (this.#closed || ["idle", "failed"].includes(this.older.peek())) end();
-      }));
-    });
   }
 
   close(): void {
     this.#closed = true;
     clearTimeout(this.#later);
+    this.#endSearch();
     this.newestInSight.value = false;
     if (this.older.peek() === "waiting") this.older.value = "idle";
   }
@@ -178,30 +191,201 @@ export class Timeline {
     return this.messages.peek().find(hasSeq)?.messageSeq;
   }
 
-  #isNewest(message: Message): boolean {
-    const newest = this.messages.peek().findLast(hasSeq)?.messageSeq;
-    return !hasSeq(message) || newest === undefined || compareSeq(message.messageSeq, newest) > 0;
+  #newestShown(): MessageSeq | undefined {
+    return this.messages.peek().findLast(hasSeq)?.messageSeq;
   }
 
-  #trim(): void {
+  #find(messageId: string): string | undefined {
+    return this.messages.peek().find((message) => message.messageId === messageId)?.key;
+  }
+
+  #endSearch(): void {
+    const search = this.#search;
+    this.#search = undefined;
+    this.searching.value = false;
+    search?.wake();
+  }
+
+  #isNewest(message: Message): boolean {
+    return !hasSeq(message) || compareSeq(message.messageSeq, this.#newest) > 0;
+  }
+
+  #note(messages: readonly Message[]): void {
+    for (const message of messages) if (hasSeq(message) && compareSeq(message.messageSeq, this.#newest) > 0) this.#newest = message.messageSeq;
+  }
+
+  /** A message from before or behind what is shown comes with its page, when one scrolls there. */
+  #hasPlaceFor(message: Message): boolean {
+    const [oldest, newest] = [this.oldestSeq(), this.#newestShown()];
+    if (!hasSeq(message) || newest === undefined || compareSeq(message.messageSeq, newest) > 0) return this.reachedEnd.peek();
+    return this.reachedStart.peek() || compareSeq(message.messageSeq, oldest!) >= 0;
+  }
+
+  #letGoAbove(left = this.atBottom ? leftAtNewest : mostShown): void {
     const shown = this.messages.peek();
-    if (shown.length <= mostKept) return;
-    this.messages.value = shown.slice(-pageSize * 2);
+    if (shown.length <= mostShown) return;
+    this.messages.value = shown.slice(-left);
     this.reachedStart.value = false;
+    this.cutAbove.value = true;
+  }
+
+  #letGoBelow(): void {
+    const shown = this.messages.peek();
+    if (shown.length <= mostShown) return;
+    this.messages.value = shown.slice(0, mostShown);
+    this.reachedEnd.value = false;
+  }
+
+  /** One reading after the other: each begins where the last one ended. */
+  #inTurn<T>(read: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(() => {
+      this.#meanwhile = new Map();
+      return read().finally(() => { this.#meanwhile = undefined; });
+    });
+    this.#turn = turn.catch(() => {});
+    return turn;
   }
 
   /** Nothing where it was closed meanwhile. */
   async #read(options: { before?: MessageSeq; limit?: number }): Promise<MessagesPage | undefined> {
     const page = await this.client.messages(this.channel, { limit: pageSize, ...options });
-    if (this.#closed) return undefined;
-    this.reachedStart.value ||= page.reachedStart;
-    this.#merge(page.messages);
-    return page;
+    return this.#closed ? undefined : page;
   }
 
-  #merge(messages: readonly Message[], gone: ReadonlySet<string> = new Set()): void {
+  #readNewest(limit: number): Promise<MessagesPage | undefined> {
+    return this.#inTurn(async () => {
+      const page = await this.#read({ limit });
+      if (page) {
+        if (!this.reachedEnd.peek()) this.atBottom = this.cutAbove.value = true;
+        this.#show(page.messages, page.reachedStart, true);
+      }
+      return page;
+    });
+  }
+
+  async #readNewer(): Promise<void> {
+    const after = this.#newestShown();
+    if (after === undefined || this.reachedEnd.peek()) return;
+    const known = (message: Message) => hasSeq(message) && compareSeq(message.messageSeq, after) <= 0;
+    const read = async (options: { before?: MessageSeq }) => (await this.#read(options))?.messages ?? [];
+    let page = await read({ before: seqPlus(after, pageSize + 1) });
+    let end = false;
+    if (page.every(known)) {
+      page = await read({});
+      const next = page.find(hasSeq);
+      end = next === undefined || page.some(known);
+      // Numbers without a message: the next one that has one is looked for.
+      if (!end) page = await read({ before: seqPlus(await this.#seqBehind(after, next!.messageSeq), pageSize) });
+    }
+    if (this.#closed) return;
+    const found = page.filter((message) => !known(message));
+    batch(() => {
+      this.#merge(found);
+      this.reachedEnd.value = end;
+      this.#letGoAbove();
+    });
+  }
+
+  /** The first number behind `after` that has a message, by halving; `upper` has one. */
+  async #seqBehind(after: MessageSeq, upper: MessageSeq): Promise<MessageSeq> {
+    let [low, high] = [BigInt(after), BigInt(upper)];
+    while (high - low > 1n && !this.#closed) {
+      const middle = (low + high) / 2n;
+      const [message] = (await this.#read({ before: seqPlus(0, middle + 1n), limit: 1 }))?.messages.filter(hasSeq) ?? [];
+      if (message && compareSeq(message.messageSeq, after) > 0) high = BigInt(message.messageSeq);
+      else low = middle;
+    }
+    return seqPlus(0, high);
+  }
+
+  /** Shows the message with what stands around it, if it is here; answers whether there is nothing to wait for. */
+  async #readAround(messageId: string, messageSeq: MessageSeq, search: object): Promise<boolean> {
+    const page = await this.#read({ before: seqPlus(messageSeq, pageSize / 2 + 1), limit: pageSize * 2 });
+    if (!page || this.#search !== search) return true;
+    if (!page.messages.some((message) => message.messageId === messageId)) return page.complete;
+    this.atBottom = false;
+    this.cutAbove.value = true;
+    this.#show(page.messages, page.reachedStart, false);
+    return true;
+  }
+
+  /** For a quotation that does not tell where it was taken from. */
+  async #seqOf(messageId: string): Promise<MessageSeq | undefined> {
+    let before = this.oldestSeq();
+    for (let searched = 0; searched < mostSearched && before !== undefined && !this.#closed; searched += mostAtOnce) {
+      const page = await this.#read({ before, limit: mostAtOnce });
+      const found = page?.messages.find((message) => message.messageId === messageId);
+      if (found) return found.messageSeq;
+      before = page?.reachedStart ? undefined : page?.messages.find(hasSeq)?.messageSeq;
+    }
+    return undefined;
+  }
+
+  /** However often it is asked for meanwhile, it is read once more after the reading that is under way. */
+  #readAgain(): Promise<void> {
+    this.#again = true;
+    return this.#rereading ??= this.#readShown().finally(() => { this.#rereading = undefined; });
+  }
+
+  async #readShown(): Promise<void> {
+    while (this.#again && !this.#closed) {
+      this.#again = false;
+      try {
+        await this.#inTurn(() => this.#readShownNow());
+        if (!this.#closed) this.status.value = "ready";
+      } catch {
+        if (!this.#closed && this.status.peek() !== "ready") this.status.value = "failed";
+      }
+    }
+  }
+
+  /** What had a place and is not found there is gone. */
+  async #readShownNow(): Promise<void> {
+    const shown = this.messages.peek().filter(hasSeq);
+    const oldest = shown[0]?.messageSeq;
+    if (this.reachedEnd.peek()) {
+      const page = await this.#read({ limit: Math.max(pageSize, shown.length + pageSize / 2) });
+      if (!page) return;
+      const first = page.messages.find(hasSeq)?.messageSeq;
+      const whole = oldest === undefined || first === undefined || page.reachedStart || compareSeq(first, oldest) <= 0;
+      if (whole || this.atBottom) {
+        if (!whole) this.cutAbove.value = true;
+        const least = page.messages.length - Math.max(pageSize, shown.length);
+        const messages = page.messages.filter((message, index) => index >= least || !hasSeq(message) || oldest === undefined || compareSeq(message.messageSeq, oldest) >= 0);
+        const known = new Set(messages.map(({ key }) => key));
+        const waiting = this.messages.peek().filter((message) => !hasSeq(message) && !known.has(message.key));
+        this.#show([...messages, ...waiting], page.reachedStart && messages.length === page.messages.length, true);
+        return;
+      }
+    }
+    // More came to light than fits between what is shown: what stands around the reader is kept.
+    const at = Math.max(0, shown.findIndex(({ key }) => key === this.reading));
+    const reader = shown[at]?.messageSeq;
+    if (reader === undefined) return;
+    const page = await this.#read({ before: seqPlus(reader, shown.length - at), limit: Math.max(pageSize, shown.length) });
+    if (!page) return;
+    this.cutAbove.value = true;
+    this.#show(page.messages, page.reachedStart, false);
+  }
+
+  /** Takes the place of everything that was shown. */
+  #show(messages: readonly Message[], reachedStart: boolean, reachedEnd: boolean): void {
+    batch(() => {
+      if (this.older.peek() === "waiting") this.older.value = "idle";
+      this.messages.value = [];
+      this.reachedStart.value = reachedStart;
+      this.reachedEnd.value = reachedEnd;
+      this.#merge(messages);
+      for (const [key, message] of this.#meanwhile ?? []) {
+        if (!message) this.messages.value = this.messages.peek().filter((other) => other.key !== key);
+        else if (this.#hasPlaceFor(message)) this.#merge([message]);
+      }
+    });
+  }
+
+  #merge(messages: readonly Message[]): void {
+    this.#note(messages);
     const byKey = new Map(this.messages.peek().map((message) => [message.key, message]));
-    for (const key of gone) byKey.delete(key);
     for (const message of messages) byKey.set(message.key, message);
     this.messages.value = [...byKey.values()].sort(compare);
   }

@@ -61,8 +61,7 @@ export function Composer({ channel, name }: { channel: Channel; name: string }) 
     if (over > 0 || !draft.text.peek().trim()) return;
     chat.send(channel);
     picking.value = undefined;
-    const timeline = chat.current.peek();
-    if (timeline) timeline.atBottom = true;
+    void chat.current.peek()?.toNewest();
     field.current!.focus();
   };
   const onKeyDown = (event: KeyboardEvent) => {
@@ -83,7 +82,10 @@ export function Composer({ channel, name }: { channel: Channel; name: string }) 
       draft.reply.value = undefined;
     } else if (event.key === "ArrowUp" && text === "") {
       event.preventDefault();
-      [...field.current!.closest(".conversation")!.querySelectorAll<HTMLElement>(".message")].at(-1)?.focus();
+      const focusNewest = () => [...field.current?.closest(".conversation")?.querySelectorAll<HTMLElement>(".message") ?? []].at(-1)?.focus();
+      const timeline = chat.current.peek();
+      if (!timeline || timeline.reachedEnd.peek()) focusNewest();
+      else void timeline.toNewest().then(focusNewest);
     }
   };
   const listId = `mention-${channel.channelType}-${channel.channelId}`;

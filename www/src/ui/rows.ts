@@ -9,11 +9,12 @@ const longestPause = 5 * 60_000;
 export interface Row { message: Message; /** Of its run: it carries the author. */ first: boolean; newLine: boolean }
 export interface Day { key: number; rows: Row[] }
 
-/** `isOwn`: what the reader has done himself is not new to him. */
-export function rowsOf(messages: readonly Message[], readTo: MessageSeq | undefined, isOwn: (message: Message) => boolean): Day[] {
+/** `isOwn`: what the reader has done himself is not new to him. `cutAbove`: the first that is new may stand further up. */
+export function rowsOf(messages: readonly Message[], readTo: MessageSeq | undefined, isOwn: (message: Message) => boolean, cutAbove: boolean): Day[] {
   const days: Day[] = [];
   let before: Message | undefined;
-  let lineDrawn = readTo === undefined;
+  const first = messages.find(hasSeq);
+  let lineDrawn = readTo === undefined || (cutAbove && first !== undefined && compareSeq(first.messageSeq, readTo) > 0);
   for (const message of messages) {
     const key = dayKey(message.timestamp);
     // Clocks differ: a message whose time is before the day that stands above it joins that day, for its place is its seq's.
@@ -21,9 +22,9 @@ export function rowsOf(messages: readonly Message[], readTo: MessageSeq | undefi
     if (!day || key > day.key) days.push(day = { key, rows: [] });
     const newLine = !lineDrawn && hasSeq(message) && !isOwn(message) && compareSeq(message.messageSeq, readTo!) > 0;
     lineDrawn ||= newLine;
-    const first = newLine || day.rows.length === 0 || !before || before.from !== message.from
+    const opens = newLine || day.rows.length === 0 || !before || before.from !== message.from
       || before.state !== "normal" || message.timestamp - before.timestamp > longestPause;
-    day.rows.push({ message, first, newLine });
+    day.rows.push({ message, first: opens, newLine });
     before = message;
   }
   return days;

@@ -1,5 +1,5 @@
 // The messages of one conversation, and all that is about scrolling: it stays at the newest message while the reader is there, holds still while the
-// reader is further up, whatever comes above or below, reads older pages before the top is reached, and tells what has been seen.
+// reader is further up, whatever comes or goes above or below, reads on before an end of what is shown is reached, and tells what has been seen.
 import { useSignal } from "@preact/signals";
 import { useCallback, useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { Message } from "jindou";
@@ -12,9 +12,9 @@ import { MessageRow } from "./message-row";
 import { rowsOf, type Day } from "./rows";
 import "./timeline-view.css";
 
-// Pixels: how near to the end counts as being there, and how early the next page is read.
+// Pixels: how near to the newest message counts as being there, and how early the next page is read.
 const nearBottom = 48;
-const nearTop = 900;
+const nearEnd = 900;
 // What is seen for less than this is not read.
 const seenFor = 250;
 
@@ -29,6 +29,7 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
   const anchor = useRef<{ element: Element; top: number } | undefined>(undefined);
   const place = useRef<Place | undefined>(undefined);
   const settled = useRef(false);
+  const focused = useRef(false);
   const seen = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const away = useSignal(false);
   const reached = useSignal<string | undefined>(undefined);
@@ -40,21 +41,29 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
 
   const tell = () => { timeline.newestInSight.value = visible() && timeline.atBottom; };
 
-  const lookAround = () => {
+  const notePlace = () => {
     const box = scroller.current;
     place.current = undefined;
-    // Gone already, or the pane is not shown.
-    if (!box || box.clientHeight === 0) return tell();
+    if (!box || box.clientHeight === 0) return;
     place.current = placeOf(box);
-    const atBottom = box.scrollHeight - box.scrollTop - box.clientHeight < nearBottom;
-    away.value = box.scrollHeight - box.scrollTop - box.clientHeight > box.clientHeight;
-    if (atBottom && visible()) timeline.caughtUp();
-    else timeline.atBottom = atBottom;
-    tell();
     const top = box.getBoundingClientRect().top;
     const element = firstWith(rows(), (row) => row.getBoundingClientRect().bottom > top);
     anchor.current = element && { element, top: element.getBoundingClientRect().top - top };
-    if (box.scrollTop < nearTop && timeline.older.peek() === "idle") void timeline.loadOlder();
+    timeline.reading = (element as HTMLElement | undefined)?.dataset.key;
+  };
+  const lookAround = () => {
+    const box = scroller.current;
+    notePlace();
+    // Gone already, or the pane is not shown.
+    if (!box || box.clientHeight === 0) return tell();
+    const below = box.scrollHeight - box.scrollTop - box.clientHeight;
+    const atBottom = timeline.reachedEnd.peek() && below < nearBottom;
+    away.value = !timeline.reachedEnd.peek() || below > box.clientHeight;
+    if (atBottom && visible()) timeline.caughtUp();
+    else timeline.atBottom = atBottom;
+    tell();
+    if (box.scrollTop < nearEnd && timeline.older.peek() === "idle") void timeline.loadOlder();
+    if (below < nearEnd && timeline.newer.peek() === "idle") void timeline.loadNewer();
     lookWhatIsSeen();
   };
   const lookWhatIsSeen = () => {
@@ -73,13 +82,34 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
   const lookForUntoldScroll = () => {
     if (place.current && scroller.current && scroller.current.scrollTop !== place.current.scrollTop) lookAround();
   };
+  const scrolledSince = (box: Element) => (place.current ? box.scrollTop - place.current.scrollTop : 0);
+  const leftBottom = (box: Element) => {
+    // A box that grows at the end of its content is moved up as much by the browser itself.
+    const grown = place.current ? Math.max(0, box.clientHeight - place.current.clientHeight) : 0;
+    return timeline.atBottom && scrolledSince(box) < -grown - 1;
+  };
+  /** Where the reader is when something is about to be drawn, and to go perhaps. */
+  const beforeDrawing = () => {
+    const box = scroller.current;
+    if (!box || box.clientHeight === 0) return;
+    focused.current = box.contains(document.activeElement);
+    if (leftBottom(box)) timeline.atBottom = false;
+    notePlace();
+  };
+  const afterDrawing = () => {
+    const box = scroller.current!;
+    // Where more went than came, the browser has moved the box itself.
+    if (place.current) place.current.scrollTop = box.scrollTop;
+    stay();
+    if (!focused.current || document.activeElement !== document.body) return;
+    const near = anchor.current?.element ?? rows()[rows().length - 1];
+    (near as HTMLElement | undefined)?.focus({ preventScroll: true });
+  };
   const stay = () => {
     const box = scroller.current;
     if (!box || box.clientHeight === 0) return lookAround();
-    const scrolled = place.current ? box.scrollTop - place.current.scrollTop : 0;
-    // A box that grows at the end of its content is moved up as much by the browser itself.
-    const grown = place.current ? Math.max(0, box.clientHeight - place.current.clientHeight) : 0;
-    if (timeline.atBottom && scrolled < -grown - 1) timeline.atBottom = false;
+    const scrolled = scrolledSince(box);
+    if (leftBottom(box)) timeline.atBottom = false;
     else if (timeline.atBottom) box.scrollTop = box.scrollHeight;
     else if (anchor.current?.element.isConnected) {
       const moved = anchor.current.element.getBoundingClientRect().top - box.getBoundingClientRect().top - anchor.current.top + scrolled;
@@ -87,9 +117,15 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
     }
     lookAround();
   };
-  const toNewest = () => {
-    timeline.caughtUp();
-    scroller.current!.scrollTop = scroller.current!.scrollHeight;
+  /** Whoever was there goes on there: the button that leads to it is gone. */
+  const toNewest = async () => {
+    const reached = timeline.toNewest();
+    // Where it is shown already, at once: nothing comes and nobody scrolls in between.
+    if (!timeline.reachedEnd.peek()) await reached;
+    const box = scroller.current;
+    if (!box || !timeline.reachedEnd.peek()) return;
+    box.scrollTop = box.scrollHeight;
+    ([...rows()].at(-1) as HTMLElement | undefined)?.focus({ preventScroll: true });
     // Now: a scroll that follows is measured from here.
     lookAround();
   };
@@ -102,8 +138,8 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
       timeline.atBottom = false;
       scroller.current!.scrollTop += line.getBoundingClientRect().top - scroller.current!.getBoundingClientRect().top - 56;
       lookAround();
-    } else stay();
-  }, [messages, status, timeline.older.value, timeline.reachedStart.value]);
+    } else afterDrawing();
+  }, [messages, status, timeline.older.value, timeline.reachedStart.value, timeline.newer.value, timeline.reachedEnd.value]);
 
   useEffect(() => {
     timeline.lookForUntoldScroll = lookForUntoldScroll;
@@ -127,6 +163,10 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
       row.querySelector<HTMLElement>("[data-menu]")?.click();
       return;
     }
+    if (event.key === "End" && !timeline.reachedEnd.peek()) {
+      event.preventDefault();
+      return void toNewest();
+    }
     const all = [...rows()] as HTMLElement[];
     const at = all.indexOf(row);
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 }[event.key];
@@ -138,13 +178,13 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
   /** Scrolls to a quoted message and shows which it is. */
   const jump = useCallback(async (messageId: string, messageSeq: unknown) => {
     const seq = typeof messageSeq === "number" || (typeof messageSeq === "string" && /^\d{1,20}$/.test(messageSeq)) ? messageSeq : 0;
-    timeline.atBottom = false;
     const key = await timeline.locate(messageId, seq);
     // Another conversation was opened meanwhile.
     if (!scroller.current) return;
     const row = ([...rows()] as HTMLElement[]).find((one) => one.dataset.key === key);
     if (!key || !row) return chat.notices.add("info", (now) => now.quoteGone);
     row.scrollIntoView({ block: "center" });
+    lookAround();
     row.focus({ preventScroll: true });
     row.classList.add("found");
     setTimeout(() => row.classList.remove("found"), 1600);
@@ -152,7 +192,8 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
 
   // A notice of the system about something that I did is one of mine.
   const isOwn = (message: Message) => message.own || noticeOf(message)?.by?.uid === chat.account.uid;
-  const days = rowsOf(messages, timeline.readTo.value, isOwn);
+  const days = rowsOf(messages, timeline.readTo.value, isOwn, timeline.cutAbove.value);
+  beforeDrawing();
   const last = messages.at(-1)?.key;
   const tabbed = messages.some(({ key }) => key === reached.value) ? reached.value : last;
   return (
@@ -177,8 +218,10 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
           <div role="list" aria-label={said.timeline(name)}>
             {days.map((day) => <DayOfMessages key={day.key} day={day} tabbed={tabbed} jump={jump} />)}
           </div>
+          {!timeline.reachedEnd.value && <Bottom timeline={timeline} />}
         </div>
       </div>
+      {timeline.searching.value && <p class="timeline-search" role="status"><span class="spinner" />{said.searchingQuote}</p>}
       {(timeline.fresh.value > 0 || away.value) && (
         <button type="button" class={`to-newest ${timeline.fresh.value > 0 ? "fresh" : ""}`} onClick={toNewest}
           aria-label={timeline.fresh.value > 0 ? undefined : said.toNewest} title={said.toNewest}>
@@ -211,6 +254,12 @@ function Top({ timeline, empty }: { timeline: Timeline; empty: boolean }) {
   }
   if (older === "waiting") return <p class="timeline-note">{said.olderWaiting}</p>;
   return <p class="timeline-note"><span class="spinner" role="status" aria-label={said.loading} /></p>;
+}
+
+function Bottom({ timeline }: { timeline: Timeline }) {
+  const said = words.value;
+  if (timeline.newer.value !== "failed") return <p class="timeline-note"><span class="spinner" role="status" aria-label={said.loading} /></p>;
+  return <p class="timeline-note" role="alert">{said.loadFailed} <button type="button" class="link-button" onClick={() => timeline.loadNewer()}>{said.tryAgain}</button></p>;
 }
 
 /** Rows stand one below the other, so what is on one side of a line is found by halving. */

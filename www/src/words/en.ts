@@ -159,6 +159,7 @@ export const en = {
   replyingTo: (name: string) => `Reply to ${name}`,
   cancelReply: "Cancel reply",
   quoteGone: "The quoted message is further back than this list goes.",
+  searchingQuote: "Looking for the message…",
   quotedRecalled: "Recalled message",
   recalledByYou: "You recalled a message",
   recalledBy: (name: string) => `${name} recalled a message`,

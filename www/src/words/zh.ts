@@ -148,6 +148,7 @@ export const zh: Words = {
   replyingTo: (name) => `回复 ${name}`,
   cancelReply: "取消回复",
   quoteGone: "引用的消息太早，不在此列表中。",
+  searchingQuote: "正在查找这条消息…",
   quotedRecalled: "引用的消息已撤回",
   recalledByYou: "你撤回了一条消息",
   recalledBy: (name) => `${name} 撤回了一条消息`,
