@@ -54,5 +54,5 @@ test("a quote leads to the message far above", async (context) => {
   const origin = quoted.messages[0];
   await town.say(`lea-${mark}`, `kim-${mark}`, 1, { type: 1, content: "you said so", reply: { message_id: origin.messageId, message_seq: origin.messageSeq, from_uid: `kim-${mark}`, from_name: "x", payload: { type: 1, content: "the origin of it all" } } });
   await kim.message("you said so").locator(".quote").click();
-  await kim.pane.locator(".message.found").filter({ hasText: "the origin of it all" }).waitFor();
+  await kim.pane.locator(".message:focus").filter({ hasText: "the origin of it all" }).waitFor();
 });

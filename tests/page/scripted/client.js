@@ -109,8 +109,8 @@ export class Client {
       await this.options.token();
       await this.options.business.gateway();
     } catch {
-      this.become({ state: "waiting", retryIn: 4000, error: { code: "unavailable", message: "", retryable: true } });
-      setTimeout(() => { if (this.#wanted && this.connection.state === "waiting") this.connect(); }, 4000);
+      this.become({ state: "waiting", retryIn: 50_000, error: { code: "unavailable", message: "", retryable: true } });
+      setTimeout(() => { if (this.#wanted && this.connection.state === "waiting") this.connect(); }, 50_000);
       return;
     }
     await new Promise((done) => setTimeout(done, 30));
