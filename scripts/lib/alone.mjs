@@ -4,6 +4,7 @@ import { rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 
 import { Problem } from "./shell.mjs";
 
@@ -19,7 +20,8 @@ export async function alone(records) {
   const server = createServer((socket) => socket.on("error", () => {}).end(url));
   // Any other trouble than somebody who is there is no reason not to start: nobody is warned then.
   for (let tries = 0; (await trouble(server, place)) === "EADDRINUSE" && tries < 5; tries++) {
-    const other = await asked(place);
+    // One that has bound its socket and does not listen yet looks dead.
+    const other = await asked(place) ?? await setTimeout(50).then(() => asked(place));
     if (other !== undefined) throw new Problem(`Jindou is running already with the records of this folder${other && `: ${other}`}. Please end it first.`);
     clear(place);
   }
