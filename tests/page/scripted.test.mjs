@@ -477,6 +477,28 @@ test("far up, what is written and what comes stands at the newest message, and a
   assert.equal(await row(page, "my answer").count(), 1);
 });
 
+test("three hundred unread messages are read from the first one on", async (context) => {
+  const prepare = () => {
+    const channel = { channelId: "alice", channelType: 1 };
+    for (let i = 0; i < 400; i++) scripted.say("bob", channel, { type: 1, content: `word ${i}` }, { quiet: true });
+  };
+  const { page } = await enter(context, "alice", { prepare });
+  await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
+  await page.evaluate(() => scripted.clients.get("alice").markRead({ channelId: "bob", channelType: 1 }, 100));
+  const entry = page.getByRole("button", { name: /Bob Okafor/ });
+  await entry.getByText("99+").waitFor();
+  await entry.click();
+  await row(page, "word 100").waitFor();
+  assert.ok(await page.evaluate(() => {
+    const [line, box] = [document.querySelector(".new-line"), document.querySelector(".timeline")].map((one) => one.getBoundingClientRect());
+    return line.top > box.top && line.bottom < box.top + box.height / 2;
+  }), "the line of what is new is in sight");
+  assert.ok(await page.getByRole("button", { name: "To the newest message" }).isVisible());
+  await page.getByRole("button", { name: "To the newest message" }).click();
+  await row(page, "word 399").waitFor();
+  await entry.getByText("99+").waitFor({ state: "detached" });
+});
+
 for (const [width, list, conversation] of [
   [380, [[1, "Alice Chen"], [2, "Conversations"]], [[1, "Alice Chen"], [2, "Cloud crew"]]],
   [1200, [[1, "Alice Chen"], [2, "Conversations"], [2, "Choose a conversation"]], [[1, "Alice Chen"], [2, "Conversations"], [2, "Cloud crew"]]],

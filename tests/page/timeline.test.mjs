@@ -160,6 +160,24 @@ test("a quoted message whose place is not told is found too, and one that is now
   assert.equal(timeline.searching.value, false);
 });
 
+test("where more is unread than a page holds, a conversation opens at the first of it if that is here, else at the newest", async () => {
+  const store = new Store(1, 1000);
+  const timeline = new Timeline(store, channel);
+  timeline.readTo.value = 500;
+  await timeline.load(500);
+  assert.equal(timeline.status.value, "ready");
+  assert.ok(seqs(timeline).includes(500) && seqs(timeline).includes(501));
+  assert.deepEqual([timeline.reachedEnd.value, timeline.atBottom], [false, false]);
+  assertWindow(timeline);
+
+  const partly = new Store(901, 1000);
+  const other = new Timeline(partly, channel);
+  other.readTo.value = 500;
+  await other.load(500);
+  assert.equal(seqs(other).at(-1), 1000);
+  assert.deepEqual([other.reachedEnd.value, other.atBottom], [true, true]);
+});
+
 test("going down again, numbers without a message are passed over, however many", async () => {
   const store = new Store(1, 200);
   for (const seq of [5000, 5001, 90_000, 90_001]) store.rows.push(message(seq));

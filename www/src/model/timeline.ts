@@ -59,9 +59,13 @@ export class Timeline {
     this.key = keyOf(channel);
   }
 
-  /** The newest messages, and all that are unread as far as that is a page. */
+  /** The newest messages with all that are unread; where that is more than a page, what stands around the first of them, if it is here. */
   async load(unread = 0): Promise<void> {
     try {
+      if (unread + pageSize / 2 > largestPage && await this.#readFirstUnread()) {
+        this.status.value = "ready";
+        return;
+      }
       const page = await this.#readNewest(Math.max(pageSize, Math.min(unread + pageSize / 2, largestPage)));
       // An empty page of a channel that the store does not know yet: a `history` event will tell what the server has.
       if (page) this.status.value = page.messages.length > 0 || page.complete || page.reachedStart ? "ready" : "loading";
@@ -260,6 +264,17 @@ export class Timeline {
         this.#show(page.messages, page.reachedStart, true);
       }
       return page;
+    });
+  }
+
+  #readFirstUnread(): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const readTo = this.readTo.peek();
+      const page = readTo === undefined ? undefined : await this.#read({ before: seqPlus(readTo, pageSize + 1), limit: pageSize * 2 });
+      if (!page?.complete || !page.messages.some((message) => hasSeq(message) && compareSeq(message.messageSeq, readTo!) > 0)) return false;
+      this.atBottom = false;
+      this.#show(page.messages, page.reachedStart, false);
+      return true;
     });
   }
 
