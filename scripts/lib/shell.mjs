@@ -149,8 +149,9 @@ export async function together(...work) {
     return await Promise.all(work);
   } catch (error) {
     await endAll();
-    await Promise.allSettled(work);
-    throw error;
+    const settled = await Promise.allSettled(work);
+    // Of two calls, one within the other, the inner one has ended what the outer one waits for: that is not why.
+    throw error.ended ? settled.find(({ reason }) => reason && !reason.ended)?.reason ?? error : error;
   }
 }
 

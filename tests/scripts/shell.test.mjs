@@ -36,6 +36,14 @@ test("the first of several failures ends the other work", () => {
   assert.ok(Date.now() - since < 20_000, "the other program was waited for");
 });
 
+test("what was ended because something else failed is not told as the failure", () => {
+  const inner = `together(run("sleep", ["60"], { otherwise: "Ended." }), run("sh", ["-c", "echo why; exit 1"], { otherwise: "Broken." }))`;
+  const body = `await command(() => together(run("sh", ["-c", "echo busy; exec sleep 60"], { otherwise: "Ended too." }), ${inner}));`;
+  const { status, stderr } = spawnSync(process.execPath, program(body), { encoding: "utf8", timeout: 20_000 });
+  assert.equal(status, 1);
+  assert.equal(stderr, "why\n\nBroken.\n");
+});
+
 test("a build that is ended is not tried another way", () => {
   const folder = mkdtempSync(join(tmpdir(), "jindou-scripts-"));
   const cargo = join(folder, "cargo");
