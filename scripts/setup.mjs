@@ -16,6 +16,8 @@ const cargoBin = join(process.env.CARGO_HOME || join(homedir(), ".cargo"), "bin"
 export const wasmTarget = "wasm32-unknown-unknown";
 // The newest rust-version of the workspace: an older compiler fails in the middle of a build with a message that names none.
 const oldestRust = [1, 94];
+// Whose warnings this code was held against: a newer one finds what nobody has looked at yet.
+const knownRust = [1, 99];
 // As `engines` in package.json, which npm only warns of.
 const oldestNode = 20;
 const wasmPackVersion = "0.15.1";
@@ -45,6 +47,16 @@ export async function compilers() {
   node();
   await systemPackages(false);
   return rust(false);
+}
+
+/** What makes clippy fail where it warns; a compiler that came later shows its warnings and fails nobody who has only just come. */
+export function strictly() {
+  const [major, minor] = rustVersion() ?? knownRust;
+  return major === knownRust[0] && minor <= knownRust[1] ? ["--", "-D", "warnings"] : [];
+}
+
+function rustVersion() {
+  return /rustc (\d+)\.(\d+)/.exec(ask("rustc", ["--version"]) ?? "")?.slice(1).map(Number);
 }
 
 /** The programs that npm brings. They are named by path, so that they need no PATH and no npx. */
@@ -102,9 +114,9 @@ function rust(forTests) {
   if (!cargo) throw new Problem("cargo was not found: please install Rust from https://rustup.rs and run this again.");
   // A rustup that is not on PATH yet (its installer asks for a new shell), or behind a system's older Rust, comes first for everything that we start.
   if (find("cargo") !== cargo) process.env.PATH = `${cargoBin}${delimiter}${process.env.PATH}`;
-  const version = /rustc (\d+)\.(\d+)/.exec(ask("rustc", ["--version"]) ?? "");
+  const version = rustVersion();
   if (!version) throw new Problem('rustc does not run: please choose a toolchain with "rustup default stable" and run this again.');
-  const [major, minor] = [Number(version[1]), Number(version[2])];
+  const [major, minor] = version;
   if (major === oldestRust[0] && minor < oldestRust[1]) {
     throw new Problem(`Rust ${major}.${minor} is too old, ${oldestRust.join(".")} is needed: please run "rustup update stable" and then this again.`);
   }

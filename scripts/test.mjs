@@ -6,16 +6,16 @@ import { delimiter, dirname, join } from "node:path";
 import { buildPackage, buildPage, buildServers } from "./build.mjs";
 import { failures, ofCheck, ofLibtest, ofNode, verdict } from "./lib/counts.mjs";
 import { Problem, command, root, run, say, seconds } from "./lib/shell.mjs";
-import { setUp, wasmTarget } from "./setup.mjs";
+import { setUp, strictly, wasmTarget } from "./setup.mjs";
 
 const stages = {
   format: { count: ofCheck, commands: ({ cargo }) => [[cargo, "fmt", "--all", "--check"]] },
   lint: {
     count: ofCheck,
     commands: ({ cargo }) => [
-      [cargo, "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
-      [cargo, "clippy", "--package", "jindou", "--lib", "--test", "browser", "--target", wasmTarget, "--", "-D", "warnings"],
-      [cargo, "clippy", "--package", "jindou-bench", "--target", wasmTarget, "--", "-D", "warnings"],
+      [cargo, "clippy", "--workspace", "--all-targets", ...strictly()],
+      [cargo, "clippy", "--package", "jindou", "--lib", "--test", "browser", "--target", wasmTarget, ...strictly()],
+      [cargo, "clippy", "--package", "jindou-bench", "--target", wasmTarget, ...strictly()],
     ],
   },
   scripts: { count: ofNode, commands: () => nodeTests("scripts") },

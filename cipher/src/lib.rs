@@ -116,7 +116,7 @@ pub fn md5(parts: &[&[u8]]) -> [u8; 16] {
 pub fn md5_hex(text: &[u8]) -> [u8; 32] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut hex = [0; 32];
-    for (pair, byte) in hex.chunks_exact_mut(2).zip(md5(&[text])) {
+    for (pair, byte) in hex.as_chunks_mut::<2>().0.iter_mut().zip(md5(&[text])) {
         pair[0] = DIGITS[usize::from(byte >> 4)];
         pair[1] = DIGITS[usize::from(byte & 15)];
     }

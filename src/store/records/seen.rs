@@ -30,7 +30,7 @@ pub fn from_runs(runs: &[Value]) -> Vec<Seen> {
     let mut entries = Vec::new();
     for run in runs {
         let Value::Bytes(bytes) = run else { continue };
-        entries.extend(bytes.chunks_exact(ENTRY).map(|entry| {
+        entries.extend(bytes.as_chunks::<ENTRY>().0.iter().map(|entry| {
             let number = |half: &[u8]| half.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte));
             Seen { hash: number(&entry[..8]), placed_at: MessageSeq(number(&entry[8..])) }
         }));

@@ -10,10 +10,8 @@ impl Dice {
     pub(crate) fn new(entropy: [u8; 32]) -> Dice {
         let mut mixed = 0u64;
         let mut state = [0u64; 4];
-        for (slot, chunk) in state.iter_mut().zip(entropy.chunks_exact(8)) {
-            let mut word = [0u8; 8];
-            word.copy_from_slice(chunk);
-            mixed = splitmix(mixed ^ u64::from_le_bytes(word));
+        for (slot, chunk) in state.iter_mut().zip(entropy.as_chunks().0) {
+            mixed = splitmix(mixed ^ u64::from_le_bytes(*chunk));
             *slot = mixed;
         }
         Dice { state }
@@ -43,8 +41,8 @@ impl Dice {
 
     pub(crate) fn seed(&mut self) -> [u8; 32] {
         let mut seed = [0u8; 32];
-        for chunk in seed.chunks_exact_mut(8) {
-            chunk.copy_from_slice(&self.word().to_le_bytes());
+        for chunk in seed.as_chunks_mut().0 {
+            *chunk = self.word().to_le_bytes();
         }
         seed
     }

@@ -452,5 +452,5 @@ fn item(conn: ConnId, side: Side, bytes: Vec<u8>) -> Item {
 /// Digits that are none end the text.
 fn unhex(hex: &str) -> Vec<u8> {
     let digits: Vec<u8> = hex.chars().map_while(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
-    digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    digits.as_chunks().0.iter().map(|[high, low]| high << 4 | low).collect()
 }

@@ -38,8 +38,8 @@ impl Dice {
 
     pub fn entropy(&mut self) -> [u8; 32] {
         let mut bytes = [0; 32];
-        for chunk in bytes.chunks_exact_mut(8) {
-            chunk.copy_from_slice(&self.word().to_le_bytes());
+        for chunk in bytes.as_chunks_mut().0 {
+            *chunk = self.word().to_le_bytes();
         }
         bytes
     }

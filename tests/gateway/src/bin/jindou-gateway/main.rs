@@ -82,12 +82,12 @@ async fn stop_on_signal(events: mpsc::Sender<Event>) -> io::Result<()> {
 /// From the seed, or from what the standard library seeds its hash maps with: good enough for a server of tests.
 fn entropy(seed: Option<u64>) -> [u8; 32] {
     let mut entropy = [0; 32];
-    for (at, word) in entropy.chunks_exact_mut(8).enumerate() {
+    for (at, word) in entropy.as_chunks_mut().0.iter_mut().enumerate() {
         let number = match seed {
             Some(seed) => seed.wrapping_add(at as u64),
             None => RandomState::new().build_hasher().finish(),
         };
-        word.copy_from_slice(&number.to_le_bytes());
+        *word = number.to_le_bytes();
     }
     entropy
 }
