@@ -222,7 +222,7 @@ impl Client {
             return Err(Error::invalid(format!("clientMsgNo must have between 1 and {CLIENT_MSG_NO} bytes")));
         }
         if self.outbox.holds(&number.into()) {
-            return Err(Error::invalid("a message with this clientMsgNo is in the outbox already"));
+            return Err(sent_already());
         }
         if content.is_empty() {
             return Err(Error::invalid("the content is empty"));
@@ -240,6 +240,10 @@ impl Client {
         }
         Ok(())
     }
+}
+
+pub(super) fn sent_already() -> Error {
+    Error::invalid("a message with this clientMsgNo is in the outbox already")
 }
 
 fn check_channel(channel: &Channel) -> Result<(), Error> {

@@ -11,8 +11,9 @@ use crate::timeline::{self, Timeline};
 use crate::turn::{BatchId, QueryId, Reply, Ticket};
 
 use super::batches::Dropped;
+use super::commands::sent_already;
 use super::recent::Recent;
-use super::{COMMANDS_KEPT, Client, Output, closed};
+use super::{COMMANDS_KEPT, Client, Command, Output, closed};
 
 /// From a failure to the next reading; twice as long after each that fails.
 const REHYDRATE: Millis = Millis::seconds(1);
@@ -207,7 +208,15 @@ impl Client {
                 tickets.push(ticket);
             }
         }
-        tickets.extend(core::mem::take(&mut self.waiting).into_iter().map(|(ticket, _)| ticket));
+        for (ticket, command) in core::mem::take(&mut self.waiting) {
+            match command {
+                // Kept is what the first call owes.
+                Command::Send { client_msg_no, .. } if self.outbox.holds(&client_msg_no) => {
+                    self.settle(ticket, Err(sent_already()));
+                }
+                _ => tickets.push(ticket),
+            }
+        }
         for ticket in tickets {
             self.outputs.push_back(Output::Settle(ticket, Err(error.clone())));
         }

@@ -583,6 +583,28 @@ fn a_failed_commit_settles_what_was_not_kept_and_the_client_lives_on() {
 }
 
 #[test]
+fn whoever_sends_again_what_is_owed_is_never_told_that_nothing_was_kept() {
+    let mut world = World::new();
+    world.connect();
+    let sending = world.send(group(), "n1", "{}");
+    world.hold_loads = true;
+    let other = world.send(Channel::group("another"), "n2", "{}");
+    let again = world.send(group(), "n1", "{}");
+    assert!(world.outcome(again).is_none(), "it waits behind what waits for the disk");
+    world.fail_stores = true;
+    let recv = world.recv("alice", "a1", 9, 1, "{}");
+    world.say(Packet::Recv(recv));
+    world.fail_stores = false;
+    let code = |world: &World, ticket| world.outcome(ticket).expect("settled").as_ref().expect_err("not accepted").code;
+    assert_eq!(code(&world, other), ErrorCode::Storage);
+    assert_eq!(code(&world, again), ErrorCode::InvalidArgument);
+    world.let_loads_go();
+    world.pass(Millis::seconds(60));
+    world.ack(world.sends().last().expect("sent again").client_seq, 3, 1, 1);
+    assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { .. }))));
+}
+
+#[test]
 fn a_retry_that_was_not_kept_is_told_so() {
     let mut world = World::new();
     world.connect();
