@@ -247,8 +247,9 @@ impl<M: Machine + 'static> Shell<M> {
                 self.connections.borrow_mut().insert(id, Connection { socket, received: Vec::new() });
             }
             Err(name) => {
-                let error = Error::invalid(format!("the browser refuses the gateway's address ({name})"));
-                self.events.borrow_mut().push(Event::Problem { error });
+                let hint = if name == "SecurityError" { ": a page that came by https reaches wss:// only" } else { "" };
+                let message = format!("the browser refuses the gateway's address ({name}){hint}");
+                self.events.borrow_mut().push(Event::Problem { error: Error::new(ErrorCode::Unavailable, message) });
                 self.feed(Input::Socket(id, SocketInput::Closed));
             }
         }

@@ -237,6 +237,9 @@ async fn a_refused_socket_is_closed_once_and_an_impossible_address_is_told() {
     let told = Reflect::get(&stage.host, &"told".into()).expect("the list").unchecked_into::<Array>();
     assert_eq!(told.length(), 1);
     assert_eq!(Reflect::get(&told.get(0), &"type".into()), Ok("problem".into()));
+    // Nobody gave a wrong argument: the address is the business server's.
+    let error = Reflect::get(&told.get(0), &"error".into()).expect("the error");
+    assert_eq!(Reflect::get(&error, &"code".into()), Ok("unavailable".into()));
 }
 
 #[wasm_bindgen_test]
