@@ -47,7 +47,7 @@ impl Timeline {
             }
             Some(Some(_)) => {
                 self.drop_tail(copy.message_seq, turn);
-                have.rows.retain(|seq, _| *seq < copy.message_seq);
+                have.forget_from(copy.message_seq);
             }
             // A seq that the server had no message for, until now.
             _ => {}
@@ -297,7 +297,7 @@ impl Timeline {
             && let Some(from) = self.beyond_log(*last, *top, context)
         {
             self.drop_tail(from, turn);
-            have.rows.retain(|seq, _| *seq < from);
+            have.forget_from(from);
         }
         self.cover(&span, &shown, more, whole);
         if let (Span::Newest { .. }, Some(top)) = (&span, self.row.ranges.last())

@@ -11,7 +11,7 @@ use crate::rows::{Change, Copy, Mark, MarkState, MessageRow, MessageState, Role}
 use crate::time::Wall;
 use crate::turn::{Action, Ask, Reply, Ticket, Turn};
 
-use super::{Context, Have, Timeline, view};
+use super::{Arrival, Context, Have, Timeline, view};
 
 impl Timeline {
     /// Every copy whose quotes must go.
@@ -34,6 +34,36 @@ impl Timeline {
         copies.sort_unstable();
         copies.dedup();
         copies
+    }
+
+    /// Copies of recalled messages that nobody knew of: they may have been quoted before they were stored.
+    pub(super) fn late_copies(&self, arrivals: &[Arrival]) -> Vec<Copy> {
+        let mut copies = Vec::new();
+        for Arrival { row, .. } in arrivals {
+            let copy = row.first_copy();
+            if !self.marks.is_recalled(copy.message_id)
+                && let Some(mark) = self.marks.of_row(row)
+                && !mark.hint
+                && mark.state != MarkState::Restored
+            {
+                copies.push(copy);
+            }
+        }
+        copies
+    }
+
+    /// What was found to quote recalled messages does so no more.
+    pub(super) fn purge_quotes(&mut self, have: &mut Have, context: &Context<'_>, turn: &mut Turn) {
+        for quoting in have.quoting.take().unwrap_or_default() {
+            let mut row = match have.rows.get(&quoting.message_seq) {
+                Some(Some(row)) => row.clone(),
+                _ => quoting,
+            };
+            if let Some(content) = self.without_quote(&row.content) {
+                row.content = content;
+                self.rewrite(row, have, context, turn);
+            }
+        }
     }
 
     /// A content without what it quotes of a recalled message; `None` if it quotes none.
@@ -96,16 +126,7 @@ impl Timeline {
             }
             turn.event(Event::Recall { channel: self.row.channel.clone(), mark: fed.mark });
         }
-        for quoting in have.quoting.take().unwrap_or_default() {
-            let mut row = match have.rows.get(&quoting.message_seq) {
-                Some(Some(row)) => row.clone(),
-                _ => quoting,
-            };
-            if let Some(content) = self.without_quote(&row.content) {
-                row.content = content;
-                self.rewrite(row, have, context, turn);
-            }
-        }
+        self.purge_quotes(have, context, turn);
         if let Some(until) = hints_until {
             self.judge_hints(until, have, context, turn);
         }

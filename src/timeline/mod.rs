@@ -178,6 +178,15 @@ struct Have {
     page: Option<Vec<MessageRow>>,
 }
 
+impl Have {
+    fn forget_from(&mut self, from: MessageSeq) {
+        self.rows.retain(|seq, _| *seq < from);
+        if let Some(quoting) = &mut self.quoting {
+            quoting.retain(|row| row.message_seq < from);
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Loading {
     No,
@@ -478,15 +487,14 @@ impl Timeline {
             let seqs = seqs.into_iter().collect();
             return Some(Query::Messages { channel: self.row.channel.clone(), seqs });
         }
-        if let Work::Marks { marks, .. } = work
-            && self.have.quoting.is_none()
-        {
-            let copies = self.recalled_copies(marks);
-            if !copies.is_empty() {
-                return Some(Query::Quoting { channel: self.row.channel.clone(), copies });
-            }
-        }
-        None
+        let copies = match work {
+            _ if self.have.quoting.is_some() => Vec::new(),
+            Work::Marks { marks, .. } => self.recalled_copies(marks),
+            Work::Arrived(arrival) => self.late_copies(core::slice::from_ref(arrival.as_ref())),
+            Work::Page { arrivals, .. } => self.late_copies(arrivals),
+            _ => Vec::new(),
+        };
+        (!copies.is_empty()).then(|| Query::Quoting { channel: self.row.channel.clone(), copies })
     }
 
     fn missing_page(&self, before: Option<MessageSeq>, limit: usize) -> Option<Query> {
@@ -526,7 +534,9 @@ impl Timeline {
         match work {
             Work::Arrived(arrival) => {
                 let hole = self.fetch.hole(&self.row);
+                have.keeps |= have.quoting.is_some();
                 self.arrive(*arrival, &mut have, context, turn);
+                self.purge_quotes(&mut have, context, turn);
                 let left = self.fetch.hole(&self.row);
                 if context.history && left != hole {
                     self.fetch.nudge();
@@ -540,6 +550,7 @@ impl Timeline {
             }
             Work::Page { arrivals, span, more, figure } => {
                 self.page(arrivals, span, more, figure, &mut have, context, turn);
+                self.purge_quotes(&mut have, context, turn);
             }
             Work::Marks { marks, version, single, more, hints_until, ticket, by } => {
                 let names = marks.first().map(|fed| fed.mark.clone());

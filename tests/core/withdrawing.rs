@@ -75,6 +75,20 @@ fn a_copy_that_was_stored_after_the_recall_is_not_quoted_either() {
 }
 
 #[test]
+fn what_quoted_a_copy_before_that_copy_was_stored_quotes_it_no_more() {
+    let mut world = told();
+    recall(&mut world);
+    let quoting = world.recv("carol", "c3", 23, 3, &QUOTE.replace("\"11\"", "\"12\""));
+    world.say(Packet::Recv(quoting));
+    let copy = world.recv("alice", "a1", 12, 2, SECRET);
+    world.say(Packet::Recv(copy));
+    let page = world.page(group());
+    assert!(page.iter().any(|message| message.message_seq == Some(MessageSeq(3))));
+    assert!(page.iter().all(|message| !holds_secret(message.content.as_deref())));
+    assert!(!holds_secret(messages(&world).last().expect("told").content.as_deref()));
+}
+
+#[test]
 fn what_is_said_after_a_reload_quotes_nothing_recalled_and_nothing_overtakes_it() {
     let mut world = told();
     recall(&mut world);
