@@ -79,6 +79,8 @@ pub struct App {
     pub readings: Readings,
     /// The newest of each channel when the connection became ready.
     pub heads: Vec<(Channel, String, MessageSeq)>,
+    /// Groups that the person has left since: the list may have been asked for meanwhile.
+    pub left: Vec<Channel>,
     /// Nothing of the connection before waited for the disk then.
     pub begins_afresh: bool,
 }
@@ -91,6 +93,7 @@ impl App {
         self.unread.clear();
         self.readings = Readings::default();
         self.heads.clear();
+        self.left.clear();
         self.connected = false;
         self.synced = false;
         self.closing = false;

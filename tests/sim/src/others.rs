@@ -75,6 +75,9 @@ impl World {
             return;
         }
         tell!(self, "{person} leaves {group}");
+        for it in self.devices.iter_mut().filter(|it| it.person == person) {
+            it.app.left.push(Channel::group(group.as_str()));
+        }
         self.with_port(|business, port| business.change_member(port, &group, person, false));
         let at = self.now + self.dice.between(500, 20_000);
         self.schedule(at, Happening::Back(person, group));

@@ -175,6 +175,7 @@ impl World {
             (head.from.as_str() != self.devices[device].person).then(|| (channel, head.client_msg_no.clone(), seq))
         });
         self.devices[device].app.heads = heads.collect();
+        self.devices[device].app.left.clear();
         self.devices[device].app.begins_afresh = !self.devices[device].disk.is_busy();
     }
 
@@ -190,6 +191,7 @@ impl World {
             let is_older = row.and_then(|row| row.ranges.first()).is_some_and(|range| *seq < range.first);
             !is_older
                 && members.contains(channel)
+                && !it.app.left.contains(channel)
                 && !self.model.shortened.contains(&self.shared(device, channel))
                 && it.disk.store.messages().all(|row| row.channel != *channel || row.client_msg_no.0 != *number)
         });
