@@ -169,6 +169,12 @@ test("where more is unread than a page holds, a conversation opens at the first 
   assert.ok(seqs(timeline).includes(500) && seqs(timeline).includes(501));
   assert.deepEqual([timeline.reachedEnd.value, timeline.atBottom], [false, false]);
   assertWindow(timeline);
+  // What becomes of one that is not shown yet is nothing new.
+  timeline.put(message(900));
+  assert.equal(timeline.fresh.value, 0);
+  store.rows.push(message(1001));
+  timeline.put(message(1001));
+  assert.equal(timeline.fresh.value, 1);
 
   const partly = new Store(901, 1000);
   const other = new Timeline(partly, channel);

@@ -272,6 +272,7 @@ export class Timeline {
       const readTo = this.readTo.peek();
       const page = readTo === undefined ? undefined : await this.#read({ before: seqPlus(readTo, pageSize + 1), limit: pageSize * 2 });
       if (!page?.complete || !page.messages.some((message) => hasSeq(message) && compareSeq(message.messageSeq, readTo!) > 0)) return false;
+      this.#note((await this.#read({ limit: 1 }))?.messages ?? []);
       this.atBottom = false;
       this.#show(page.messages, page.reachedStart, false);
       return true;
