@@ -177,6 +177,8 @@ pub struct Turn {
     pub landed: Vec<Landed>,
     /// Recalls, or deletions, that the feed told of; and whether the message is in the timeline.
     pub withdrawn: Vec<(Mark, bool)>,
+    /// A recalled message was found to have one more copy, which may be quoted.
+    pub late_copy: bool,
     /// Messages of ours whose recall was undone, and what they say.
     pub restored: Vec<(ClientMsgNo, Vec<u8>)>,
     /// Whether an inspector listens.
@@ -194,6 +196,7 @@ impl Turn {
             asks: Vec::new(),
             landed: Vec::new(),
             withdrawn: Vec::new(),
+            late_copy: false,
             restored: Vec::new(),
             trace,
         }

@@ -390,7 +390,7 @@ impl Client {
                     for (client_msg_no, content) in core::mem::take(&mut turn.restored) {
                         self.outbox.give_back(&mut turn, channel, &client_msg_no, &content);
                     }
-                    if !withdrawn.is_empty() {
+                    if turn.late_copy || !withdrawn.is_empty() {
                         self.outbox.purge_quotes(&mut turn, channel, |content| timeline.without_quote(content));
                     }
                     self.absorb(turn);

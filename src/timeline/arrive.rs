@@ -248,6 +248,7 @@ impl Timeline {
         copies.retain(|copy| !mark.copies.contains(copy));
         if !copies.is_empty() {
             mark.copies.append(&mut copies);
+            turn.late_copy = true;
             self.remember(mark, turn);
         }
     }

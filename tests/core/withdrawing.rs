@@ -89,6 +89,19 @@ fn what_quoted_a_copy_before_that_copy_was_stored_quotes_it_no_more() {
 }
 
 #[test]
+fn what_is_owed_quotes_no_copy_that_was_stored_later() {
+    let mut world = told();
+    recall(&mut world);
+    world.send(group(), "n1", &QUOTE.replace("\"11\"", "\"12\""));
+    world.ack(ClientSeq(1), 0, 0, 3);
+    let copy = world.recv("alice", "a1", 12, 2, SECRET);
+    world.say(Packet::Recv(copy));
+    let owed = world.disk.outbox().next().expect("parked");
+    assert!(!holds_secret(Some(&owed.content)));
+    assert!(!holds_secret(messages(&world).last().expect("told").content.as_deref()));
+}
+
+#[test]
 fn what_is_said_after_a_reload_quotes_nothing_recalled_and_nothing_overtakes_it() {
     let mut world = told();
     recall(&mut world);
