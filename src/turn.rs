@@ -151,6 +151,9 @@ pub struct Waiter {
     pub deadline: Option<Mono>,
 }
 
+/// A call that waits for a message in the outbox, and the answer that it did not get.
+pub type Unanswered = (ClientMsgNo, Waiter, Result<Reply, Error>);
+
 /// What leaves once the turn's changes are stored, in this order.
 #[derive(Debug)]
 pub enum After {

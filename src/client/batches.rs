@@ -4,11 +4,11 @@
 
 use std::collections::VecDeque;
 
-use crate::channel::{Channel, ClientMsgNo};
+use crate::channel::Channel;
 use crate::event::{Event, MessageView, Trace};
 use crate::rows::{Batch, Change, Epoch, Meta};
 use crate::sorted::{Map, Set};
-use crate::turn::{After, BatchId, Reply, Ticket, Waiter};
+use crate::turn::{After, BatchId, Reply, Ticket, Unanswered};
 
 use super::Output;
 
@@ -27,7 +27,7 @@ struct Piece {
 pub struct Dropped {
     pub tickets: Vec<Ticket>,
     /// Calls that wait for a message in the outbox.
-    pub answers: Vec<(ClientMsgNo, Waiter)>,
+    pub answers: Vec<Unanswered>,
     /// The channels whose `history` event went down with it.
     pub history_events: Vec<Channel>,
 }
@@ -37,7 +37,7 @@ impl Dropped {
         for after in after {
             match after {
                 After::Settle(ticket, _) => self.tickets.push(ticket),
-                After::Answer(client_msg_no, waiter, _) => self.answers.push((client_msg_no, waiter)),
+                After::Answer(client_msg_no, waiter, outcome) => self.answers.push((client_msg_no, waiter, outcome)),
                 After::Event(Event::History { channel, .. }) => self.history_events.push(channel),
                 _ => {}
             }

@@ -121,8 +121,8 @@ impl Client {
         self.meta = meta;
         let newest = outbox.iter().map(|row| row.ordinal).max().unwrap_or(0);
         self.meta.last_ordinal = self.meta.last_ordinal.max(newest);
-        for ticket in self.outbox.hydrate(now, outbox) {
-            self.outputs.push_back(Output::Settle(ticket, Err(timeline::storage_error())));
+        for (ticket, outcome) in self.outbox.hydrate(now, outbox, &timeline::storage_error()) {
+            self.outputs.push_back(Output::Settle(ticket, outcome));
         }
         self.outbox.note_altered(crate::quotes::quotes_nothing);
         for row in channels {

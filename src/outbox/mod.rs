@@ -28,7 +28,7 @@ use crate::id::{ClientSeq, MessageId, MessageSeq};
 use crate::rows::{Change, MessageState, OutboxRow, OutboxState};
 use crate::sorted::{Map, Set};
 use crate::time::{Earliest, Millis, Mono, Now, Wall};
-use crate::turn::{After, Landed, Reply, Ticket, Turn, Waiter};
+use crate::turn::{After, Landed, Reply, Ticket, Turn, Unanswered, Waiter};
 use crate::wire::{ProtocolVersion, ReasonCode, Send, Sendack};
 
 use form::{packet, view_of};
@@ -134,7 +134,7 @@ pub struct Outbox {
     /// Dropped by a person while they were on the wire: one that the server takes all the same is shown in the timeline.
     dropped: Vec<(ClientSeq, OutboxRow)>,
     /// Calls whose answer went down with a failed batch; they wait on once the database is read.
-    unanswered: Vec<(ClientMsgNo, Waiter)>,
+    unanswered: Vec<Unanswered>,
     next_client_seq: u32,
     /// One at a time, after a NodeNotMatch.
     careful: bool,
@@ -166,14 +166,21 @@ impl Outbox {
     }
 
     /// What the database holds. All of it may have been sent before the reload.
-    /// Returns the tickets of what did not reach the database.
-    pub fn hydrate(&mut self, now: Now, rows: Vec<OutboxRow>) -> Vec<Ticket> {
+    /// Returns the answers of the calls that wait no longer: of what did not reach the database, `lost`.
+    pub fn hydrate(&mut self, now: Now, rows: Vec<OutboxRow>, lost: &Error) -> Vec<(Ticket, Result<Reply, Error>)> {
         let mut waiting: Map<ClientMsgNo, Vec<Waiter>> = Map::new();
         for (_, entry) in core::mem::take(&mut self.entries) {
             waiting.insert(entry.row.client_msg_no, entry.waiters);
         }
-        for (client_msg_no, waiter) in core::mem::take(&mut self.unanswered) {
-            waiting.entry(client_msg_no).or_default().push(waiter);
+        let mut settled = Vec::new();
+        for (client_msg_no, waiter, outcome) in core::mem::take(&mut self.unanswered) {
+            let stored = rows.iter().find(|row| row.client_msg_no == client_msg_no);
+            if holds_true(&outcome, stored) {
+                // The database told a failure and kept the batch all the same.
+                settled.push((waiter.ticket, outcome));
+            } else {
+                waiting.entry(client_msg_no).or_default().push(waiter);
+            }
         }
         self.ordinals.clear();
         for row in rows {
@@ -188,11 +195,10 @@ impl Outbox {
             self.ordinals.insert(row.client_msg_no.clone(), row.ordinal);
             self.entries.insert(row.ordinal, Entry::new(row, waiters, progress, true));
         }
-        let mut tickets = Vec::new();
         for waiters in waiting.into_values() {
-            tickets.extend(waiters.iter().map(|waiter| waiter.ticket));
+            settled.extend(waiters.iter().map(|waiter| (waiter.ticket, Err(lost.clone()))));
         }
-        tickets
+        settled
     }
 
     /// Every ticket that waits; at the end.
@@ -201,12 +207,12 @@ impl Outbox {
         for entry in self.entries.values_mut() {
             tickets.extend(entry.waiters.drain(..).map(|waiter| waiter.ticket));
         }
-        tickets.extend(self.unanswered.drain(..).map(|(_, waiter)| waiter.ticket));
+        tickets.extend(self.unanswered.drain(..).map(|(_, waiter, _)| waiter.ticket));
         tickets
     }
 
     /// The answers to these went down with a batch.
-    pub fn wait_on(&mut self, unanswered: Vec<(ClientMsgNo, Waiter)>) {
+    pub fn wait_on(&mut self, unanswered: Vec<Unanswered>) {
         self.unanswered.extend(unanswered);
     }
 
@@ -337,7 +343,7 @@ impl Outbox {
             found |= entry.waiters.len() < before;
         }
         let before = self.unanswered.len();
-        self.unanswered.retain(|(_, waiter)| waiter.ticket != ticket);
+        self.unanswered.retain(|(_, waiter, _)| waiter.ticket != ticket);
         found || self.unanswered.len() < before
     }
 
@@ -648,6 +654,18 @@ impl Outbox {
 
     fn remove(&mut self, client_msg_no: &ClientMsgNo) -> Option<Entry> {
         self.ordinals.remove(client_msg_no).and_then(|ordinal| self.entries.remove(&ordinal))
+    }
+}
+
+/// Whether an answer that went down with a failed batch is true by what the database holds of its message.
+fn holds_true(outcome: &Result<Reply, Error>, stored: Option<&OutboxRow>) -> bool {
+    match (outcome, stored.map(|row| row.state)) {
+        // It stays in the outbox.
+        (Ok(Reply::Pending { .. }), _) => false,
+        // It left the outbox: the server has it, or a person dropped it.
+        (_, None) => true,
+        (Err(error), Some(OutboxState::Parked { .. })) => error.code == ErrorCode::Refused,
+        _ => false,
     }
 }
 

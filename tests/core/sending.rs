@@ -2,7 +2,7 @@
 
 use jindou::channel::{Channel, ClientMsgNo};
 use jindou::client::{Command, Delivery, Event, Reply, SendOptions};
-use jindou::error::ErrorCode;
+use jindou::error::{Error, ErrorCode};
 use jindou::id::MessageSeq;
 use jindou::request::{HistoryPage, Lookup, Message, Request, Response};
 use jindou::time::Millis;
@@ -602,6 +602,44 @@ fn whoever_sends_again_what_is_owed_is_never_told_that_nothing_was_kept() {
     world.pass(Millis::seconds(60));
     world.ack(world.sends().last().expect("sent again").client_seq, 3, 1, 1);
     assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { .. }))));
+}
+
+#[test]
+fn what_a_failed_commit_kept_all_the_same_is_told_as_it_is() {
+    type Answers = fn(&Result<Reply, Error>) -> bool;
+    let cases: [(&str, u8, Answers); 2] = [
+        ("sent", 1, |outcome| matches!(outcome, Ok(Reply::Sent { .. }))),
+        ("parked", 3, |outcome| matches!(outcome, Err(error) if error.code == ErrorCode::Refused)),
+    ];
+    for (name, reason, is_true) in cases {
+        let mut world = World::new();
+        world.connect();
+        let sending = world.send(group(), "n1", "{}");
+        world.fail_stored = true;
+        world.ack(world.sends()[0].client_seq, 3, 1, reason);
+        assert!(world.outcome(sending).is_none(), "{name}: nobody knows before it is read");
+        world.fail_stored = false;
+        world.pass(Millis::seconds(2));
+        let outcome = world.outcome(sending).expect("settled once the database is read");
+        assert!(is_true(outcome), "{name}: {outcome:?}");
+    }
+}
+
+#[test]
+fn what_was_not_kept_is_not_told_as_pending() {
+    let mut world = World::new();
+    world.connect();
+    world.hold_stores = true;
+    let options = SendOptions { deadline: Some(Millis::seconds(1)), ..SendOptions::default() };
+    let (channel, content) = (group(), b"{}".to_vec());
+    let sending = world.call(Command::Send { channel, client_msg_no: "n1".into(), content, options });
+    world.pass(Millis::seconds(2));
+    world.fail_stores = true;
+    world.let_stores_go();
+    world.fail_stores = false;
+    world.pass(Millis::seconds(2));
+    let error = world.outcome(sending).expect("settled").as_ref().expect_err("not kept");
+    assert_eq!(error.code, ErrorCode::Storage);
 }
 
 #[test]

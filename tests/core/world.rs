@@ -58,6 +58,8 @@ pub struct World {
     pub hold_stores: bool,
     pub held: Vec<(BatchId, Batch)>,
     pub fail_stores: bool,
+    /// The disk keeps a batch and tells that it failed.
+    pub fail_stored: bool,
     /// Questions to the disk wait.
     pub hold_loads: bool,
     held_loads: Vec<(QueryId, Query)>,
@@ -108,6 +110,7 @@ impl World {
             hold_stores: false,
             held: Vec::new(),
             fail_stores: false,
+            fail_stored: false,
             hold_loads: false,
             held_loads: Vec::new(),
             addresses: vec!["ws://one".to_owned()],
@@ -230,6 +233,11 @@ impl World {
             Err(StoreFailure::Failed("the disk is full".to_owned()))
         } else {
             self.disk.apply(batch)
+        };
+        let outcome = if self.fail_stored {
+            outcome.and(Err(StoreFailure::Failed("the disk is gone".to_owned())))
+        } else {
+            outcome
         };
         self.inputs.push_back(Input::Stored(id, outcome));
     }
