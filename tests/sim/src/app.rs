@@ -25,6 +25,10 @@ pub enum Asked {
         number: ClientMsgNo,
         deadline: bool,
     },
+    /// What was sent before.
+    Again {
+        number: ClientMsgNo,
+    },
     Messages {
         channel: Channel,
         limit: usize,
@@ -230,7 +234,7 @@ impl World {
         let Some(message) = self.dice.pick(&candidates).cloned() else { return };
         let (number, content) = (message.client_msg_no, message.content.unwrap_or_default());
         tell!(self, "{} says {} again in {}", self.devices[device].name, number.0, channel.id);
-        let asked = Asked::Send { number: number.clone(), deadline: false };
+        let asked = Asked::Again { number: number.clone() };
         let options = SendOptions { red_dot: true, topic: message.topic, ..SendOptions::default() };
         self.command(device, asked, Command::Send { channel, client_msg_no: number, content, options });
     }

@@ -11,6 +11,9 @@ use jindou::rows::{Answer, Batch, Change, Epoch, Query, transient_id};
 use jindou::store::records::{MemoryTables, Records, Task, Value, schema};
 use jindou::store::{MemoryStore, suite};
 
+/// Of so many commits that fail one is kept all the same.
+const KEPT: u64 = 3;
+
 pub enum Pending {
     /// `told`: a defect has told the core already.
     Store {
@@ -105,10 +108,17 @@ impl Disk {
         Ok(told)
     }
 
-    fn fail(&mut self, batch: &Batch) -> StoreFailure {
+    /// `keeps`: it is there all the same, and the tab does not know.
+    fn fail(&mut self, batch: &Batch, keeps: bool) -> StoreFailure {
         let failed = self.tables.perform(&mut self.records, Task::Apply(batch), true);
         if failed.is_ok() {
             self.compare(Err("a commit that failed was told as one".to_owned()));
+        }
+        if keeps {
+            self.handles += 1;
+            let told = self.tables.perform(&mut Records::new(self.handles), Task::Apply(batch), false).map(|_| ());
+            let expected = self.store.apply(batch);
+            self.compare(suite::compare_outcome(&expected, &told));
         }
         StoreFailure::Failed("the disk is full".to_owned())
     }
@@ -140,8 +150,10 @@ impl Disk {
     pub fn finish(&mut self, fails: bool) -> Option<Done> {
         Some(match self.pending.pop_front()? {
             Pending::Store { id, batch, told } => {
-                let outcome = if (fails || self.full) && !told { Err(self.fail(&batch)) } else { self.apply(&batch) };
-                let batch = outcome.is_ok().then(|| self.note(batch));
+                let fails = (fails || self.full) && !told;
+                let keeps = fails && !self.full && (id.0 + self.handles).is_multiple_of(KEPT);
+                let outcome = if fails { Err(self.fail(&batch, keeps)) } else { self.apply(&batch) };
+                let batch = (keeps || outcome.is_ok()).then(|| self.note(batch));
                 Done { input: (!told).then_some(Input::Stored(id, outcome)), batch }
             }
             Pending::Load(id, query) => {

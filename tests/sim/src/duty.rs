@@ -9,6 +9,7 @@ use jindou::channel::{Channel, ClientMsgNo};
 use jindou::client::{Event, MessageView};
 use jindou::error::{DenyReason, Error};
 use jindou::id::MessageSeq;
+use jindou::rows::{Batch, Change, transient_id};
 use jindou::wire::Packet;
 use jindou_business::rules;
 use jindou_gateway::{ConnId, Generation};
@@ -187,6 +188,23 @@ impl World {
             }
             Event::Sync { done } => self.devices[device].app.synced = *done,
             _ => {}
+        }
+    }
+
+    /// Its commit was told as a failure and kept all the same: the application hears of it as after a reload, by reading, and of commands
+    /// never.
+    pub fn hears_nothing_of(&mut self, device: usize, batch: &Batch) {
+        self.forget_unkept(device);
+        let commands = batch.changes.iter().filter_map(|change| match change {
+            Change::Command(id, _) => Some([(device, id.0), (device, transient_id(*id).0)]),
+            _ => None,
+        });
+        self.model.commands.extend(commands.flatten());
+        let it = &mut self.devices[device];
+        let owed = it.disk.store.outbox().filter(|row| !row.is_withdrawn());
+        let owed: BTreeSet<&str> = owed.map(|row| row.client_msg_no.as_str()).collect();
+        for shown in it.app.shown.values_mut() {
+            shown.retain(|_, message| message.message_seq.is_some() || owed.contains(message.client_msg_no.as_str()));
         }
     }
 

@@ -330,9 +330,14 @@ impl World {
         match (asked, outcome) {
             (Asked::Discard { number }, Ok(_)) => _ = self.model.discarded.insert((device, number), self.now),
             (Asked::Send { number, deadline }, Ok(reply)) => self.sent(device, &number, deadline, reply),
-            (Asked::Retry { number }, Ok(reply)) => self.sent(device, &number, false, reply),
+            (Asked::Again { number } | Asked::Retry { number }, Ok(reply)) => self.sent(device, &number, false, reply),
             // "Nothing of this was kept."
             (Asked::Send { number, .. }, Err(error))
+                if error.code == ErrorCode::Storage && self.keeps(device, &number) =>
+            {
+                self.fail(format!("2: {name} says that {} was not kept, and it is", number.0));
+            }
+            (Asked::Again { number }, Err(error))
                 if error.code == ErrorCode::Storage && self.owed(device, &number).is_some() =>
             {
                 self.fail(format!("2: {name} says that {} was not kept, and it is", number.0));
@@ -371,6 +376,13 @@ impl World {
             (Asked::Page { channel, .. }, Err(_)) => self.page_failed(device, &channel),
             _ => {}
         }
+    }
+
+    /// It is owed, or in the timeline.
+    fn keeps(&self, device: usize, number: &ClientMsgNo) -> bool {
+        let it = &self.devices[device];
+        let is_it = |row: &MessageRow| row.client_msg_no == *number && row.from.as_str() == it.person;
+        self.owed(device, number).is_some() || it.disk.store.messages().any(is_it)
     }
 
     fn sent(&mut self, device: usize, number: &ClientMsgNo, deadline: bool, reply: Reply) {

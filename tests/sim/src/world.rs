@@ -544,6 +544,9 @@ impl World {
         }
         if let Some(batch) = done.batch {
             self.note_stored(device, &batch);
+            if let Some(Input::Stored(_, Err(_))) = done.input {
+                self.hears_nothing_of(device, &batch);
+            }
         }
         if let Some(input) = done.input {
             self.give_to(device, life, input);
