@@ -2,7 +2,7 @@
 
 use crate::channel::{Channel, ClientMsgNo};
 use crate::event::{Delivery, Event, MessageView};
-use crate::rows::{Change, Mark, MessageState, OutboxRow, OutboxState};
+use crate::rows::{Change, Mark, MarkState, MessageState, OutboxRow, OutboxState};
 use crate::time::Wall;
 use crate::turn::{Reply, Turn};
 
@@ -20,12 +20,9 @@ impl Outbox {
                 row.empty();
             }
         }
-        if !self.owes(channel, &mark.client_msg_no) {
-            return;
-        }
-        let Some(entry) = self.peek(&mark.client_msg_no) else { return };
+        let Some(entry) = self.peek(&mark.client_msg_no).filter(|entry| entry.row.channel == *channel) else { return };
         let message = self.recalled(&entry.row, mark);
-        if !is_in_timeline {
+        if !is_in_timeline && !entry.row.is_withdrawn() {
             // The echo goes; the message comes with its place.
             turn.event(Event::MessageRemoved { channel: channel.clone(), key: message.key.clone() });
         }
@@ -36,7 +33,9 @@ impl Outbox {
     pub fn recalled(&self, row: &OutboxRow, mark: &Mark) -> MessageView {
         let mut message = self.view(row);
         (message.content, message.topic) = (None, None);
-        (message.state, message.delivery) = (MessageState::Recalled, Delivery::Sent);
+        let is_deleted = mark.state == MarkState::Deleted;
+        message.state = if is_deleted { MessageState::Deleted } else { MessageState::Recalled };
+        message.delivery = Delivery::Sent;
         if let Some(copy) = mark.copies.first() {
             (message.message_id, message.message_seq) = (Some(copy.message_id), Some(copy.message_seq));
         }
@@ -48,7 +47,8 @@ impl Outbox {
         let client_msg_no = &message.client_msg_no;
         let provisional_log = self.provisional_log;
         let Some(mut entry) = self.remove(client_msg_no) else { return };
-        if entry.row.is_withdrawn() {
+        let is_deleted = message.state == MessageState::Deleted;
+        if entry.row.is_withdrawn() && !is_deleted {
             self.put_back(entry);
             return;
         }
@@ -59,6 +59,8 @@ impl Outbox {
         entry.row.empty();
         self.remember_dropped(&entry.row, &entry.sent_as);
         match (entry.row.state, &entry.progress, message.message_id.zip(message.message_seq)) {
+            // Nobody can restore it.
+            _ if is_deleted => return turn.change(Change::OutboxDone(client_msg_no.clone())),
             (OutboxState::Unconfirmed { .. }, ..) => {}
             // Only a node's word says that it is there.
             (_, Progress::Idle { .. } | Progress::InFlight { .. } | Progress::Asking { .. }, Some(place))

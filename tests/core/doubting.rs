@@ -145,6 +145,22 @@ fn what_another_device_recalls_on_the_word_of_one_node_is_watched_too() {
 }
 
 #[test]
+fn what_is_deleted_is_not_watched_for_nobody_can_restore_it() {
+    for recalled_before in [false, true] {
+        let (mut world, _) = found_in_a_cluster();
+        if recalled_before {
+            told(&mut world, 1, MarkState::Recalled);
+        }
+        assert_eq!(world.disk.outbox().count(), 1);
+        told(&mut world, 2, MarkState::Deleted);
+        assert_eq!(world.disk.outbox().count(), 0, "recalled before: {recalled_before}");
+        assert_eq!(ours(&mut world).expect("it stands there").state, MessageState::Deleted);
+        look(&mut world, Vec::new());
+        assert_eq!(world.sends().len(), 1);
+    }
+}
+
+#[test]
 fn nobody_waits_for_a_restore_longer_than_for_the_cluster() {
     let mut world = recalled();
     look(&mut world, Vec::new());
