@@ -718,13 +718,14 @@ impl World {
         log.filter(|message| !names.insert((message.from.as_str(), &message.client_msg_no))).count()
     }
 
-    /// A tab opens with what is stored: an echo that is no more, and whose end nobody saw, may come again as a message.
+    /// A tab opens with what is stored: an echo that is no more, or was recalled, and whose end nobody saw, may come again as a message.
     pub fn forget_unkept(&mut self, device: usize) {
         let store = &self.devices[device].disk.store;
         let rows: BTreeSet<String> = store.messages().map(key_of).collect();
         let mut kept = rows.clone();
         let person = self.devices[device].person;
-        kept.extend(store.outbox().map(|row| format!("{person}#{}", row.client_msg_no.0)));
+        let owed = store.outbox().filter(|row| !row.is_withdrawn());
+        kept.extend(owed.map(|row| format!("{person}#{}", row.client_msg_no.0)));
         let unkept: Vec<String> = self
             .model
             .facts
