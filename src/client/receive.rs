@@ -40,7 +40,10 @@ impl Client {
                     self.sync.handle_heard(now.mono);
                     match plaintext {
                         Ok(plaintext) => self.receive(now, connection, *recv, plaintext),
-                        Err(error) => self.quarantine(now, connection, &recv, error.to_string()),
+                        Err(error) => {
+                            self.quarantine(now, connection, &recv, error.to_string());
+                            self.session.doubt_keys(now);
+                        }
                     }
                 }
                 Incoming::Sendack(ack) => self.acked(now, &ack),
@@ -78,6 +81,9 @@ impl Client {
             }
         }
         self.absorb(turn);
+        if matches!(answered, Answered::Unread) {
+            self.session.doubt_keys(now);
+        }
         if let Answered::Stored { row, message_id, message_seq } = answered {
             self.outbox.witnessed(now, &row.channel, message_seq);
             // Not by our wall clock, which may have been changed since the connection began.

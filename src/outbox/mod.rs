@@ -83,6 +83,8 @@ struct Entry {
     doubt: bool,
     /// If it is found, it may be on one node of a cluster only.
     suspect: bool,
+    /// The server could not read it once already.
+    unread: bool,
     /// It quotes less than it did when it may have been sent: to a server that compares contents it is not the same message.
     altered: bool,
     /// The channel's log has gone on to here for certain: what is found before it is no longer in doubt.
@@ -100,6 +102,7 @@ impl Entry {
             lookups: 0,
             doubt,
             suspect: false,
+            unread: false,
             altered: false,
             witness: None,
         }
@@ -124,6 +127,8 @@ pub enum Answered {
     },
     /// Sent and not stored anywhere, as asked; the outbox has settled it.
     Transient(OutboxRow),
+    /// The server cannot read what is sealed with the keys of this connection; it goes once more.
+    Unread,
     Nothing,
 }
 
@@ -270,6 +275,7 @@ impl Outbox {
             entry.row.state = OutboxState::Queued;
             entry.progress = Progress::Storing;
             entry.attempts = 0;
+            entry.unread = false;
             turn.change(Change::Outbox(entry.row.clone()));
             turn.event(Event::MessageChanged { message: view_of(&own, &entry.row) });
             turn.after.push(After::Owed(client_msg_no.clone()));
@@ -441,7 +447,12 @@ impl Outbox {
                 Answered::Nothing
             }
             _ if late => Answered::Nothing,
-            Verdict::Park => {
+            Verdict::Reseal if !entry.unread => {
+                entry.unread = true;
+                entry.progress = Progress::Idle { not_before: now.mono + pause(entry.attempts, dice) };
+                Answered::Unread
+            }
+            Verdict::Park | Verdict::Reseal => {
                 park(&own, entry, turn, ack.reason);
                 Answered::Nothing
             }

@@ -10,6 +10,8 @@ pub enum Verdict {
     Retry,
     /// One node of a cluster has probably stored it: looked up before it is sent again.
     Unconfirmed,
+    /// The server could not read it. It may have been damaged on its way, or the keys of the connection were.
+    Reseal,
     /// Trying again does not cure it.
     Park,
 }
@@ -34,6 +36,9 @@ pub const PATIENCE: u32 = 8;
 pub fn verdict(reason: ReasonCode, waited: Millis, attempts: u32, version: ProtocolVersion) -> Verdict {
     if reason == ReasonCode::SUCCESS {
         return Verdict::Sent;
+    }
+    if matches!(reason, ReasonCode::MSG_KEY_ERROR | ReasonCode::PAYLOAD_DECODE_ERROR) {
+        return Verdict::Reseal;
     }
     if !RETRIED.contains(&reason.0) {
         return Verdict::Park;
@@ -62,8 +67,15 @@ mod tests {
     }
 
     #[test]
+    fn what_the_server_could_not_read_is_sealed_anew() {
+        for code in [8, 9] {
+            assert_eq!(verdict(ReasonCode(code), Millis(0), 0, V5), Verdict::Reseal, "{code}");
+        }
+    }
+
+    #[test]
     fn refusals_and_unknown_codes_wait_for_a_person() {
-        for code in [0, 3, 4, 5, 9, 11, 13, 19, 24, 25, 28, 200] {
+        for code in [0, 3, 4, 5, 11, 13, 19, 24, 25, 28, 200] {
             assert_eq!(verdict(ReasonCode(code), Millis(0), 0, V5), Verdict::Park, "{code}");
         }
         for code in [17, 18, 22] {

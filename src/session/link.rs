@@ -11,8 +11,8 @@ use crate::time::{Millis, Mono};
 use crate::turn::ConnectionId;
 use crate::wire::cipher::Cipher;
 use crate::wire::{
-    CipherError, DecodeError, Deframer, Event, Packet, PacketKind, ProtocolVersion, Recv, Sendack, encode_for_one_node,
-    encoded_len,
+    CipherError, DecodeError, Deframer, Event, Packet, PacketKind, ProtocolVersion, ReasonCode, Recv, Sendack,
+    encode_for_one_node, encoded_len,
 };
 
 use super::Effect;
@@ -54,6 +54,8 @@ pub struct Link {
     deframer: Deframer,
     /// Since the first PONG.
     proven: Option<Mono>,
+    /// What one side sealed the other has read.
+    keys_work: bool,
     outgoing: VecDeque<Vec<u8>>,
     /// Until then nothing leaves, unless the server says something first.
     quiet_until: Option<Mono>,
@@ -72,6 +74,7 @@ impl Link {
             cipher,
             deframer,
             proven: None,
+            keys_work: false,
             outgoing: VecDeque::new(),
             quiet_until: None,
             unanswered: 0,
@@ -95,6 +98,10 @@ impl Link {
 
     pub fn has_lasted(&self, now: Mono) -> bool {
         self.proven.is_some_and(|since| now.since(since) >= LASTS)
+    }
+
+    pub fn keys_work(&self) -> bool {
+        self.keys_work
     }
 
     pub fn cipher(&self) -> &Cipher {
@@ -210,6 +217,7 @@ impl Link {
                 }
                 Packet::Sendack(ack) => {
                     self.unanswered = 0;
+                    self.keys_work |= ack.reason == ReasonCode::SUCCESS;
                     incoming.push(Incoming::Sendack(ack));
                 }
                 Packet::Event(event) => incoming.push(Incoming::Event(event)),
@@ -225,12 +233,13 @@ impl Link {
         Ok((incoming, self.deframer.buffered() > 0))
     }
 
-    fn open(&self, recvs: &mut Vec<Recv>, incoming: &mut Vec<Incoming>) {
+    fn open(&mut self, recvs: &mut Vec<Recv>, incoming: &mut Vec<Incoming>) {
         if recvs.is_empty() {
             return;
         }
         let opened = self.cipher.open(recvs);
         for (recv, plaintext) in recvs.drain(..).zip(opened) {
+            self.keys_work |= plaintext.is_ok();
             incoming.push(Incoming::Recv(Box::new(recv), plaintext));
         }
     }

@@ -92,6 +92,8 @@ pub struct Session {
     visible: bool,
     /// The core has more uncommitted than it may hold; no new connection until it has drained.
     held: bool,
+    /// A connection was exchanged for new keys, and none of the keys since has worked yet.
+    rekeyed: bool,
     /// The node that accepted us last.
     node: Option<u64>,
     /// More than one address was named, or more than one node has accepted us.
@@ -116,6 +118,7 @@ impl Session {
             device_suffix: 0,
             visible: true,
             held: false,
+            rekeyed: false,
             node: None,
             cluster: false,
             server_clock: None,
@@ -373,6 +376,14 @@ impl Session {
         }
     }
 
+    /// One side could not read what the other sealed. If nothing was read on this connection, new keys may cure that; once, until keys work.
+    pub fn doubt_keys(&mut self, now: Now) {
+        let State::Live(link) = &self.state else { return };
+        if !link.keys_work() && !core::mem::replace(&mut self.rekeyed, true) {
+            self.reconnect(now, "the gateway and the client cannot read each other");
+        }
+    }
+
     /// The database takes nothing: whatever connection there is ends, and the next one is not made before `pause` is over.
     pub fn rest(&mut self, now: Now, pause: Millis, why: Error) {
         if matches!(self.state, State::Idle | State::Kicked) {
@@ -395,6 +406,7 @@ impl Session {
         let was_proven = link.is_proven();
         let taken = link.take(now.mono, limit, self.trace, &mut self.effects);
         let proven = link.is_proven();
+        self.rekeyed &= !link.keys_work();
         if proven && !was_proven {
             self.effects.push_back(Effect::State(ConnectionView::Ready));
             self.effects.push_back(Effect::Ready);

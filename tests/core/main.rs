@@ -13,6 +13,7 @@ mod printing;
 mod promising;
 mod receiving;
 mod restoring;
+mod sealing;
 mod sending;
 mod window;
 mod withdrawing;

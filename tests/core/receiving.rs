@@ -468,12 +468,14 @@ fn a_message_without_a_number_in_the_place_of_a_copy_is_the_one_that_is_meant() 
 fn what_cannot_be_read_is_kept_aside_acked_and_reported() {
     let mut world = World::new();
     world.connect();
-    let mut recv = world.recv("alice", "a1", 11, 1, "{}");
+    let recv = world.recv("alice", "a1", 10, 1, "{}");
+    world.say(Packet::Recv(recv));
+    let mut recv = world.recv("alice", "a2", 11, 2, "{}");
     recv.timestamp += 1;
     world.say(Packet::Recv(recv));
     world.pass(Millis(50));
-    assert_eq!(world.acks(), [MessageId(11)]);
-    assert!(world.shown().is_empty());
+    assert_eq!(world.acks(), [MessageId(10), MessageId(11)]);
+    assert_eq!(world.shown(), ["a1"]);
     assert!(world.events.iter().any(|event| matches!(event, Event::Quarantined { message_id: MessageId(11), .. })));
 }
 
