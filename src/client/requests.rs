@@ -488,6 +488,8 @@ impl Client {
         match (action, response) {
             (Action::Reedit, Response::Content(content)) => {
                 self.outputs.push_back(Output::Settle(ticket, Ok(Reply::Content { content })));
+                // It is recalled, which may be news here.
+                self.sync.want_marks(now.mono, channel.clone());
             }
             (_, Response::Mark(fed)) => {
                 let work = Work::Marks {

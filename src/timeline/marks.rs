@@ -222,7 +222,7 @@ impl Timeline {
         }
     }
 
-    /// What we know already must not be asked: whose it is, whether it is recalled, whether the time has passed.
+    /// What we know already must not be asked: whose it is, whether it is deleted, whether the time has passed.
     pub(super) fn act(
         &mut self,
         ticket: Ticket,
@@ -294,9 +294,7 @@ impl Timeline {
                 if !own {
                     return Err(Error::denied(DenyReason::NotAuthor, None));
                 }
-                if row.state == MessageState::Normal {
-                    return Err(Error::denied(DenyReason::NotRecalled, None));
-                }
+                // Whether it is recalled only the business server knows: another device may have done it just now.
                 let until = row.mark.as_ref().and_then(|mark| mark.deadline).map(|deadline| deadline.0);
                 if let Some(deadline) = passed(until) {
                     return Err(Error::denied(DenyReason::Window, Some(deadline)));

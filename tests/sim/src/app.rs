@@ -45,6 +45,8 @@ pub enum Asked {
     },
     Restore {
         number: ClientMsgNo,
+        /// The business server had a mark of it by then.
+        is_recorded: bool,
     },
     Reedit {
         number: ClientMsgNo,
@@ -297,18 +299,28 @@ impl World {
     }
 
     fn restore(&mut self, device: usize, channel: &Channel) {
-        let recalled = |message: &MessageView| message.own && message.state == MessageState::Recalled;
-        let candidates = self.devices[device].app.visible(channel, recalled);
-        let Some(message) = self.dice.pick(&candidates).cloned() else { return };
+        let Some(message) = self.recalled(device, channel) else { return };
         tell!(self, "{} restores {}", self.devices[device].name, message.client_msg_no.0);
-        let asked = Asked::Restore { number: message.client_msg_no.clone() };
+        let number = message.client_msg_no.clone();
+        let is_recorded = self.is_recorded(device, channel, &number);
+        let asked = Asked::Restore { number, is_recorded };
         self.command(device, asked, Command::Restore { channel: channel.clone(), target: target(&message) });
     }
 
-    fn reedit(&mut self, device: usize, channel: &Channel) {
-        let recalled = |message: &MessageView| message.own && message.state == MessageState::Recalled;
+    /// A message of its person's that is recalled, though this device may not have heard of it yet.
+    fn recalled(&mut self, device: usize, channel: &Channel) -> Option<MessageView> {
+        let recalled = |message: &MessageView| {
+            message.own
+                && message.message_seq.is_some()
+                && (message.state == MessageState::Recalled
+                    || self.is_recorded(device, channel, &message.client_msg_no))
+        };
         let candidates = self.devices[device].app.visible(channel, recalled);
-        let Some(message) = self.dice.pick(&candidates).cloned() else { return };
+        self.dice.pick(&candidates).cloned()
+    }
+
+    fn reedit(&mut self, device: usize, channel: &Channel) {
+        let Some(message) = self.recalled(device, channel) else { return };
         let asked = Asked::Reedit { number: message.client_msg_no.clone() };
         self.command(device, asked, Command::Reedit { channel: channel.clone(), target: target(&message) });
     }

@@ -15,6 +15,7 @@ use jindou_business::rules;
 use jindou_gateway::{ConnId, Generation};
 use serde_json::json;
 
+use crate::app::Asked;
 use crate::defect::Defect;
 use crate::world::{GROUP, Happening, PEOPLE, World, tell};
 
@@ -128,9 +129,21 @@ impl World {
 
     // ---- recalls ----
 
-    /// A recall that was granted is recorded, and none of one's own is refused for being somebody else's. (`restores`: what another
-    /// has recalled is another's to restore.)
-    pub fn check_act(&mut self, device: usize, number: &ClientMsgNo, restores: bool, outcome: Result<(), &Error>) {
+    /// Whether the business server has a mark of this message of the device's person.
+    pub fn is_recorded(&self, device: usize, channel: &Channel, number: &ClientMsgNo) -> bool {
+        let person = self.devices[device].person;
+        let Some(ours) = self.ours(device, channel) else { return false };
+        let marks = self.business.ledger.feed(&ours, rules::Version::default(), usize::MAX - 1).marks;
+        marks.iter().any(|mark| mark.client_msg_no.as_str() == number.0 && mark.key.author.as_str() == person)
+    }
+
+    /// A recall that was granted is recorded, none of one's own is refused for being somebody else's (but what another has recalled is
+    /// another's to restore), and none that is recorded for being none.
+    pub fn check_act(&mut self, device: usize, number: &ClientMsgNo, asked: &Asked, outcome: Result<(), &Error>) {
+        let (restores, was_recorded) = match asked {
+            Asked::Restore { is_recorded, .. } => (true, *is_recorded),
+            _ => (false, false),
+        };
         let Some(fact) = self.model.facts.get(number) else { return };
         let author = number.0.split(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']).next().unwrap_or_default();
         let is_own = fact.device.is_some() && self.devices[device].person.starts_with(author);
@@ -144,6 +157,9 @@ impl World {
             Ok(()) if !is_recorded => format!("2: {name} says that {} is done, and no mark tells so", number.0),
             Err(error) if error.reason == Some(DenyReason::NotAuthor) && is_own && !restores => {
                 format!("window: {name} is told that {} is somebody else's", number.0)
+            }
+            Err(error) if error.reason == Some(DenyReason::NotRecalled) && was_recorded => {
+                format!("2: {name} is told that {} is not recalled, and it was", number.0)
             }
             _ => return,
         };

@@ -323,9 +323,8 @@ impl World {
             Ok(_) => tell!(self, "{name} settles {asked:?}"),
             Err(error) => tell!(self, "{name} settles {asked:?}: {:?} {}", error.code, error.message),
         }
-        if let Asked::Recall { number } | Asked::Restore { number } = &asked {
-            let restores = matches!(asked, Asked::Restore { .. });
-            self.check_act(device, number, restores, outcome.as_ref().map(|_| ()));
+        if let Asked::Recall { number } | Asked::Restore { number, .. } = &asked {
+            self.check_act(device, number, &asked, outcome.as_ref().map(|_| ()));
         }
         match (asked, outcome) {
             (Asked::Discard { number }, Ok(_)) => _ = self.model.discarded.insert((device, number), self.now),
@@ -367,7 +366,7 @@ impl World {
                 self.page_shown(device, &channel, limit, before.is_none(), messages, complete);
                 self.page_read(device, &channel, first, reached_start, complete);
             }
-            (Asked::Recall { number } | Asked::Restore { number }, Err(error))
+            (Asked::Recall { number } | Asked::Restore { number, .. }, Err(error))
                 if error.reason == Some(DenyReason::Window) =>
             {
                 self.check_window(device, &number, error.deadline.map(|deadline| deadline.0));
