@@ -513,7 +513,9 @@ impl Outbox {
             OutboxState::Unconfirmed { .. } if settles => None,
             // From a clock that was ahead, time is reckoned anew.
             OutboxState::Unconfirmed { since, .. } => Some(since.min(time)),
-            _ if entry.suspect || (provisional_log && matches!(entry.progress, Progress::Asking { .. })) => Some(time),
+            _ if entry.suspect => Some(time),
+            // An earlier copy of what was refused later: no answer will tell more.
+            _ if provisional_log && matches!(entry.progress, Progress::Asking { .. } | Progress::Parked) => Some(time),
             // The answer to the SEND or the look-up will tell more.
             _ if provisional_log => return,
             _ => None,

@@ -3,11 +3,12 @@
 use jindou::channel::ClientMsgNo;
 use jindou::client::{Command, Delivery, MessageView, Reply};
 use jindou::error::ErrorCode;
-use jindou::request::{ChannelMarks, FedMark, Message, Request, Response};
+use jindou::request::{ChannelMarks, FedMark, HistoryPage, Message, Request, Response};
 use jindou::rows::{Mark, MarkState, MessageState};
 use jindou::time::Millis;
+use jindou::wire::Packet;
 
-use crate::receiving::{group, mark, revoke};
+use crate::receiving::{group, mark, nothing, revoke, stored};
 use crate::sending::{found, found_in_a_cluster, is_lookup};
 use crate::world::World;
 
@@ -158,6 +159,47 @@ fn what_is_deleted_is_not_watched_for_nobody_can_restore_it() {
         look(&mut world, Vec::new());
         assert_eq!(world.sends().len(), 1);
     }
+}
+
+#[test]
+fn what_was_refused_and_stands_in_the_log_of_a_cluster_is_owed_no_more_once_that_is_certain() {
+    let mut world = World::with(|config| config.business = true);
+    world.addresses.push("ws://two".to_owned());
+    world.connect();
+    let sending = world.send(group(), "n1", "{}");
+    let refused = world.sends()[0].client_seq;
+    world.ack(refused, 0, 0, 13);
+    assert!(matches!(world.outcome(sending), Some(Err(error)) if error.code == ErrorCode::Refused));
+    let deliveries = |world: &mut World| world.page(group()).iter().map(|it| it.delivery).collect::<Vec<_>>();
+    assert_eq!(deliveries(&mut world), [Delivery::Parked]);
+
+    for (number, id, seq) in [("a", 4, 8), ("b", 6, 10)] {
+        let recv = world.recv("alice", number, id, seq, "{}");
+        world.say(Packet::Recv(recv));
+    }
+    world.pass(Millis::seconds(1));
+    let is_history = |request: &Request| matches!(request, Request::History(_));
+    while !world.requests.iter().any(|(_, request)| is_history(request)) {
+        let response = nothing(&world.requests.first().expect("it asks").1);
+        world.answer(|_| true, Ok(response));
+    }
+    let messages = vec![stored(4, 8, "a", "{}"), found("n1", 5, 9), stored(6, 10, "b", "{}")];
+    let page = HistoryPage { messages, more: false, marks_version: 0 };
+    world.answer(is_history, Ok(Response::History(page)));
+    let sent = Delivery::Sent;
+    assert_eq!(deliveries(&mut world), [sent, Delivery::Unconfirmed, sent], "an earlier copy of it came through");
+    assert_eq!(outbox(&mut world).iter().map(|it| it.delivery).collect::<Vec<_>>(), [Delivery::Unconfirmed]);
+
+    for _ in 0..25 {
+        world.pass(Millis::seconds(60));
+        while let Some((_, request)) = world.requests.first() {
+            let asks = is_lookup(request);
+            let response = if asks { Response::Found(vec![found("n1", 5, 9)]) } else { nothing(request) };
+            world.answer(|_| true, Ok(response));
+        }
+    }
+    assert_eq!(deliveries(&mut world), [sent; 3]);
+    assert_eq!((outbox(&mut world).len(), world.sends().len()), (0, 1), "and nothing is sent again");
 }
 
 #[test]
