@@ -65,10 +65,12 @@ export function packagePrograms() {
   return { wasmOpt: program("wasm-opt"), webpack: program("webpack"), tsc: program("tsc") };
 }
 
-/** Where Chromium and its driver are, and the driver of a Firefox if there are both; undefined for what is missing. */
+/** Where Chromium and its driver are, and a Firefox, and its driver if there are both; undefined for what is missing. */
 export function browser() {
+  const firefox = find(["firefox", "firefox-esr"]);
   return {
-    geckodriver: find(["firefox", "firefox-esr"]) && find("geckodriver"),
+    firefox,
+    geckodriver: firefox && find("geckodriver"),
     chromium: process.env.CHROMIUM || find(["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]),
     chromedriver: process.env.CHROMEDRIVER || find(["chromedriver", "chromium.chromedriver"]),
   };

@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { isFirefox } from "../../scripts/lib/browser.mjs";
 import { Person } from "./support/person.mjs";
 import { Town } from "./support/town.mjs";
 
 const town = await Town.build();
+const noPhone = isFirefox && "Firefox plays no phone";
 
 test("the browser's language is spoken, another one can be chosen, and the choice is kept", async (context) => {
   const page = await town.window(context, { locale: "zh-CN" });
@@ -41,7 +43,7 @@ test("what was said today was said yesterday once the day is over, though nobody
   await alice.conversation("Carol").first().locator("time", { hasText: "Yesterday" }).waitFor();
 });
 
-test("it is dark where the system is, and where one wants it to be", async (context) => {
+test("it is dark where the system is, and where one wants it to be", { skip: isFirefox && "Firefox is told of no colour scheme" }, async (context) => {
   const background = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await town.window(context, { colorScheme: "light" });
   const dark = await town.window(context, { colorScheme: "dark" });
@@ -54,7 +56,7 @@ test("it is dark where the system is, and where one wants it to be", async (cont
   assert.equal(await background(light), await background(dark));
 });
 
-test("on a phone there is one thing at a time, and nothing sticks out", async (context) => {
+test("on a phone there is one thing at a time, and nothing sticks out", { skip: noPhone }, async (context) => {
   const bob = await town.person(context, "bob");
   const alice = await town.person(context, "alice", { width: 360, height: 720, hasTouch: true, isMobile: true });
   const inside = async () => assert.ok(await alice.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
@@ -101,7 +103,7 @@ test("on a phone there is one thing at a time, and nothing sticks out", async (c
   await alice.page.waitForFunction(() => document.activeElement?.matches(".conversation-menu [data-menu]"));
 });
 
-test("a long name pushes nothing out of a group, and makes no long field to write in", async (context) => {
+test("a long name pushes nothing out of a group, and makes no long field to write in", { skip: noPhone }, async (context) => {
   await town.signUp("long-name", "Maximiliane-Konstantina von und zu Hohenlohe-Langenburg-Sayn");
   const group = await town.group("alice", `Long ${"名".repeat(58)}`, ["bob", "long-name"]);
   const alice = await town.person(context, "alice", { width: 360, height: 720, hasTouch: true, isMobile: true });

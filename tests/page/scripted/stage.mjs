@@ -4,7 +4,7 @@ import { rmSync } from "node:fs";
 import { after } from "node:test";
 
 import { openBrowser } from "../../../scripts/lib/browser.mjs";
-import { address, answer, buildPage, names } from "./world.mjs";
+import { address, answer, buildPage, names, tellBodies } from "./world.mjs";
 
 const roles = { alice: "owner", bob: "admin", carol: "member", dave: "member" };
 const group = { groupId: "g1", name: "Cloud crew", members: Object.entries(roles).map(([uid, role]) => ({ uid, name: names[uid], role })) };
@@ -25,6 +25,7 @@ export async function enter(context, uid, { world = {}, prepare = () => {}, size
   const errors = [];
   page.on("pageerror", (error) => errors.push(String(error)));
   context.after(() => assert.deepEqual(errors, [], "the page threw nothing"));
+  await page.addInitScript(tellBodies);
   await page.goto(address + path);
   await page.evaluate((members) => scripted.members.set("g1", members), Object.keys(roles));
   await page.evaluate(prepare);

@@ -31,11 +31,25 @@ export async function answer(context, folder, state) {
     const request = route.request();
     const url = new URL(request.url());
     if (url.origin !== origin) return route.abort();
-    if (url.pathname.startsWith("/v1/")) return api(route, url, request.postDataJSON(), request.headers().authorization, state);
+    if (url.pathname.startsWith("/v1/")) return api(route, url, bodyOf(request), request.headers().authorization, state);
     const path = url.pathname === "/" ? "index.html" : url.pathname.slice(1);
     return route.fulfill({ body: readFileSync(join(folder, path)), contentType: types[extname(path)], headers: { "content-security-policy": policy } });
   });
 }
+
+/** Firefox does not tell a test what a request says, so the page says it in a header too. */
+export const tellBodies = () => {
+  const { fetch } = window;
+  window.fetch = (url, options = {}) => {
+    const headers = typeof options.body === "string" ? { ...options.headers, "test-body": encodeURIComponent(options.body) } : options.headers;
+    return fetch(url, { ...options, headers });
+  };
+};
+
+const bodyOf = (request) => {
+  const said = request.headers()["test-body"];
+  return said && JSON.parse(decodeURIComponent(said));
+};
 
 export const address = `${origin}/`;
 
