@@ -451,7 +451,14 @@ impl Client {
                 }
             }
             Ok(_) => self.outbox.lookup_failed(now, &asked, true, Millis(0), &mut self.dice),
-            Err(FetchFailure { retryable, retry_after, .. }) => {
+            Err(FetchFailure { code, retryable, retry_after, .. }) => {
+                // After a new log-in the same question may be answered.
+                if !retryable && code != "unauthorized" {
+                    let time = self.session.steady_time(now);
+                    let mut turn = self.turn(now);
+                    self.outbox.lookup_refused(&mut turn, time, &asked);
+                    self.absorb(turn);
+                }
                 self.outbox.lookup_failed(now, &asked, retryable, retry_after, &mut self.dice);
             }
         }

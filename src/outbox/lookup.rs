@@ -89,6 +89,19 @@ impl Outbox {
         taken_back
     }
 
+    /// The look-up is refused for good, as to whoever was put out of the group: what is withdrawn is watched no longer than it is in doubt.
+    pub fn lookup_refused(&mut self, turn: &mut Turn, time: Wall, asked: &[ClientMsgNo]) {
+        for client_msg_no in asked {
+            let Some(entry) = self.peek(client_msg_no).filter(|entry| entry.row.is_withdrawn()) else { continue };
+            if let OutboxState::Unconfirmed { since, .. } = entry.row.state
+                && has_lasted(since, time)
+            {
+                turn.change(Change::OutboxDone(client_msg_no.clone()));
+                self.remove(client_msg_no);
+            }
+        }
+    }
+
     /// No answer to the look-up.
     pub fn lookup_failed(
         &mut self,

@@ -3,7 +3,7 @@
 use jindou::channel::ClientMsgNo;
 use jindou::client::{Command, Delivery, MessageView, Reply};
 use jindou::error::ErrorCode;
-use jindou::request::{ChannelMarks, FedMark, HistoryPage, Message, Request, Response};
+use jindou::request::{ChannelMarks, FedMark, HistoryPage, Message, Request, Response, failure};
 use jindou::rows::{Mark, MarkState, MessageState};
 use jindou::time::Millis;
 use jindou::wire::Packet;
@@ -211,4 +211,24 @@ fn nobody_waits_for_a_restore_longer_than_for_the_cluster() {
         look(&mut world, Vec::new());
     }
     assert_eq!(world.disk.outbox().count(), 0);
+}
+
+#[test]
+fn what_is_recalled_is_watched_in_vain_no_longer_than_it_is_in_doubt_where_the_business_server_refuses_to_look() {
+    let left = |status: u16| {
+        let mut world = recalled();
+        for minute in 0..30 {
+            world.pass(Millis::seconds(60));
+            if world.requests.iter().any(|(_, request)| is_lookup(request)) {
+                world.answer(is_lookup, Err(failure(status, b"")));
+            }
+            assert!(
+                minute >= 20 || world.disk.outbox().count() == 1,
+                "watched for as long as it is in doubt: {minute}"
+            );
+        }
+        world.disk.outbox().count()
+    };
+    assert_eq!(left(403), 0, "whoever was put out of the group is told nothing more of it");
+    assert_eq!([503, 401].map(left), [1, 1], "what was not answered may be answered later");
 }
