@@ -280,8 +280,11 @@ export interface HistoryMessage {
 export interface BusinessApi {
   /** Where WuKongIM's WebSockets are. */
   gateway?(): Promise<{ addresses: string[] }>;
-  /** Who may recall and until when (milliseconds; `null`: no limit), and the server's clock. */
-  policy?(): Promise<{ serverTime?: number; recallWindow?: number | null; restoreWindow?: number | null; roles?: (Channel & { role: Role })[] }>;
+  /**
+   * Who may recall and until when (milliseconds; `null`: no limit), and the server's clock. `restoreModerated` is for the application, which offers an
+   * author to restore what an owner or admin recalled where it is true.
+   */
+  policy?(): Promise<{ serverTime?: number; recallWindow?: number | null; restoreWindow?: number | null; restoreModerated?: boolean; roles?: (Channel & { role: Role })[] }>;
   /** Whether WuKongIM knows this device as online; `null` where that cannot be said. */
   online?(): Promise<{ online: boolean | null }>;
   /** `older`: (end, start], or the newest where both are 0. `newer`: [start, end), without an end where it is 0. For members only. */

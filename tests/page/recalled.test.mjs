@@ -28,6 +28,21 @@ for (const { locale, restore, editAgain } of [
   });
 }
 
+test("an author may restore what an admin recalled where the business server says so", async (context) => {
+  const prepare = () => {
+    for (const recall of [{ operator: "carol", role: "author" }, { operator: "bob", role: "admin" }, { operator: "", role: "system" }]) {
+      const message = scripted.say("carol", { channelId: "g1", channelType: 2 }, { type: 1, content: "x" }, { quiet: true });
+      Object.assign(message, { state: "recalled", recall: { at: 1, deadline: Date.now() + 300_000, ...recall } });
+    }
+  };
+  const { page } = await enter(context, "carol", { prepare, world: { restoreModerated: true } });
+  await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
+  await page.locator("[data-row]", { hasText: "Cloud crew" }).click();
+  await page.locator(".place").nth(2).waitFor();
+  const offers = await page.locator(".place").evaluateAll((all) => all.map((place) => [...place.querySelectorAll("button")].map(({ textContent }) => textContent)));
+  assert.deepEqual(offers, Array(3).fill(["Edit again", "Restore"]));
+});
+
 test("whoever is no member any more is offered no way back", async (context) => {
   const prepare = () => {
     const message = scripted.say("carol", { channelId: "g1", channelType: 2 }, { type: 1, content: "x" }, { quiet: true });

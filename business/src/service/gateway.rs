@@ -31,6 +31,7 @@ pub struct PolicyAnswer {
     server_time: Time,
     recall_window: Option<Span>,
     restore_window: Option<Span>,
+    restore_moderated: bool,
     roles: Vec<RoleView>,
 }
 
@@ -48,6 +49,7 @@ pub async fn policy(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<
         server_time: app.now(),
         recall_window: app.config.recall_window.0,
         restore_window: app.config.restore_window.0,
+        restore_moderated: app.config.restore_moderated,
         roles: roles
             .into_iter()
             .map(|(group, role)| RoleView { channel_id: group, channel_type: GROUP, role })

@@ -204,6 +204,22 @@ async fn an_admin_recalls_what_members_wrote_and_nothing_of_owner_and_admins() {
 }
 
 #[tokio::test]
+async fn the_policy_tells_whether_an_author_may_restore_what_an_admin_recalled() {
+    for allowed in [false, true] {
+        let options: &[&str] = if allowed { &["--restore-moderated"] } else { &[] };
+        let (world, alice, bob) = two_people(options).await;
+        let id = world.group(&bob, &["alice"]).await;
+        world.fake.write("alice", &id, 2, "n1", &text("rude"));
+        let target = with(&group(&id), named("n1"));
+        world.post("/v1/recall", &bob, target.clone()).await.done();
+        assert_eq!(world.get("/v1/policy", &alice).await.done()["restoreModerated"], allowed);
+        let answer = world.post("/v1/restore", &alice, target).await;
+        assert_eq!(answer.status == 200, allowed);
+        world.end().await;
+    }
+}
+
+#[tokio::test]
 async fn a_restore_shows_the_content_again_to_all_and_may_be_recalled_again() {
     let (world, alice, bob) = two_people(&["--recall-window", "none"]).await;
     world.fake.write("alice", "bob", 1, "n1", &text("back"));

@@ -71,7 +71,7 @@ function api(route, url, body, authorization, state) {
       if (state.over) return json({ code: "unauthorized", message: "", retryable: false }, 401);
       return json({ uid, name: names[uid] ?? uid });
     case "GET /v1/gateway": return json({ addresses: ["ws://127.0.0.1:9"] });
-    case "GET /v1/policy": return json({ serverTime: Date.now() + (state.ahead ?? 0) });
+    case "GET /v1/policy": return json({ serverTime: Date.now() + (state.ahead ?? 0), restoreModerated: state.restoreModerated });
     case "GET /v1/groups": return json({ groups });
     case "GET /v1/people": {
       const query = url.searchParams.get("query").toLowerCase();

@@ -207,6 +207,7 @@ impl Business {
             "serverTime": now.0,
             "recallWindow": self.policy.recall_window.map(|span| span.0),
             "restoreWindow": self.policy.restore_window.map(|span| span.0),
+            "restoreModerated": self.policy.restore_moderated,
             "roles": roles,
         })
     }

@@ -1,6 +1,7 @@
 // The business server as this page uses it: people and groups for the page itself, and everything that the client asks it, as a `BusinessApi`.
 // A client takes an address (`business: "https://…"`) just as well; the page hands it functions, so that the switch that cuts the network cuts
 // these requests too.
+import { signal } from "@preact/signals";
 import type { BusinessApi } from "jindou";
 import type { Account } from "./accounts";
 import type { Network } from "./network";
@@ -45,6 +46,8 @@ export function signUp(network: Network, uid: string, name: string, password: st
 
 export class Server {
   readonly clock = new ServerClock();
+  /** Whether authors may restore what somebody else recalled. As long as the server told nothing, they may not. */
+  readonly restoreModerated = signal(false);
 
   constructor(readonly network: Network, private readonly token: string) {}
 
@@ -59,6 +62,7 @@ export class Server {
       policy: async () => {
         const policy = await calls.policy!();
         if (typeof policy.serverTime === "number") this.clock.learn(policy.serverTime);
+        this.restoreModerated.value = policy.restoreModerated === true;
         return policy;
       },
     };

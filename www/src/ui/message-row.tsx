@@ -76,8 +76,8 @@ function Bubble({ message, first, jump }: Pick<MessageRowProps, "message" | "fir
 }
 
 /**
- * Recalled, hidden, deleted: who did it, and, for the author and in time, the way back. What somebody else recalled, its author may write anew, but not
- * put back where it was.
+ * Recalled, hidden, deleted: who did it, and, for the author and in time, the way back. What somebody else recalled, its author may write anew, but put
+ * back where it was only if the business server lets them.
  */
 function InPlace({ message }: { message: Message }) {
   const chat = useChat();
@@ -90,7 +90,7 @@ function InPlace({ message }: { message: Message }) {
       {wayBack && (
         <>
           <button type="button" class="link-button" onClick={() => chat.editAgain(message)}>{said.editAgain}</button>
-          {message.recall?.operator === chat.account.uid && (
+          {(message.recall?.operator === chat.account.uid || chat.server.restoreModerated.value) && (
             <button type="button" class="link-button" onClick={() => chat.restore(message)}>{said.restore}</button>
           )}
         </>
