@@ -33,6 +33,19 @@ for (const [where, path] of [["in a worker", "/"], ["on the page", "/?worker=fal
   });
 }
 
+test("a new browser goes to the first of many unread messages at a press", async (context) => {
+  const mark = crypto.randomUUID().slice(0, 6);
+  await town.signUp(`mia-${mark}`, `Mia ${mark}`);
+  await town.signUp(`ned-${mark}`, `Ned ${mark}`);
+  for (let i = 0; i < 330; i++) await town.say(`ned-${mark}`, `mia-${mark}`, 1, { type: 1, content: `line ${i}` });
+  const mia = await town.person(context, `mia-${mark}`);
+  await mia.seesLast(`Ned ${mark}`, "line 329");
+  await mia.open(`Ned ${mark}`);
+  await mia.message("line 329").waitFor();
+  await mia.pane.getByRole("button", { name: "330 new messages" }).click();
+  await mia.pane.locator(".message:focus").filter({ has: mia.page.getByText("line 0", { exact: true }) }).waitFor();
+});
+
 test("a quote leads to the message far above", async (context) => {
   const mark = crypto.randomUUID().slice(0, 6);
   await town.signUp(`kim-${mark}`, `Kim ${mark}`);

@@ -456,6 +456,8 @@ test("far up, what is written and what comes stands at the newest message, and a
     scripted.say("alice", { channelId: "bob", channelType: 1 }, { type: 1, content: "as you said", reply }, { quiet: true });
   };
   const { page } = await enter(context, "alice", { prepare });
+  await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
+  await page.evaluate(() => scripted.clients.get("alice").markRead({ channelId: "bob", channelType: 1 }, 1));
   await page.getByRole("button", { name: /Bob Okafor/ }).click();
   await row(page, "as you said").locator(".quote").click();
   const found = row(page, "the very first").filter({ hasNotText: "as you said" });
@@ -497,6 +499,51 @@ test("three hundred unread messages are read from the first one on", async (cont
   await page.getByRole("button", { name: "To the newest message" }).click();
   await row(page, "word 399").waitFor();
   await entry.getByText("99+").waitFor({ state: "detached" });
+});
+
+test("the first of many unread messages is a press away where only the server has it", async (context) => {
+  const prepare = () => {
+    const channel = { channelId: "alice", channelType: 1 };
+    for (let i = 0; i < 900; i++) scripted.say("bob", channel, { type: 1, content: `word ${i}` }, { quiet: true });
+    scripted.held = 50;
+  };
+  for (const [locale, name, busy] of [["en", "800 new messages", "Looking for the message…"], ["zh-CN", "800 条新消息", "正在查找"]]) {
+    const { page } = await enter(context, "alice", { prepare, locale });
+    await page.locator('.connection-line[data-state="ready"]').first().waitFor();
+    await page.evaluate(() => scripted.clients.get("alice").markRead({ channelId: "bob", channelType: 1 }, 100));
+    const entry = page.getByRole("button", { name: /Bob Okafor/ });
+    await entry.getByText("99+").waitFor();
+    await entry.click();
+    await row(page, "word 899").waitFor();
+    assert.equal(await page.locator(".new-line").count(), 0, "the line stands above no other message");
+    const button = page.getByRole("button", { name });
+    await button.click();
+    await page.getByRole("status").filter({ hasText: busy }).waitFor();
+    await row(page, "word 100").locator(".new-line").waitFor();
+    await page.waitForFunction(() => document.activeElement.matches(".message:has(.new-line)"));
+    assert.ok(await page.evaluate(() => {
+      const [line, box] = [document.querySelector(".new-line"), document.querySelector(".timeline")].map((one) => one.getBoundingClientRect());
+      return line.top > box.top && line.bottom < box.top + box.height / 2;
+    }), "the line of what is new is in sight");
+    assert.equal(await button.count(), 0);
+    assert.ok(await page.locator(".message").count() <= 240);
+  }
+});
+
+test("who scrolls up to the first unread message is not led there any more", async (context) => {
+  const prepare = () => {
+    for (let i = 0; i < 200; i++) scripted.say("bob", { channelId: "alice", channelType: 1 }, { type: 1, content: `word ${i}` }, { quiet: true });
+    scripted.held = 10;
+  };
+  const { page } = await enter(context, "alice", { prepare });
+  await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();
+  await page.evaluate(() => scripted.clients.get("alice").markRead({ channelId: "bob", channelType: 1 }, 150));
+  await page.getByRole("button", { name: /Bob Okafor/ }).click();
+  const button = page.getByRole("button", { name: "50 new messages" });
+  await button.waitFor();
+  await row(page, "word 150").waitFor({ state: "attached" });
+  await row(page, "word 150").evaluate((element) => element.scrollIntoView({ block: "center" }));
+  await button.waitFor({ state: "detached" });
 });
 
 for (const [width, list, conversation] of [

@@ -181,7 +181,81 @@ test("where more is unread than a page holds, a conversation opens at the first 
   other.readTo.value = 500;
   await other.load(500);
   assert.equal(seqs(other).at(-1), 1000);
-  assert.deepEqual([other.reachedEnd.value, other.atBottom], [true, true]);
+  assert.deepEqual([other.reachedEnd.value, other.atBottom, other.unreadAbove.value], [true, true, 500]);
+});
+
+test("the first unread message is gone to where only the server has it, however many pages lie between", async () => {
+  for (const [here, readTo] of [[2961, 500], [2961, 0], [2961, 2900], [2999, 2980]]) {
+    const store = new Store(here, 3000);
+    const timeline = new Timeline(store, channel);
+    timeline.readTo.value = readTo;
+    await timeline.load(3000 - readTo);
+    assert.equal(timeline.status.value, "ready");
+    assert.deepEqual([seqs(timeline).at(-1), timeline.unreadAbove.value, timeline.cutAbove.value], [3000, 3000 - readTo, true]);
+    store.asked = () => setTimeout(() => {
+      store.arrive(200);
+      void timeline.refresh();
+    });
+    assert.equal(await timeline.toFirstUnread(), true);
+    assert.ok(seqs(timeline).includes(readTo + 1));
+    assert.deepEqual([timeline.unreadAbove.value, timeline.searching.value], [0, false]);
+    assertWindow(timeline);
+    timeline.close();
+  }
+});
+
+test("where the server does not answer, the first unread message is not waited for for ever, and whoever goes to the newest waits no longer", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const timeline = new Timeline(new Store(2961, 3000), channel);
+  timeline.readTo.value = 500;
+  await timeline.load(2500);
+  const settle = async () => { for (let turn = 0; turn < 50; turn++) await undefined; };
+  const asked = timeline.toFirstUnread();
+  await settle();
+  assert.equal(timeline.searching.value, true);
+  context.mock.timers.tick(10_000);
+  assert.equal(await asked, false);
+  assert.deepEqual([timeline.unreadAbove.value, timeline.searching.value, seqs(timeline).at(-1)], [2500, false, 3000]);
+  const again = timeline.toFirstUnread();
+  await settle();
+  await timeline.toNewest();
+  assert.equal(await again, undefined);
+  timeline.close();
+});
+
+test("a conversation opens at the first unread message also where most of what follows is one's own", async () => {
+  for (const readTo of [2880, 1000]) {
+    const store = new Store(1, 3000);
+    for (const row of store.rows) row.own = row.messageSeq % 100 !== 1;
+    const timeline = new Timeline(store, channel);
+    timeline.readTo.value = readTo;
+    await timeline.load((3000 - readTo) / 100 | 0);
+    assert.ok(seqs(timeline).includes(readTo + 1), `${readTo}`);
+    assert.equal(timeline.unreadAbove.value, 0);
+  }
+});
+
+test("of messages that are all shown none is told to stand above", async () => {
+  const store = new Store(2000, 3000);
+  for (const row of store.rows.slice(0, -3)) row.own = true;
+  const timeline = new Timeline(store, channel);
+  timeline.readTo.value = 1000;
+  await timeline.load(3);
+  assert.deepEqual([timeline.unreadAbove.value, timeline.cutAbove.value], [0, false]);
+});
+
+test("a channel of which nothing was here yet tells of what is unread above as soon as the first page has come", async () => {
+  const store = new Store(2961, 3000);
+  const rows = store.rows.splice(0);
+  const messages = store.messages;
+  store.messages = async (...of) => (store.rows.length > 0 ? messages.call(store, ...of) : { messages: [], reachedStart: false, complete: false });
+  const timeline = new Timeline(store, channel);
+  timeline.readTo.value = 500;
+  await timeline.load(2500);
+  assert.deepEqual([timeline.status.value, timeline.unreadAbove.value], ["loading", 0]);
+  store.rows = rows;
+  await timeline.refresh();
+  assert.deepEqual([timeline.status.value, timeline.unreadAbove.value, timeline.atBottom], ["ready", 2500, true]);
 });
 
 test("going down again, numbers without a message are passed over, however many", async () => {

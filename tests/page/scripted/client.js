@@ -26,6 +26,8 @@ export const script = {
   opened: 0,
   /** Whose database was deleted. */
   wiped: [],
+  /** How many of the newest messages of each channel are here; asked for the others, the server brings a hundred more. */
+  held: Infinity,
   /** What is stored cannot be read. */
   unreadable: false,
   members: new Map(),
@@ -201,10 +203,22 @@ export class Client {
 
   async messages(channel, { before, limit = 50 } = {}) {
     await new Promise((done) => setTimeout(done, 10));
-    const all = (log.get(placeOf(this.uid, channel)) ?? []).filter((message) => before === undefined || message.messageSeq < before);
+    const whole = log.get(placeOf(this.uid, channel)) ?? [];
+    const here = whole.slice(-script.held);
+    const all = here.filter((message) => before === undefined || message.messageSeq < before);
+    const complete = here.length === whole.length || all.length >= limit;
+    if (!complete) this.#fetch(channel);
     const messages = all.slice(-limit).map((message) => this.#view(message));
     if (before === undefined) messages.push(...[...this.#owed.values()].filter((message) => keyOf(message) === keyOf(channel)));
-    return { messages, reachedStart: all.length <= limit, complete: true };
+    return { messages, reachedStart: here.length === whole.length && all.length <= limit, complete };
+  }
+
+  #fetch(channel) {
+    this.fetching ??= setTimeout(() => {
+      this.fetching = undefined;
+      script.held += 100;
+      this.emit("history", { channel, reachedStart: false, complete: true });
+    }, 30);
   }
 
   async conversations() {

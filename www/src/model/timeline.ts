@@ -21,6 +21,8 @@ const mostSearched = 10_000;
 // Milliseconds that somebody waits for the server's next answer.
 const patience = 10_000;
 
+interface Search { wake: () => void }
+
 export class Timeline {
   readonly key: string;
   /** Ascending; what is not acknowledged yet stands last. */
@@ -39,6 +41,8 @@ export class Timeline {
   readonly fresh = signal(0);
   /** Everything above it had been read when the conversation was opened; the line "new messages" stands below it. */
   readonly readTo = signal<MessageSeq | undefined>(undefined);
+  /** How many were unread when the conversation was opened, where the first of them stands above what was shown then and nobody has been there. */
+  readonly unreadAbove = signal(0);
   /** Told by the view: where it is scrolled to, the first message in sight, and whether somebody can see the newest one. */
   atBottom = true;
   reading: string | undefined;
@@ -50,25 +54,32 @@ export class Timeline {
   #again = false;
   #rereading: Promise<void> | undefined;
   #newest: MessageSeq = 0;
+  #unread = 0;
   #turn: Promise<unknown> = Promise.resolve();
   /** What events said while something was read: it is newer than what was read. Nothing for what was removed. */
   #meanwhile: Map<string, Message | undefined> | undefined;
-  #search: { wake: () => void } | undefined;
+  #search: Search | undefined;
 
   constructor(private readonly client: Client, readonly channel: Channel) {
     this.key = keyOf(channel);
   }
 
-  /** The newest messages with all that are unread; where that is more than a page, what stands around the first of them, if it is here. */
-  async load(unread = 0): Promise<void> {
+  /** The newest messages with all that are unread; where that is more than a page, what stands around the first of them, if it is here, else the newest. */
+  async load(unread = this.#unread): Promise<void> {
+    this.#unread = unread;
     try {
-      if (unread + pageSize / 2 > largestPage && await this.#readFirstUnread()) {
-        this.status.value = "ready";
-        return;
+      const limit = Math.max(pageSize, unread + pageSize / 2);
+      let page = limit <= largestPage ? await this.#readNewest(limit) : undefined;
+      // What one has said oneself may stand between.
+      if (page?.messages.length === limit && !this.#showsFirstUnread()) page = await this.#readNewest(largestPage);
+      if ((!page || page.messages.length >= limit) && !this.#showsFirstUnread()) {
+        await this.#inTurn(() => this.#readFirstUnread());
+        if (this.#showsFirstUnread()) return this.#becomeReady();
       }
-      const page = await this.#readNewest(Math.max(pageSize, Math.min(unread + pageSize / 2, largestPage)));
+      page ??= await this.#readNewest(largestPage);
       // An empty page of a channel that the store does not know yet: a `history` event will tell what the server has.
-      if (page) this.status.value = page.messages.length > 0 || page.complete || page.reachedStart ? "ready" : "loading";
+      if (page && (page.messages.length > 0 || page.complete || page.reachedStart)) this.#becomeReady();
+      else if (page) this.status.value = "loading";
     } catch {
       if (!this.#closed) this.status.value = "failed";
     }
@@ -139,7 +150,7 @@ export class Timeline {
       if (this.atBottom) this.#letGoAbove();
       else this.#letGoBelow();
     });
-    if (this.status.peek() === "loading") this.status.value = "ready";
+    if (this.status.peek() === "loading") this.#becomeReady();
   }
 
   remove(key: string): void {
@@ -159,28 +170,21 @@ export class Timeline {
     this.#endSearch();
     const shown = this.#find(messageId);
     if (shown !== undefined) return shown;
-    const search = this.#search = { wake: () => {} };
-    try {
+    return this.#searchWith(async (search) => {
       const seq = compareSeq(messageSeq, 0) > 0 ? messageSeq : await this.#seqOf(messageId);
-      while (seq !== undefined && this.#search === search) {
-        const heard = new Promise<boolean>((settle) => {
-          const timer = setTimeout(() => settle(false), patience);
-          search.wake = () => {
-            clearTimeout(timer);
-            settle(true);
-          };
-        });
-        const complete = await this.#inTurn(() => this.#readAround(messageId, seq, search));
-        if (complete) search.wake();
-        else this.searching.value = this.#search === search;
-        if (complete || !(await heard)) break;
-      }
-      return this.#search === search ? this.#find(messageId) : undefined;
-    } catch {
-      return undefined;
-    } finally {
-      if (this.#search === search) this.#endSearch();
-    }
+      if (seq !== undefined) await this.#readOn(search, () => this.#readAround(messageId, seq, search));
+      return this.#find(messageId);
+    });
+  }
+
+  /** Whether the first unread message is shown now, which only the server may have had; nothing where something else was looked for meanwhile. */
+  async toFirstUnread(): Promise<boolean | undefined> {
+    const shown = await this.#searchWith(async (search) => {
+      if (!this.#showsFirstUnread()) await this.#readOn(search, () => this.#readFirstUnread(search));
+      return this.#showsFirstUnread();
+    });
+    if (shown) this.unreadAbove.value = 0;
+    return shown;
   }
 
   close(): void {
@@ -208,6 +212,55 @@ export class Timeline {
     this.#search = undefined;
     this.searching.value = false;
     search?.wake();
+  }
+
+  /** What `look` finds; nothing where that fails, or where a later search has ended this one. */
+  async #searchWith<T>(look: (search: Search) => Promise<T>): Promise<T | undefined> {
+    this.#endSearch();
+    const search = this.#search = { wake: () => {} };
+    try {
+      const found = await look(search);
+      return this.#search === search ? found : undefined;
+    } catch {
+      return undefined;
+    } finally {
+      if (this.#search === search) this.#endSearch();
+    }
+  }
+
+  /** Reads until there is nothing to wait for, each time that the server has answered. */
+  async #readOn(search: Search, read: () => Promise<boolean>): Promise<void> {
+    while (this.#search === search) {
+      const heard = new Promise<boolean>((settle) => {
+        const timer = setTimeout(() => settle(false), patience);
+        search.wake = () => {
+          clearTimeout(timer);
+          settle(true);
+        };
+      });
+      const complete = await this.#inTurn(read);
+      if (complete) search.wake();
+      else this.searching.value = this.#search === search;
+      if (complete || !(await heard)) return;
+    }
+  }
+
+  #becomeReady(): void {
+    if (this.status.peek() === "ready") return;
+    batch(() => {
+      if (!this.#showsFirstUnread()) {
+        this.unreadAbove.value = this.#unread;
+        this.cutAbove.value = true;
+      }
+      this.status.value = "ready";
+    });
+  }
+
+  #showsFirstUnread(): boolean {
+    const [readTo, oldest] = [this.readTo.peek(), this.oldestSeq()];
+    if (readTo === undefined || this.#unread === 0 || this.reachedStart.peek()) return true;
+    if (oldest !== undefined && compareSeq(oldest, seqPlus(readTo, 1)) <= 0) return true;
+    return this.messages.peek().filter((message) => !message.own && hasSeq(message) && compareSeq(message.messageSeq, readTo) > 0).length >= this.#unread;
   }
 
   #isNewest(message: Message): boolean {
@@ -267,16 +320,19 @@ export class Timeline {
     });
   }
 
-  #readFirstUnread(): Promise<boolean> {
-    return this.#inTurn(async () => {
-      const readTo = this.readTo.peek();
-      const page = readTo === undefined ? undefined : await this.#read({ before: seqPlus(readTo, pageSize + 1), limit: pageSize * 2 });
-      if (!page?.complete || !page.messages.some((message) => hasSeq(message) && compareSeq(message.messageSeq, readTo!) > 0)) return false;
-      this.#note((await this.#read({ limit: 1 }))?.messages ?? []);
-      this.atBottom = false;
-      this.#show(page.messages, page.reachedStart, false);
-      return true;
-    });
+  /** Shows the first unread message with what stands around it, if it is here; answers whether there is nothing to wait for. */
+  async #readFirstUnread(search?: Search): Promise<boolean> {
+    const readTo = this.readTo.peek();
+    const page = readTo === undefined ? undefined : await this.#read({ before: seqPlus(readTo, pageSize + 1), limit: pageSize * 2 });
+    if (!page || this.#search !== search) return true;
+    if (!page.complete) return false;
+    if (!page.messages.some((message) => hasSeq(message) && compareSeq(message.messageSeq, readTo!) > 0)) return true;
+    this.#note((await this.#read({ limit: 1 }))?.messages ?? []);
+    if (this.#closed || this.#search !== search) return true;
+    this.atBottom = false;
+    this.cutAbove.value = !page.reachedStart;
+    this.#show(page.messages, page.reachedStart, false);
+    return true;
   }
 
   async #readNewer(): Promise<void> {
@@ -315,7 +371,7 @@ export class Timeline {
   }
 
   /** Shows the message with what stands around it, if it is here; answers whether there is nothing to wait for. */
-  async #readAround(messageId: string, messageSeq: MessageSeq, search: object): Promise<boolean> {
+  async #readAround(messageId: string, messageSeq: MessageSeq, search: Search): Promise<boolean> {
     const page = await this.#read({ before: seqPlus(messageSeq, pageSize / 2 + 1), limit: pageSize * 2 });
     if (!page || this.#search !== search) return true;
     if (!page.messages.some((message) => message.messageId === messageId)) return page.complete;
@@ -348,7 +404,7 @@ export class Timeline {
       this.#again = false;
       try {
         await this.#inTurn(() => this.#readShownNow());
-        if (!this.#closed) this.status.value = "ready";
+        if (!this.#closed) this.#becomeReady();
       } catch {
         if (!this.#closed && this.status.peek() !== "ready") this.status.value = "failed";
       }

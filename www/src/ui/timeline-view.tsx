@@ -62,6 +62,8 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
     if (atBottom && visible()) timeline.caughtUp();
     else timeline.atBottom = atBottom;
     tell();
+    const line = timeline.unreadAbove.peek() > 0 && settled.current ? box.querySelector(".new-line") : null;
+    if (line && line.getBoundingClientRect().top >= box.getBoundingClientRect().top) timeline.unreadAbove.value = 0;
     if (box.scrollTop < nearEnd && timeline.older.peek() === "idle") void timeline.loadOlder();
     if (below < nearEnd && timeline.newer.peek() === "idle") void timeline.loadNewer();
     lookWhatIsSeen();
@@ -130,15 +132,27 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
     lookAround();
   };
 
+  const showLine = (line: Element) => {
+    const box = scroller.current!;
+    timeline.atBottom = false;
+    box.scrollTop += line.getBoundingClientRect().top - box.getBoundingClientRect().top - 56;
+    lookAround();
+  };
+  const toFirstUnread = async () => {
+    const shown = await timeline.toFirstUnread();
+    const line = scroller.current?.querySelector(".new-line");
+    if (shown && line) {
+      showLine(line);
+      line.closest<HTMLElement>(".message")?.focus({ preventScroll: true });
+    } else if (shown === false) chat.notices.add("info", (now) => now.loadFailed);
+  };
+
   useLayoutEffect(() => {
     if (status !== "ready") return;
     const line = settled.current ? undefined : scroller.current!.querySelector(".new-line");
     settled.current = true;
-    if (line) {
-      timeline.atBottom = false;
-      scroller.current!.scrollTop += line.getBoundingClientRect().top - scroller.current!.getBoundingClientRect().top - 56;
-      lookAround();
-    } else afterDrawing();
+    if (line) showLine(line);
+    else afterDrawing();
   }, [messages, status, timeline.older.value, timeline.reachedStart.value, timeline.newer.value, timeline.reachedEnd.value]);
 
   useEffect(() => {
@@ -222,6 +236,12 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
         </div>
       </div>
       {timeline.searching.value && <p class="timeline-search" role="status"><span class="spinner" />{said.searchingQuote}</p>}
+      {timeline.unreadAbove.value > 0 && !timeline.searching.value && (
+        <button type="button" class="to-unread" onClick={toFirstUnread} title={said.toFirstUnread}>
+          <Icon name="up" size={18} />
+          <span>{said.newMessages(timeline.unreadAbove.value)}</span>
+        </button>
+      )}
       {(timeline.fresh.value > 0 || away.value) && (
         <button type="button" class={`to-newest ${timeline.fresh.value > 0 ? "fresh" : ""}`} onClick={toNewest}
           aria-label={timeline.fresh.value > 0 ? undefined : said.toNewest} title={said.toNewest}>

@@ -132,6 +132,7 @@ export const en = {
   newMessages: (n: number) => count(n, "new message", "new messages"),
   newLine: "New",
   toNewest: "To the newest message",
+  toFirstUnread: "To the first new message",
   today: "Today",
   yesterday: "Yesterday",
   showMore: "Show more",

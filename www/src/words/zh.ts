@@ -122,6 +122,7 @@ export const zh: Words = {
   newMessages: (n) => `${n} 条新消息`,
   newLine: "以下是新消息",
   toNewest: "回到最新消息",
+  toFirstUnread: "跳到第一条新消息",
   today: "今天",
   yesterday: "昨天",
   showMore: "展开",
