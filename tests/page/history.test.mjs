@@ -69,3 +69,27 @@ test("a quote leads to the message far above", async (context) => {
   await kim.message("you said so").locator(".quote").click();
   await kim.pane.locator(".message:focus").filter({ hasText: "the origin of it all" }).waitFor();
 });
+
+test("a quote of the second copy of a message leads to the one that is shown", async (context) => {
+  const mark = crypto.randomUUID().slice(0, 6);
+  const [olga, pat] = [`olga-${mark}`, `pat-${mark}`];
+  await town.signUp(olga, `Olga ${mark}`);
+  await town.signUp(pat, `Pat ${mark}`);
+  const [number, said] = [crypto.randomUUID(), { type: 1, content: "said once, stored twice" }];
+  for (let copy = 0; copy < 2; copy++) await town.say(pat, olga, 1, said, number);
+  for (let i = 0; i < 100; i++) await town.say(pat, olga, 1, { type: 1, content: `between ${i}` });
+  const { messages } = await town.ask("POST", "/v1/history", { token: await town.token(olga), body: { channelId: pat, channelType: 1, start: 0, end: 0, limit: 200, pull: "older" } });
+  const copies = messages.filter(({ clientMsgNo }) => clientMsgNo === number);
+  assert.equal(copies.length, 2);
+  for (const [index, { messageId, messageSeq }] of copies.entries()) {
+    await town.say(pat, olga, 1, { type: 1, content: `quoted ${index}`, reply: { message_id: messageId, message_seq: messageSeq, from_uid: pat, from_name: "x", payload: said } });
+  }
+  const window = await town.person(context, olga);
+  await window.open(`Pat ${mark}`);
+  for (let index = 0; index < copies.length; index++) {
+    await window.message(`quoted ${index}`).waitFor({ state: "attached" });
+    await window.message(`quoted ${index}`).locator(".quote").click();
+    await window.pane.locator(".message:focus:not(:has(.quote))").filter({ hasText: said.content }).waitFor();
+    await window.pane.getByRole("button", { name: "To the newest message" }).click();
+  }
+});

@@ -160,6 +160,23 @@ test("a quoted message whose place is not told is found too, and one that is now
   assert.equal(timeline.searching.value, false);
 });
 
+test("a quotation of a copy that is not shown leads to the one that is, which stands before it", async () => {
+  const store = new Store(1, 3000);
+  for (const seq of [700, 720, 740, 2990]) store.rows[seq - 1].content = { type: 1, content: "again" };
+  // The second copy of 720 stood here.
+  store.rows.splice(730 - 1, 1);
+  const timeline = new Timeline(store, channel);
+  await timeline.load();
+  const isCopy = ({ content }) => content.content === "again";
+  assert.equal(await timeline.locate("730", 730, isCopy), "k720");
+  assert.ok(seqs(timeline).includes(720));
+  await timeline.toNewest();
+  const shown = timeline.messages.value.length;
+  assert.equal(await timeline.locate("2995b", 2995, isCopy), "k2990");
+  assert.deepEqual([timeline.messages.value.length, timeline.reachedEnd.value], [shown, true], "what is shown stays");
+  assert.equal(await timeline.locate("1500b", 1500, isCopy), undefined);
+});
+
 test("where more is unread than a page holds, a conversation opens at the first of it if that is here, else at the newest", async () => {
   const store = new Store(1, 1000);
   const timeline = new Timeline(store, channel);

@@ -89,6 +89,13 @@ export function quoteOf(content: Message["content"]): Quote | undefined {
   return { messageId: reply.message_id, messageSeq: reply.message_seq, from: text(reply.from_uid), name: text(reply.from_name), payload: whole ? payload : undefined };
 }
 
+/** Whether it is of the same author and says the same: what the server stored twice is quoted by the id of either copy. */
+export function saysQuoted(message: Message, quote: Quote): boolean {
+  const kind = kindOf(quote.payload);
+  if (kind.kind === "raw" || kind.kind === "unknown" || message.from !== quote.from) return false;
+  return JSON.stringify(kindOf(message.content)) === JSON.stringify(kind);
+}
+
 export interface Mentioned { all: boolean; uids: readonly string[] }
 
 export function mentionsOf(content: Message["content"]): Mentioned {

@@ -165,15 +165,23 @@ export class Timeline {
     batch(() => this.#letGoAbove());
   }
 
-  /** The key of a message that may be anywhere, once it is shown. A later search ends this one. */
-  async locate(messageId: string, messageSeq: MessageSeq): Promise<string | undefined> {
+  /**
+   * The key of a message that may be anywhere, once it is shown. A later search ends this one. What the server stored twice is shown once, at its
+   * first place and under one `messageId`: where the other copy is asked for, `isCopy` knows it.
+   */
+  async locate(messageId: string, messageSeq: MessageSeq, isCopy: (message: Message) => boolean = () => false): Promise<string | undefined> {
     this.#endSearch();
     const shown = this.#find(messageId);
     if (shown !== undefined) return shown;
     return this.#searchWith(async (search) => {
       const seq = compareSeq(messageSeq, 0) > 0 ? messageSeq : await this.#seqOf(messageId);
-      if (seq !== undefined) await this.#readOn(search, () => this.#readAround(messageId, seq, search));
-      return this.#find(messageId);
+      let copy: string | undefined;
+      if (seq !== undefined) await this.#readOn(search, () => this.#readAround(seq, search, ({ messages, complete }) => {
+        const found = messages.find((message) => message.messageId === messageId);
+        if (found || !complete) return found?.key;
+        return copy = messages.findLast((message) => hasSeq(message) && compareSeq(message.messageSeq, seq) <= 0 && isCopy(message))?.key;
+      }));
+      return this.#find(messageId) ?? copy;
     });
   }
 
@@ -371,10 +379,12 @@ export class Timeline {
   }
 
   /** Shows the message with what stands around it, if it is here; answers whether there is nothing to wait for. */
-  async #readAround(messageId: string, messageSeq: MessageSeq, search: Search): Promise<boolean> {
+  async #readAround(messageSeq: MessageSeq, search: Search, find: (page: MessagesPage) => string | undefined): Promise<boolean> {
     const page = await this.#read({ before: seqPlus(messageSeq, pageSize / 2 + 1), limit: pageSize * 2 });
     if (!page || this.#search !== search) return true;
-    if (!page.messages.some((message) => message.messageId === messageId)) return page.complete;
+    const key = find(page);
+    if (key === undefined) return page.complete;
+    if (this.messages.peek().some((message) => message.key === key)) return true;
     this.atBottom = false;
     this.cutAbove.value = true;
     this.#show(page.messages, page.reachedStart, false);

@@ -10,7 +10,7 @@ import { memo } from "./memo";
 import { MessageContent } from "./message-content";
 import { MessageMenu, ReplyButton } from "./message-menu";
 import { noticeSentence } from "./notice";
-import { Quote } from "./quote";
+import { Quote, type Jump } from "./quote";
 import { Tick } from "./tick";
 import { useUntil } from "./use-until";
 import "./message-row.css";
@@ -20,7 +20,7 @@ interface MessageRowProps {
   first: boolean;
   newLine: boolean;
   tabbed: boolean;
-  jump: (messageId: string, messageSeq: unknown) => void;
+  jump: Jump;
 }
 
 export const MessageRow = memo(function MessageRow({ message, first, newLine, tabbed, jump }: MessageRowProps) {

@@ -3,12 +3,13 @@
 import { useSignal } from "@preact/signals";
 import { useCallback, useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { Message } from "jindou";
-import { noticeOf } from "../model/content";
+import { noticeOf, saysQuoted } from "../model/content";
 import type { Timeline } from "../model/timeline";
 import { dayOf, words } from "../words";
 import { useChat } from "./context";
 import { Icon } from "./icons";
 import { MessageRow } from "./message-row";
+import type { Jump } from "./quote";
 import { rowsOf, type Day } from "./rows";
 import "./timeline-view.css";
 
@@ -190,9 +191,10 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
   };
 
   /** Scrolls to a quoted message and shows which it is. */
-  const jump = useCallback(async (messageId: string, messageSeq: unknown) => {
+  const jump: Jump = useCallback(async (quote) => {
+    const { messageId, messageSeq } = quote;
     const seq = typeof messageSeq === "number" || (typeof messageSeq === "string" && /^\d{1,20}$/.test(messageSeq)) ? messageSeq : 0;
-    const key = await timeline.locate(messageId, seq);
+    const key = await timeline.locate(messageId, seq, (message) => saysQuoted(message, quote));
     // Another conversation was opened meanwhile.
     if (!scroller.current) return;
     const row = ([...rows()] as HTMLElement[]).find((one) => one.dataset.key === key);
@@ -253,7 +255,7 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
   );
 }
 
-function DayOfMessages({ day, tabbed, jump }: { day: Day; tabbed: string | undefined; jump: (messageId: string, messageSeq: unknown) => void }) {
+function DayOfMessages({ day, tabbed, jump }: { day: Day; tabbed: string | undefined; jump: Jump }) {
   return (
     <div class="day" role="presentation">
       <div class="day-name" role="listitem"><span>{dayOf(day.key)}</span></div>
