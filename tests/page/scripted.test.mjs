@@ -479,6 +479,28 @@ test("far up, what is written and what comes stands at the newest message, and a
   assert.equal(await row(page, "my answer").count(), 1);
 });
 
+test("the keys Home and End lead to the first and to the newest message of a conversation, whatever of it is shown or here", async (context) => {
+  const prepare = () => {
+    for (let i = 0; i < 900; i++) scripted.say("alice", { channelId: "bob", channelType: 1 }, { type: 1, content: `word ${i}.` }, { quiet: true });
+    scripted.held = 500;
+  };
+  const { page } = await enter(context, "alice", { prepare });
+  await page.getByRole("button", { name: /Bob Okafor/ }).click();
+  await row(page, "word 899.").waitFor();
+  await page.locator(".message").last().focus();
+  for (const [key, text] of [["Home", "word 0."], ["End", "word 899."], ["Control+Home", "word 0."], ["Home", "word 0."], ["Control+End", "word 899."], ["End", "word 899."]]) {
+    await page.keyboard.press(key);
+    await page.waitForFunction((wanted) => document.activeElement.matches(".message") && document.activeElement.textContent.includes(wanted), text);
+    await row(page, text).waitFor();
+    const inside = await row(page, text).evaluate((element) => {
+      const [one, box] = [element, element.closest(".timeline")].map((each) => each.getBoundingClientRect());
+      return one.top >= box.top && one.bottom <= box.bottom;
+    });
+    assert.ok(inside, `${key}: in sight`);
+    assert.ok(await page.locator(".message").count() <= 240);
+  }
+});
+
 test("three hundred unread messages are read from the first one on", async (context) => {
   const prepare = () => {
     const channel = { channelId: "alice", channelType: 1 };

@@ -275,6 +275,51 @@ test("a channel of which nothing was here yet tells of what is unread above as s
   assert.deepEqual([timeline.status.value, timeline.unreadAbove.value, timeline.atBottom], ["ready", 2500, true]);
 });
 
+test("whoever goes to the first message reads what lies between only where the server has it, and waits for no server that keeps silent", async (context) => {
+  const store = new Store(1, 10_000);
+  const timeline = new Timeline(store, channel);
+  await timeline.load();
+  const { read } = store;
+  assert.equal(await timeline.toOldest(), true);
+  assert.ok(store.read - read < 200, `${store.read - read} rows were read`);
+  assertWindow(timeline);
+  assert.deepEqual([seqs(timeline)[0], timeline.reachedStart.value, timeline.reachedEnd.value, timeline.atBottom], [1, true, false, false]);
+
+  // The server threw the first ones away.
+  const shortened = new Store(1, 3000);
+  shortened.rows.splice(0, 700);
+  shortened.messages = async (_, { before = Infinity, limit }) => {
+    const messages = shortened.rows.filter(({ messageSeq }) => messageSeq < before).slice(-limit);
+    return { messages, reachedStart: messages.length < limit || messages[0].messageSeq === 701, complete: true };
+  };
+  const other = new Timeline(shortened, channel);
+  await other.load();
+  assert.equal(await other.toOldest(), true);
+  assert.equal(seqs(other)[0], 701);
+
+  const partly = new Store(2961, 3000);
+  const third = new Timeline(partly, channel);
+  await third.load();
+  partly.asked = () => setTimeout(() => {
+    partly.arrive(200);
+    void third.refresh();
+  });
+  assert.equal(await third.toOldest(), true);
+  assert.equal(seqs(third)[0], 1);
+  third.close();
+
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const alone = new Timeline(new Store(2961, 3000), channel);
+  await alone.load();
+  const asked = alone.toOldest();
+  for (let turn = 0; turn < 50; turn++) await undefined;
+  assert.equal(alone.searching.value, true);
+  context.mock.timers.tick(10_000);
+  assert.equal(await asked, false);
+  assert.equal(seqs(alone)[0], 2961);
+  alone.close();
+});
+
 test("going down again, numbers without a message are passed over, however many", async () => {
   const store = new Store(1, 200);
   for (const seq of [5000, 5001, 90_000, 90_001]) store.rows.push(message(seq));

@@ -16,6 +16,8 @@ const quiet = 2000;
 const mostShown = 240;
 // For the same reason this much is left of a full window at its newest message.
 const leftAtNewest = 80;
+// And this many are shown where one goes to the first.
+const leftAtOldest = 80;
 // Messages that are looked through for one whose place is not told.
 const mostSearched = 10_000;
 // Milliseconds that somebody waits for the server's next answer.
@@ -195,6 +197,14 @@ export class Timeline {
     return shown;
   }
 
+  /** Whether the first message that can be had is shown now, which only the server may have had; nothing where something else was looked for meanwhile. */
+  toOldest(): Promise<boolean | undefined> {
+    return this.#searchWith(async (search) => {
+      if (!this.reachedStart.peek()) await this.#readOn(search, () => this.#readOldest(search));
+      return this.reachedStart.peek();
+    });
+  }
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#later);
@@ -340,6 +350,21 @@ export class Timeline {
     this.atBottom = false;
     this.cutAbove.value = !page.reachedStart;
     this.#show(page.messages, page.reachedStart, false);
+    return true;
+  }
+
+  async #readOldest(search: Search): Promise<boolean> {
+    let page = await this.#read({ before: seqPlus(0, leftAtOldest + 1), limit: leftAtOldest });
+    const oldest = this.oldestSeq();
+    // A log that was shortened begins further up.
+    if (page?.complete && page.messages.length === 0 && oldest !== undefined) {
+      page = await this.#read({ before: seqPlus(await this.#seqBehind(0, oldest), leftAtOldest), limit: leftAtOldest });
+    }
+    if (!page || this.#search !== search || page.messages.length === 0) return page?.complete ?? true;
+    if (!page.complete || !page.reachedStart) return false;
+    this.atBottom = false;
+    this.cutAbove.value = false;
+    this.#show(page.messages, true, false);
     return true;
   }
 

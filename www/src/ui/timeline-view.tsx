@@ -133,6 +133,15 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
     lookAround();
   };
 
+  /** To the first message, or, where nobody answers, the first that is here. */
+  const toOldest = async () => {
+    const reached = await timeline.toOldest();
+    const box = scroller.current;
+    if (!box || reached === undefined) return;
+    box.scrollTop = 0;
+    lookAround();
+    (rows()[0] as HTMLElement | undefined)?.focus({ preventScroll: true });
+  };
   const showLine = (line: Element) => {
     const box = scroller.current!;
     timeline.atBottom = false;
@@ -177,6 +186,10 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
       event.preventDefault();
       row.querySelector<HTMLElement>("[data-menu]")?.click();
       return;
+    }
+    if (event.key === "Home" && !timeline.reachedStart.peek()) {
+      event.preventDefault();
+      return void toOldest();
     }
     if (event.key === "End" && !timeline.reachedEnd.peek()) {
       event.preventDefault();
