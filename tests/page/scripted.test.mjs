@@ -501,6 +501,32 @@ test("the keys Home and End lead to the first and to the newest message of a con
   }
 });
 
+test("a screen reader is told where in the whole conversation a message stands, and that the list is a part", async (context) => {
+  const prepare = () => {
+    for (let i = 0; i < 900; i++) scripted.say("alice", { channelId: "bob", channelType: 1 }, { type: 1, content: `word ${i}.` }, { at: Date.now() - 9e8 + i * 1e6, quiet: true });
+    for (let i = 0; i < 60; i++) scripted.say(`p${i}`, { channelId: "alice", channelType: 1 }, { type: 1, content: "hi" }, { at: Date.now() - 9e8, quiet: true });
+    scripted.acknowledging = new Promise(() => {});
+  };
+  const { page, window } = await enter(context, "alice", { prepare });
+  await page.getByRole("button", { name: /Bob Okafor/ }).click();
+  await row(page, "word 899.").waitFor();
+  for (const text of ["one more", "and another"]) {
+    await page.getByRole("textbox", { name: /Message/ }).fill(text);
+    await page.keyboard.press("Enter");
+    await row(page, text).waitFor();
+  }
+  const places = await page.getByRole("list", { name: "Messages with Bob Okafor" }).getByRole("listitem")
+    .evaluateAll((all) => all.map((one) => [one.getAttribute("aria-posinset"), one.getAttribute("aria-setsize")].join(" of ")));
+  assert.deepEqual(places, Array.from({ length: places.length }, (_, index) => `${902 - places.length + index + 1} of -1`));
+
+  // The conversations are all in the document, where the browser counts them by itself, also those that are out of sight.
+  if (window.browser().browserType().name() !== "chromium") return;
+  const session = await window.newCDPSession(page);
+  const { nodes } = await session.send("Accessibility.getFullAXTree");
+  const lists = nodes.filter(({ role }) => role?.value === "list").map(({ childIds }) => childIds.length);
+  assert.ok(lists.includes(61 + 1), `${lists}`);
+});
+
 test("three hundred unread messages are read from the first one on", async (context) => {
   const prepare = () => {
     const channel = { channelId: "alice", channelType: 1 };

@@ -1,5 +1,5 @@
 // One message in the timeline: a bubble with its author and what became of it, or the line that stands where a message was.
-import type { Message } from "jindou";
+import type { Message, MessageSeq } from "jindou";
 import { group } from "../model/channel";
 import { mentionsPerson, noticeOf, quoteOf } from "../model/content";
 import { timeOf, reasonText, wholeTimeOf, words } from "../words";
@@ -19,17 +19,19 @@ interface MessageRowProps {
   message: Message;
   first: boolean;
   newLine: boolean;
+  position: MessageSeq;
   tabbed: boolean;
   jump: Jump;
 }
 
-export const MessageRow = memo(function MessageRow({ message, first, newLine, tabbed, jump }: MessageRowProps) {
+export const MessageRow = memo(function MessageRow({ message, first, newLine, position, tabbed, jump }: MessageRowProps) {
   const chat = useChat();
   const notice = noticeOf(message);
   const bubble = message.state === "normal" && !notice;
   const forMe = bubble && mentionsPerson(message, chat.account.uid);
+  // How many there are in all is told to nobody: with each that comes, every row would be drawn anew.
   return (
-    <div role="listitem" class={`message ${bubble ? "" : "in-place"}`} data-key={message.key} data-own={message.own} data-first={first}
+    <div role="listitem" aria-posinset={Number(position)} aria-setsize={-1} class={`message ${bubble ? "" : "in-place"}`} data-key={message.key} data-own={message.own} data-first={first}
       data-state={message.state} data-for-me={forMe} tabIndex={tabbed ? 0 : -1}>
       {newLine && <p class="new-line"><span>{words.value.newLine}</span></p>}
       {bubble ? <Bubble message={message} first={first} jump={jump} />

@@ -1,18 +1,26 @@
 // Messages arranged for the eye: by days, in runs of one author, with the line above the first that is new.
 import type { Message, MessageSeq } from "jindou";
-import { compareSeq, hasSeq } from "../model/channel";
+import { compareSeq, hasSeq, seqPlus } from "../model/channel";
 import { dayKey } from "../words";
 
 // Milliseconds between two messages of one run.
 const longestPause = 5 * 60_000;
 
-export interface Row { message: Message; /** Of its run: it carries the author. */ first: boolean; newLine: boolean }
+export interface Row {
+  message: Message;
+  /** Of its run: it carries the author. */
+  first: boolean;
+  newLine: boolean;
+  /** In the whole conversation, of which other messages may be shown in a moment. */
+  position: MessageSeq;
+}
 export interface Day { key: number; rows: Row[] }
 
 /** `isOwn`: what the reader has done himself is not new to him. `cutAbove`: the first that is new may stand further up. */
 export function rowsOf(messages: readonly Message[], readTo: MessageSeq | undefined, isOwn: (message: Message) => boolean, cutAbove: boolean): Day[] {
   const days: Day[] = [];
   let before: Message | undefined;
+  let position: MessageSeq = 0;
   const first = messages.find(hasSeq);
   let lineDrawn = readTo === undefined || (cutAbove && first !== undefined && compareSeq(first.messageSeq, readTo) > 0);
   for (const message of messages) {
@@ -24,7 +32,8 @@ export function rowsOf(messages: readonly Message[], readTo: MessageSeq | undefi
     lineDrawn ||= newLine;
     const opens = newLine || day.rows.length === 0 || !before || before.from !== message.from
       || before.state !== "normal" || message.timestamp - before.timestamp > longestPause;
-    day.rows.push({ message, first: opens, newLine });
+    position = hasSeq(message) ? message.messageSeq : seqPlus(position, 1);
+    day.rows.push({ message, first: opens, newLine, position });
     before = message;
   }
   return days;

@@ -271,9 +271,9 @@ export function TimelineView({ timeline, name }: { timeline: Timeline; name: str
 function DayOfMessages({ day, tabbed, jump }: { day: Day; tabbed: string | undefined; jump: Jump }) {
   return (
     <div class="day" role="presentation">
-      <div class="day-name" role="listitem"><span>{dayOf(day.key)}</span></div>
-      {day.rows.map(({ message, first, newLine }) => (
-        <MessageRow key={message.key} message={message} first={first} newLine={newLine} tabbed={message.key === tabbed} jump={jump} />
+      <div class="day-name" role="presentation"><span>{dayOf(day.key)}</span></div>
+      {day.rows.map(({ message, first, newLine, position }) => (
+        <MessageRow key={message.key} message={message} first={first} newLine={newLine} position={position} tabbed={message.key === tabbed} jump={jump} />
       ))}
     </div>
   );
