@@ -295,7 +295,9 @@ impl Timeline {
                     return Err(Error::denied(DenyReason::NotAuthor, None));
                 }
                 // Whether it is recalled only the business server knows: another device may have done it just now.
-                let until = row.mark.as_ref().and_then(|mark| mark.deadline).map(|deadline| deadline.0);
+                // A normal one may still carry the deadline of an earlier recall, which says nothing of that one.
+                let mark = row.mark.as_ref().filter(|_| row.state != MessageState::Normal);
+                let until = mark.and_then(|mark| mark.deadline).map(|deadline| deadline.0);
                 if let Some(deadline) = passed(until) {
                     return Err(Error::denied(DenyReason::Window, Some(deadline)));
                 }

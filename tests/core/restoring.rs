@@ -132,6 +132,19 @@ fn what_is_given_for_editing_is_recalled_so_the_feed_is_read_for_it() {
 }
 
 #[test]
+fn the_deadline_of_a_recall_that_was_undone_denies_no_later_restore() {
+    let mut world = own();
+    revoke(&mut world, "bob", 70, "a1", 2);
+    let over = Some(jindou::time::Wall(1));
+    feed(&mut world, 2, vec![Mark { deadline: over, ..own_mark(2, MarkState::Restored) }]);
+    assert_eq!(first(&mut world).0, MessageState::Normal);
+    let restoring = restore(&mut world);
+    assert!(world.outcome(restoring).is_none(), "another device may have recalled it anew");
+    answer_restored(&mut world);
+    assert!(matches!(world.outcome(restoring), Some(Ok(Reply::Message { .. }))));
+}
+
+#[test]
 fn a_restore_that_is_hopeless_here_is_denied_before_any_round_trip() {
     let mut others = told();
     let asking = restore(&mut others);
