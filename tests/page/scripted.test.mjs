@@ -82,6 +82,32 @@ test("an unreachable server has a banner that counts down and can be hurried", a
   assert.equal(await page.locator(".banner").count(), 0);
 });
 
+test("a gateway's address that the browser refuses is told with what it would need, until a connection stands", async (context) => {
+  for (const [locale, sentence] of [["en", "needs an address with wss://"], ["zh-CN", "地址须为 wss://"]]) {
+    const { page } = await enter(context, "alice", { locale, size: { width: 1200, height: 800 } });
+    const ready = page.locator('.connection-line[data-state="ready"]').first();
+    await ready.waitFor();
+    await page.evaluate(() => {
+      const alice = scripted.clients.get("alice");
+      const error = { code: "unavailable", message: "", retryable: true };
+      alice.become({ state: "connecting" });
+      alice.emit("problem", { error });
+      alice.become({ state: "waiting", retryIn: 50_000, error });
+    });
+    const banner = page.locator(".banner", { hasText: sentence });
+    await banner.filter({ hasText: /[1-5]?[0-9] (s|秒)/ }).waitFor();
+    assert.equal(await page.locator(".notice").count(), 0, "it is told once");
+    await page.getByRole("button", { name: /Inspector|观察器/ }).click();
+    await page.getByRole("tab").nth(1).click();
+    await page.locator(".facts dd", { hasText: sentence }).waitFor();
+    await banner.getByRole("button").click();
+    await ready.waitFor();
+    await page.evaluate(() => scripted.clients.get("alice").become({ state: "waiting", retryIn: 50_000, error: { code: "unavailable", message: "", retryable: true } }));
+    await page.locator(".banner").waitFor();
+    assert.equal(await banner.count(), 0);
+  }
+});
+
 test("a device that was kicked says so and connects again when asked", async (context) => {
   const { page } = await enter(context, "alice");
   await page.locator(".connection-line", { hasText: "Connected" }).first().waitFor();

@@ -20,6 +20,8 @@ export class Chat {
   readonly connection = signal<Connection>({ state: "idle" });
   /** When the next attempt to connect is made, in milliseconds since 1970. */
   readonly retryAt = signal(0);
+  /** The browser refuses the gateway's address, for want of `wss://`. */
+  readonly gatewayRefused = signal(false);
   readonly syncing = signal(false);
   readonly conversations = signal<ReadonlyMap<string, Conversation>>(new Map());
   /** Conversations with a message for me that I have not read. */
@@ -242,9 +244,15 @@ export class Chat {
       if (error.code === "not-supported" && !navigator.locks) this.notices.add("info", (said) => said.noLocks);
       // Nobody did anything that he may not do: he is no member any more of a group that the client asked for.
       else if (error.code === "forbidden") this.directory.refresh().catch(() => {});
+      // The banner says so as long as it is so.
+      else if (this.#refusesGateway(error)) this.gatewayRefused.value = true;
       else this.#complain(error);
     });
     client.on("trace", ({ line }) => this.inspector.add(line));
+  }
+
+  #refusesGateway(error: JindouErrorInfo): boolean {
+    return error.code === "unavailable" && this.server.plainGateway && location.protocol === "https:" && this.connection.peek().state !== "ready";
   }
 
   async #readAll(): Promise<void> {
@@ -274,6 +282,7 @@ export class Chat {
   #connectionChanged(connection: Connection): void {
     batch(() => {
       this.connection.value = connection;
+      if (connection.state === "ready") this.gatewayRefused.value = false;
       if (connection.state === "waiting") this.retryAt.value = Date.now() + connection.retryIn;
     });
     // A log-out elsewhere ends the session for every device of its kind, and WuKongIM tells of it as of another log-in.

@@ -49,6 +49,9 @@ export class Server {
   /** Whether authors may restore what somebody else recalled. As long as the server told nothing, they may not. */
   readonly restoreModerated = signal(false);
 
+  /** Every gateway has a plain address, which browsers refuse to a page that came by https. */
+  plainGateway = false;
+
   constructor(readonly network: Network, private readonly token: string) {}
 
   clientApi(): BusinessApi {
@@ -58,6 +61,13 @@ export class Server {
     ]));
     return {
       ...calls,
+      gateway: async () => {
+        const told = await calls.gateway!();
+        // What it is to be, the client checks.
+        const addresses: unknown[] = [told?.addresses].flat();
+        this.plainGateway = addresses.length > 0 && addresses.every((address) => typeof address === "string" && address.startsWith("ws:"));
+        return told;
+      },
       // The client asks it on each connection.
       policy: async () => {
         const policy = await calls.policy!();

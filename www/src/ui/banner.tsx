@@ -40,7 +40,8 @@ function Waiting({ full }: { full: boolean }) {
   if (full) return <Line icon="alert" text={words.value.bannerFull(seconds.value)} />;
   // Then the client waits for the network, not for a time.
   if (!online) return <Line icon="networkOff" text={words.value.bannerOffline} />;
-  return <Line icon="networkOff" text={words.value.bannerWaiting(seconds.value)} action={words.value.tryNow} onAction={() => chat.connect()} />;
+  const text = chat.gatewayRefused.value ? words.value.bannerPlainGateway : words.value.bannerWaiting;
+  return <Line icon="networkOff" text={text(seconds.value)} action={words.value.tryNow} onAction={() => chat.connect()} />;
 }
 
 function useOnline(): boolean {

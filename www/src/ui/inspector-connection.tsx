@@ -16,6 +16,6 @@ export function InspectorConnection() {
     [facts.unread, String(chat.unread.value)],
   ];
   if (connection.state === "waiting") rows.push([facts.next, exactTimeOf(chat.retryAt.value)]);
-  if (error) rows.push([facts.error, `${errorText(error)} (${error.code})`]);
+  if (error) rows.push([facts.error, `${chat.gatewayRefused.value ? said.plainGateway : errorText(error)} (${error.code})`]);
   return <dl class="facts">{rows.map(([name, value]) => <div key={name}><dt>{name}</dt><dd><bdi>{value}</bdi></dd></div>)}</dl>;
 }

@@ -67,6 +67,8 @@ export const en = {
   bannerOffline: "This device is offline. It goes on as soon as there is a network.",
   bannerCutShort: "Network cut",
   bannerFull: (seconds: number) => `This browser can store no more messages, so none are fetched. Is the disk full? ${seconds > 0 ? `Next attempt in ${seconds} s.` : "Trying now…"}`,
+  plainGateway: "This page came by https, so the message server needs an address with wss://, and it has one with ws://.",
+  bannerPlainGateway: (seconds: number) => `${en.plainGateway} ${seconds > 0 ? `Next attempt in ${seconds} s.` : "Trying now…"}`,
   bannerWaiting: (seconds: number) => (seconds > 0 ? `No connection to the server. Next attempt in ${seconds} s.` : "No connection to the server. Trying now…"),
   bannerConnecting: "Connecting to the server…",
   bannerKicked: "This account was logged in on another device, so this one was disconnected.",

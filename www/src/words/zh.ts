@@ -61,6 +61,8 @@ export const zh: Words = {
   bannerOffline: "设备处于离线状态，网络恢复后会继续。",
   bannerCutShort: "网络已断开",
   bannerFull: (seconds) => `浏览器无法再保存消息，已暂停接收。磁盘满了吗？${seconds > 0 ? `${seconds} 秒后重试。` : "正在重试…"}`,
+  plainGateway: "本页面通过 https 打开，消息服务器的地址须为 wss://，而现在是 ws://。",
+  bannerPlainGateway: (seconds) => `${zh.plainGateway}${seconds > 0 ? `${seconds} 秒后重试。` : "正在重试…"}`,
   bannerWaiting: (seconds) => (seconds > 0 ? `无法连接服务器，${seconds} 秒后重试。` : "无法连接服务器，正在重试…"),
   bannerConnecting: "正在连接服务器…",
   bannerKicked: "此账号已在其他设备登录，本机已断开。",
