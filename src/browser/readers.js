@@ -27,9 +27,10 @@ export class Readers {
 
 /** Calls `stop` at an abort, and answers how to take that back; nothing where it was aborted before. */
 export function onAbort(signal, stop) {
+  if (signal == null) return () => {};
   const heard = new AbortController();
-  signal?.addEventListener("abort", stop, { once: true, signal: heard.signal });
-  return signal?.aborted ? undefined : () => heard.abort();
+  signal.addEventListener("abort", stop, { once: true, signal: heard.signal });
+  return signal.aborted ? undefined : () => heard.abort();
 }
 
 class Reader {
