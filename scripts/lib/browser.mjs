@@ -1,5 +1,5 @@
-// Opens the system's Chromium for tests that drive a page, or with JINDOU_BROWSER=firefox its Firefox, over WebDriver BiDi. That
-// needs one that knows emulation.setMediaFeaturesOverride, which playwright-core 1.65 always sends: 153 ESR does not.
+// Opens the system's Chromium for tests that drive a page, or with JINDOU_BROWSER=firefox its Firefox, over WebDriver BiDi.
+// playwright-core stays at 1.64: from 1.65 on it always sends emulation.setMediaFeaturesOverride, which Firefox 153 ESR does not know.
 import { chromium, firefox } from "playwright-core";
 
 import { browser as installed } from "../setup.mjs";
