@@ -24,6 +24,13 @@ test("the pieces of a text put together are the text", () => {
   }
 });
 
+test("a name may hold any sign", () => {
+  for (let code = 0x21; code < 0x7f; code++) {
+    const name = `A${String.fromCharCode(code)}B`;
+    assert.deepEqual(pieces(`hi @${name} you`, [{ uid: "a", name }])[1], { kind: "mention", text: `@${name}`, uid: "a" });
+  }
+});
+
 test("the longest name that fits is the one that is mentioned", () => {
   const found = pieces("@Ann (work) hi", [{ uid: "a", name: "Ann" }, { uid: "b", name: "Ann (work)" }]);
   assert.deepEqual(found[0], { kind: "mention", text: "@Ann (work)", uid: "b" });

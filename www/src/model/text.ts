@@ -12,7 +12,7 @@ export interface Named { uid: string; name: string }
 const link = "https?:\\/\\/[^\\s<>\"'`，。！？；：、（）【】《》“”]+";
 // A sentence may end behind an address.
 const trailing = /[.,!?;:)\]}]+$/;
-const escape = (name: string) => name.replace(/[.*+?^${}()|[\]\\\/-]/g, "\\$&");
+const escape = (name: string) => name.replace(/[.*+?^${}()|[\]\\\/]/g, "\\$&");
 
 export function pieces(text: string, mentioned: readonly Named[]): Piece[] {
   const names = mentioned.filter(({ name }) => name !== "").toSorted((a, b) => b.name.length - a.name.length);
