@@ -130,3 +130,32 @@ test("a name or a message that comes is no reason to draw the conversations of o
   assert.notEqual(entryOf("carol"), before[1]);
   await pane.leave();
 });
+
+test("a group is called by its new name, and is gone when one has left, where the page comes back without a network", async () => {
+  const stored = new Map();
+  const before = Object.getOwnPropertyDescriptor(globalThis, "localStorage");
+  const storage = { getItem: (key) => stored.get(key) ?? null, setItem: (key, text) => stored.set(key, text), removeItem: (key) => stored.delete(key) };
+  Object.defineProperty(globalThis, "localStorage", { value: storage, configurable: true });
+  const answered = globalThis.fetch;
+  const group = (groupId, name) => ({ groupId, name, role: "owner", members: [{ ...alice, role: "owner" }] });
+  let groups = [group("g1", "Evening walk"), group("g2", "Chess")];
+  globalThis.fetch = async (path) => Response.json(path === "/v1/groups" ? { groups } : {});
+  const names = () => (JSON.parse(stored.get("jindou.names.alice") ?? "{}").groups ?? []).map(({ name }) => name);
+  const kept = async (wanted) => {
+    for (const until = Date.now() + 5000; names().join() !== wanted.join() && Date.now() < until; ) await new Promise((done) => setTimeout(done, 10));
+    assert.deepEqual(names(), wanted);
+  };
+  const pane = new Pane(0, true);
+  await pane.open(alice);
+  const { directory } = pane.state.value.chat;
+  await kept(["Evening walk", "Chess"]);
+  await directory.change(Promise.resolve(group("g1", "Morning walk")));
+  await kept(["Morning walk", "Chess"]);
+  groups = [group("g1", "Noon walk")];
+  await directory.refresh();
+  await kept(["Noon walk"]);
+  await pane.leave();
+  globalThis.fetch = answered;
+  if (before) Object.defineProperty(globalThis, "localStorage", before);
+  else delete globalThis.localStorage;
+});

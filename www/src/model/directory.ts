@@ -77,6 +77,7 @@ export class Directory {
     const groups = await this.server.groups();
     this.#setGroups(new Map(groups.map((known) => [known.groupId, known])));
     this.#learn(groups.flatMap((known) => known.members));
+    this.#save();
   }
 
   async search(query: string): Promise<Person[]> {
@@ -145,6 +146,7 @@ export class Directory {
   #setGroup(changed: Group): Group {
     this.groups.value = new Map(this.groups.peek()).set(changed.groupId, changed);
     this.#learn(changed.members);
+    this.#save();
     return changed;
   }
 
