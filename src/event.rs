@@ -36,7 +36,8 @@ pub struct MessageView {
     pub message_seq: Option<MessageSeq>,
     pub from: Uid,
     pub own: bool,
-    /// Milliseconds since 1970.
+    /// Milliseconds since 1970, on the server's clock as far as that is known.
+    #[serde(serialize_with = "moment")]
     pub timestamp: i64,
     pub delivery: Delivery,
     /// `parked`: the server's reason code.
@@ -70,6 +71,10 @@ impl fmt::Debug for MessageView {
             .field("content", &self.content.as_deref().map(Redacted))
             .finish_non_exhaustive()
     }
+}
+
+fn moment<S: serde::Serializer>(millis: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    Wall(*millis).serialize(serializer)
 }
 
 fn optional_content<S: serde::Serializer>(content: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,7 +1,7 @@
 //! Time as an input: the core never reads a clock, it is told what time it is.
 
 use core::ops::Add;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// A span of milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -46,9 +46,18 @@ impl Earliest {
 }
 
 /// Milliseconds since 1970 by some wall clock (whose, the field says); it may jump.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wall(pub i64);
+
+/// The last moment that JavaScript's `Date` knows; the first is as far away.
+const LAST_DATE: i64 = 8_640_000_000_000_000;
+
+/// Whatever a server says: an application makes a `Date` of it, and one that is none throws where it is shown.
+impl Serialize for Wall {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(self.0.clamp(-LAST_DATE, LAST_DATE))
+    }
+}
 
 /// Both clocks of the device at the moment of one input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

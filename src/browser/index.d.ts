@@ -77,9 +77,9 @@ export interface RecallInfo {
   /** The uid. */
   operator: string;
   role: Role;
-  /** On the server's clock. */
+  /** Milliseconds since 1970, on the server's clock. */
   at: number;
-  /** Until when its author may restore it or edit it again. */
+  /** Until when its author may restore it or edit it again; as `at`. */
   deadline?: number;
 }
 
@@ -96,6 +96,7 @@ export interface Message extends Channel {
   from: string;
   /** Sent by this person, from whatever device. */
   own: boolean;
+  /** Milliseconds since 1970, on the server's clock as far as that is known; a `Date` holds it, whatever the server said. */
   timestamp: number;
   delivery: Delivery;
   /** `parked`: the server's reason code. */
@@ -169,7 +170,7 @@ export interface JindouErrorInfo {
   reasonCode?: number;
   /** `recall-denied`: why. */
   reason?: DenyReason;
-  /** `recall-denied` by the window: until when it would have been possible. */
+  /** `recall-denied` by the window: until when it would have been possible, in milliseconds since 1970 on the server's clock. */
   deadline?: number;
 }
 
@@ -182,7 +183,7 @@ export class JindouError extends Error implements JindouErrorInfo {
   readonly reasonCode?: number;
   /** `recall-denied`: why. */
   readonly reason?: DenyReason;
-  /** `recall-denied` by the window: until when it would have been possible. */
+  /** `recall-denied` by the window: until when it would have been possible, in milliseconds since 1970 on the server's clock. */
   readonly deadline?: number;
   readonly cause?: unknown;
 }
@@ -200,9 +201,9 @@ export interface Mark {
   /** The uid of whoever changed it last, and as whom. */
   operator: string;
   role: Role;
-  /** On the server's clock. */
+  /** Milliseconds since 1970, on the server's clock. */
   at: number;
-  /** Until when its author may restore it or edit it again. */
+  /** Until when its author may restore it or edit it again; as `at`. */
   deadline?: number;
 }
 
@@ -259,7 +260,7 @@ export interface HistoryMessage {
   messageSeq: MessageSeq;
   clientMsgNo?: string;
   fromUid?: string;
-  /** Seconds. */
+  /** Seconds since 1970. */
   timestamp?: number;
   /** Base64 of the content; absent when recalled. */
   payload?: string;
@@ -391,8 +392,10 @@ export interface MessagesPage {
 export interface AuditLine {
   /** Lines are numbered as they are written. */
   ordinal: number;
+  /** Milliseconds since 1970, on this device's clock. */
   at: number;
   channel: Channel;
+  /** The uid of whoever did it, or asked for it; "" for the system. */
   operator: string;
   clientMsgNo: string;
   copies: { messageId: string; messageSeq: MessageSeq }[];

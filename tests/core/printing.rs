@@ -2,8 +2,10 @@
 
 use jindou::channel::{Channel, ClientMsgNo};
 use jindou::client::{Command, Event, Input, MessageView, Output, RequestId, SendOptions, Socket, Ticket};
+use jindou::error::{DenyReason, Error};
 use jindou::id::MessageId;
 use jindou::request::Response;
+use jindou::time::Wall;
 use jindou::turn::{ConnectionId, Reply};
 
 const SECRET: &str = "secret";
@@ -58,5 +60,15 @@ fn inputs_and_outputs_print_no_content_no_token_and_no_uid() {
     let printed = inputs.iter().map(|input| format!("{input:?}"));
     for text in printed.chain(outputs.iter().map(|output| format!("{output:?}"))) {
         assert!(!text.contains(SECRET) && !text.contains("115, 101, 99, 114, 101, 116"), "{text}");
+    }
+}
+
+#[test]
+fn whatever_moment_a_server_names_the_application_can_make_a_date_of_it() {
+    for (moment, last) in [(i64::MAX, 8_640_000_000_000_000_i64), (i64::MIN, -8_640_000_000_000_000), (-1, -1)] {
+        let message = serde_json::to_value(MessageView { timestamp: moment, ..message() }).expect("JSON");
+        assert_eq!(message["timestamp"], serde_json::json!(last));
+        let denied = Error::denied(DenyReason::Window, Some(Wall(moment)));
+        assert_eq!(serde_json::to_value(denied).expect("JSON")["deadline"], serde_json::json!(last));
     }
 }
