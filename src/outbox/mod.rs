@@ -140,6 +140,8 @@ pub struct Outbox {
     dropped: Vec<(ClientSeq, OutboxRow)>,
     /// Calls whose answer went down with a failed batch; they wait on once the database is read.
     unanswered: Vec<Unanswered>,
+    /// The database has been read since it failed last. Before, nobody knows what of this it holds.
+    is_read: bool,
     next_client_seq: u32,
     /// One at a time, after a NodeNotMatch.
     careful: bool,
@@ -161,6 +163,7 @@ impl Outbox {
             ordinals: Map::new(),
             dropped: Vec::new(),
             unanswered: Vec::new(),
+            is_read: true,
             next_client_seq: 1,
             careful: false,
             lookups,
@@ -187,6 +190,7 @@ impl Outbox {
                 waiting.entry(client_msg_no).or_default().push(waiter);
             }
         }
+        self.is_read = true;
         self.ordinals.clear();
         for row in rows {
             let progress = match row.state {
@@ -216,8 +220,9 @@ impl Outbox {
         tickets
     }
 
-    /// The answers to these went down with a batch.
+    /// The database failed, and the answers to these went down with a batch.
     pub fn wait_on(&mut self, unanswered: Vec<Unanswered>) {
+        self.is_read = false;
         self.unanswered.extend(unanswered);
     }
 
@@ -587,13 +592,15 @@ impl Outbox {
                 Progress::Unconfirmed { look_at, asked: false } if ready && look_at > self.looked => Some(look_at),
                 _ => None,
             });
-            entry.waiters.iter().for_each(|waiter| earliest.or(waiter.deadline));
+            if self.is_read {
+                entry.waiters.iter().for_each(|waiter| earliest.or(waiter.deadline));
+            }
         }
         earliest.0
     }
 
     pub fn handle_timeout(&mut self, turn: &mut Turn, dice: &mut Dice) {
-        let now = turn.now;
+        let (now, is_read) = (turn.now, self.is_read);
         for entry in self.entries.values_mut() {
             match entry.progress {
                 Progress::InFlight { sent_at, .. } if sent_at + ANSWER <= now.mono => {
@@ -606,7 +613,7 @@ impl Outbox {
             }
             let client_msg_no = &entry.row.client_msg_no;
             entry.waiters.retain(|waiter| {
-                let over = waiter.deadline.is_some_and(|deadline| deadline <= now.mono);
+                let over = is_read && waiter.deadline.is_some_and(|deadline| deadline <= now.mono);
                 if over {
                     let reply = Reply::Pending { client_msg_no: client_msg_no.clone() };
                     turn.answer(client_msg_no, *waiter, Ok(reply));

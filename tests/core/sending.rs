@@ -643,6 +643,27 @@ fn what_was_not_kept_is_not_told_as_pending() {
 }
 
 #[test]
+fn nothing_is_told_as_pending_before_the_database_is_read_that_failed() {
+    for is_kept in [false, true] {
+        let mut world = World::new();
+        world.connect();
+        let options = SendOptions { deadline: Some(Millis(500)), ..SendOptions::default() };
+        let (channel, content) = (group(), b"{}".to_vec());
+        (world.fail_stores, world.fail_stored) = (!is_kept, is_kept);
+        let sending = world.call(Command::Send { channel, client_msg_no: "n1".into(), content, options });
+        (world.fail_stores, world.fail_stored) = (false, false);
+        world.pass(Millis(900));
+        assert!(world.outcome(sending).is_none(), "nobody knows before it is read");
+        world.pass(Millis::seconds(1));
+        match world.outcome(sending).expect("settled once the database is read") {
+            Ok(Reply::Pending { .. }) => assert!(is_kept),
+            Err(error) => assert!(!is_kept && error.code == ErrorCode::Storage),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_retry_that_was_not_kept_is_told_so() {
     let mut world = World::new();
     world.connect();
