@@ -387,7 +387,7 @@ impl World {
     fn sent(&mut self, device: usize, number: &ClientMsgNo, deadline: bool, reply: Reply) {
         let name = self.devices[device].name.clone();
         let violation = match reply {
-            Reply::Pending { .. } if deadline => None,
+            Reply::Pending { .. } if deadline => self.check_pending(device, number),
             Reply::Sent { message, unconfirmed } if message.transient || unconfirmed => None,
             Reply::Sent { .. } if self.is_stranded(number) || self.model.taken_back.contains(number) => None,
             Reply::Sent { message, .. } => {
@@ -412,6 +412,15 @@ impl World {
         };
         if let Some(violation) = violation {
             self.fail(violation);
+    /// It waits in the outbox, or was sent since; who dropped it knows, and what is stored nowhere leaves no trace.
+    fn check_pending(&self, device: usize, number: &ClientMsgNo) -> Option<String> {
+        let leaves_a_trace = self.model.facts.get(number).is_some_and(|fact| !fact.no_persist && !fact.discarded);
+        (leaves_a_trace && !self.keeps(device, number)).then(|| {
+            let name = &self.devices[device].name;
+            format!("2: {name} says that {} waits in the outbox, and nothing of it was kept", number.0)
+        })
+    }
+
         }
     }
 
