@@ -42,6 +42,8 @@ pub struct Device {
     pub kicked: bool,
     /// The application gave a token that does not fit at some time.
     pub may_be_refused: bool,
+    /// Connections that were closed before CONNACK.
+    pub silences: u32,
     /// Its database is not read yet, or failed: what comes meanwhile waits.
     pub reading: bool,
     /// The first that the application gave since the reload.

@@ -18,6 +18,9 @@ use crate::disk::Disk;
 use crate::withdrawn::{Withdrawn, contains};
 use crate::world::{Happening, World, tell};
 
+/// Connections closed in silence, from which a core may conclude that its token is wrong.
+const SILENCES: u32 = 3;
+
 /// One act of sending.
 pub struct Fact {
     /// None: somebody has said it who has none here.
@@ -242,7 +245,7 @@ impl World {
                         it.kicked = true;
                         it.may_be_kicked
                     }
-                    ConnectionView::Refused { .. } => it.may_be_refused,
+                    ConnectionView::Refused { .. } => it.may_be_refused || it.silences >= SILENCES,
                     _ => true,
                 };
                 if !fits {

@@ -45,6 +45,8 @@ pub struct Link {
     /// What the device has sent, read by the oracle.
     frames: Deframer,
     greeted: bool,
+    /// The device was given CONNACK.
+    accepted: bool,
     /// When each SEND left.
     pub sent: BTreeMap<ClientMsgNo, u64>,
     /// What the device was given, read by the oracle. None: it is no longer understood.
@@ -84,6 +86,7 @@ impl World {
             arrived: VecDeque::new(),
             frames: Deframer::new(),
             greeted: false,
+            accepted: false,
             sent: BTreeMap::new(),
             pushed: Some(Deframer::new()),
             unacked: BTreeSet::new(),
@@ -340,8 +343,9 @@ impl World {
         if link.frozen || link.gone_at_device || (link.deaf && bytes != PONG) {
             return;
         }
-        if link.dead_after_connack && bytes.first().is_some_and(|first| first >> 4 == 2) {
-            link.frozen = true;
+        if bytes.first().is_some_and(|first| first >> 4 == 2) {
+            link.accepted = true;
+            link.frozen |= link.dead_after_connack;
         }
         let first = link.arrived.is_empty();
         link.arrived.push_back(bytes);
@@ -371,6 +375,8 @@ impl World {
         }
         link.gone_at_device = true;
         let (device, life, id) = (link.device, link.life, link.id);
+        // By silence a server of generation 2 refuses a token, and nobody can tell that from a network which lost the answer.
+        self.devices[device].silences += u32::from(link.greeted && !link.accepted);
         self.give_to(device, life, Input::Socket(id, Socket::Closed));
     }
 }

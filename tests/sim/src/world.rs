@@ -185,6 +185,7 @@ impl World {
                     may_be_refused: false,
                     token: None,
                     has_called: false,
+                    silences: 0,
                     stirred: false,
                     sleep: Sleep::default(),
                 };
