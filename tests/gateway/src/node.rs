@@ -11,6 +11,7 @@ use crate::fault::Faults;
 use crate::ids::{Channel, ConnId, RequestId, Uid};
 use crate::journal::Journal;
 use crate::row::{self, Row};
+use crate::send::{Outcome, Post};
 use crate::time::Millis;
 use crate::{CloseHow, HttpResponse, Output, Trace};
 use jindou::id::DeviceFlag;
@@ -473,6 +474,11 @@ impl Node {
                 self.arm_flush();
             }
         }
+    }
+
+    /// Without a leader it is stored, and pushed to nobody.
+    pub(crate) fn strands(&self, channel: &Channel, post: &Post, outcome: Outcome) -> bool {
+        self.stranded.contains(channel) && !post.flags.no_persist && outcome.message_seq > 0
     }
 
     pub(crate) fn strand(&mut self, channel: &Channel, stranded: bool) {

@@ -84,9 +84,7 @@ impl Node {
                         payload,
                     };
                     let (outcome, delivery) = if v3 { self.post_v3(post) } else { self.post_v2(post) };
-                    let strands = |(channel, post): &(Channel, Post)| {
-                        self.stranded.contains(channel) && !post.flags.no_persist && outcome.message_seq > 0
-                    };
+                    let strands = |(channel, post): &(Channel, Post)| self.strands(channel, post, outcome);
                     if !v3 && delivery.as_ref().is_some_and(strands) {
                         let reason = ReasonCode::SYSTEM_ERROR;
                         return self.answer_late(conn, &send, Outcome { message_seq: 0, reason, ..outcome });

@@ -295,6 +295,7 @@ impl World {
         let Some(message) = self.dice.pick(&candidates).cloned() else { return };
         tell!(self, "{} recalls {}", self.devices[device].name, message.client_msg_no.0);
         let asked = Asked::Recall { number: message.client_msg_no.clone() };
+        self.leave_meanwhile(device, channel);
         self.command(device, asked, Command::Recall { channel: channel.clone(), target: target(&message) });
     }
 
@@ -304,6 +305,7 @@ impl World {
         let number = message.client_msg_no.clone();
         let is_recorded = self.is_recorded(device, channel, &number);
         let asked = Asked::Restore { number, is_recorded };
+        self.leave_meanwhile(device, channel);
         self.command(device, asked, Command::Restore { channel: channel.clone(), target: target(&message) });
     }
 

@@ -7,6 +7,7 @@ use jindou::error::{DenyReason, Error};
 use jindou::request::Response;
 use jindou::rows::{Answer, Change, ChannelRow, Mark, OutboxRow, OutboxState, Query};
 use jindou::store::MemoryStore;
+use jindou::time::Wall;
 
 use crate::damage::damage;
 
@@ -33,6 +34,10 @@ pub enum Defect {
     MemoryKept,
     /// That one node alone has a message is not written down.
     UnconfirmedForgotten,
+    /// After a reload what one node alone has counts as doubted for long enough.
+    DoubtForgotten,
+    /// What the business server refuses once is never asked for again.
+    RefusedForGood,
     /// After its login was ended it connects again by itself.
     BackAfterKick,
     /// A problem is told with the token of the login.
@@ -103,6 +108,16 @@ impl Defect {
                     let row = disk.channels().find(|row| row.channel == told.channel);
                     told.unread = told.unread.max(row.map_or(0, |row| row.unread));
                 }
+            }
+            (Defect::DoubtForgotten, Input::Loaded(_, Ok(Answer::Hydrated { outbox, .. }))) => {
+                for row in outbox {
+                    if let OutboxState::Unconfirmed { since, .. } = &mut row.state {
+                        *since = Wall(0);
+                    }
+                }
+            }
+            (Defect::RefusedForGood, Input::Fetched(_, Err(failure))) if failure.code == "forbidden" => {
+                failure.code = "not-supported".to_owned();
             }
             (Defect::DedupInMemoryOnly, Input::Loaded(_, Ok(Answer::Channel { seen, aliases, .. }))) => {
                 seen.clear();

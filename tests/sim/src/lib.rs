@@ -187,8 +187,13 @@ impl World {
             if self.dice.chance(800) {
                 self.page(device, Page::Visible);
             }
-            self.devices[device].timers = 0;
         }
+        if let Some(span) = self.plan.leaderless {
+            let until = self.now + span;
+            self.run(until);
+            self.unstrand_all();
+        }
+        self.devices.iter_mut().for_each(|device| device.timers = 0);
         self.talk_after_loss();
         // A refusal may still be on its way, or wait for a slow disk, or for one that hangs.
         let until = self.disks_hang_until() + 20_000;

@@ -70,8 +70,6 @@ pub struct Model {
     pub taken_back: BTreeSet<ClientMsgNo>,
     /// Under these ids it was stored then.
     pub lost_ids: BTreeSet<i64>,
-    /// Taken for sent while one node alone had them, for want of an answer.
-    pub believed: BTreeSet<ClientMsgNo>,
     /// Channels where that was so.
     pub shortened: BTreeSet<Shared>,
     /// By device: the newest line of its audit.
@@ -153,16 +151,12 @@ impl World {
                     }
                 }
                 Change::OutboxDone(number) if self.is_stranded(number) => {
-                    // Where the answer cannot come any more, nobody can tell that one node alone has it.
-                    let is_awaited = self.links.values().any(|link| {
-                        !link.gone_at_device && link.sent.get(number).is_some_and(|at| self.now < at + 10_000)
-                    });
                     let is_wanted = self.model.facts.get(number).is_some_and(|fact| !fact.discarded);
                     // A recall that came from another device shows that it is stored.
                     let is_recalled = batch.changes.iter().any(
                         |change| matches!(change, Change::Mark(_, mark) if !mark.hint && mark.client_msg_no == *number),
                     );
-                    if is_awaited && is_wanted && !is_recalled {
+                    if is_wanted && !is_recalled {
                         let name = &self.devices[device].name;
                         return self.fail(format!("2: {name} takes {} for sent, and one node alone has it", number.0));
                     }
@@ -415,6 +409,9 @@ impl World {
         };
         if let Some(violation) = violation {
             self.fail(violation);
+        }
+    }
+
     /// It waits in the outbox, or was sent since; who dropped it knows, and what is stored nowhere leaves no trace.
     fn check_pending(&self, device: usize, number: &ClientMsgNo) -> Option<String> {
         let leaves_a_trace = self.model.facts.get(number).is_some_and(|fact| !fact.no_persist && !fact.discarded);
@@ -422,9 +419,6 @@ impl World {
             let name = &self.devices[device].name;
             format!("2: {name} says that {} waits in the outbox, and nothing of it was kept", number.0)
         })
-    }
-
-        }
     }
 
     fn page_shown(
@@ -462,8 +456,14 @@ impl World {
             }
         }
         if newest && self.model.shortened.contains(&self.shared(device, channel)) {
-            // What was taken back is told by word of the history; then a page is read again.
-            self.devices[device].app.shown.remove(channel);
+            // What was taken back is told by word of the history; then a page is read again, and what stands above it stays.
+            let lowest = messages.iter().find_map(|message| message.message_seq);
+            let above = |message: &MessageView| {
+                message.message_seq.is_some_and(|seq| lowest.is_some_and(|lowest| seq < lowest))
+            };
+            if let Some(shown) = self.devices[device].app.shown.get_mut(channel) {
+                shown.retain(|_, message| above(message));
+            }
         }
         for message in messages {
             self.model.told.entry(device).or_default().insert(message.key.clone());
@@ -509,12 +509,6 @@ impl World {
     pub fn note_taken_back(&mut self, lost: &[(ClientMsgNo, i64)]) {
         for (number, id) in lost {
             self.model.lost_ids.insert(*id);
-            let Some(fact) = self.model.facts.get(number) else { continue };
-            let Some(device) = fact.device else { continue };
-            let disk = &self.devices[device].disk;
-            if disk.is_busy() || disk.store.outbox().all(|row| row.client_msg_no != *number) {
-                self.model.believed.insert(number.clone());
-            }
             self.model.taken_back.insert(number.clone());
         }
     }
@@ -611,8 +605,7 @@ impl World {
             let name = &self.devices[device].name;
             // Recalled while one node alone had it, it is owed no more, whatever became of that node.
             let is_done_with = || self.model.taken_back.contains(number) && self.is_withdrawn(number, fact);
-            let may_be_lost =
-                fact.discarded || fact.no_persist || self.model.believed.contains(number) || is_done_with();
+            let may_be_lost = fact.discarded || fact.no_persist || is_done_with();
             if fact.ordinal.is_some() && !may_be_lost && copies.clone().count() == 0 {
                 found.get_or_insert(format!("2: {} of {name} was accepted and is nowhere", number.0));
             }

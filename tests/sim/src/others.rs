@@ -16,6 +16,8 @@ use crate::world::{Happening, PEOPLE, World, tell};
 
 /// Of a thousand of their words, so many go where most go.
 const WHERE_MOST_GO: u32 = 600;
+/// Of a thousand recalls and restores in a group that people leave.
+const LEAVES_MEANWHILE: u32 = 250;
 
 #[derive(Default)]
 pub struct Others {
@@ -71,6 +73,19 @@ impl World {
         let person = PEOPLE[self.dice.below(2) as usize];
         let groups = self.others.groups.clone();
         let Some(group) = self.dice.pick(&groups).cloned() else { return };
+        self.leave_from(person, group);
+    }
+
+    /// Whoever asked for a recall, or a restore, may be gone before it is answered.
+    pub fn leave_meanwhile(&mut self, device: usize, channel: &Channel) {
+        let is_left = self.plan.society.leaves > 0 && self.others.groups.contains(&channel.id);
+        if is_left && self.dice.chance(LEAVES_MEANWHILE) {
+            let at = self.now + self.dice.between(0, 400);
+            self.schedule(at, Happening::LeaveFrom(self.devices[device].person, channel.id.clone()));
+        }
+    }
+
+    pub fn leave_from(&mut self, person: &'static str, group: String) {
         if self.now >= self.plan.chaos || self.gateway_is_down() || !self.business.is_member(&group, person) {
             return;
         }
@@ -79,7 +94,8 @@ impl World {
             it.app.left.push(Channel::group(group.as_str()));
         }
         self.with_port(|business, port| business.change_member(port, &group, person, false));
-        let at = self.now + self.dice.between(500, 20_000);
+        let at =
+            self.now + if self.dice.chance(400) { self.dice.between(1, 500) } else { self.dice.between(500, 20_000) };
         self.schedule(at, Happening::Back(person, group));
     }
 

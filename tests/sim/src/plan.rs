@@ -122,6 +122,8 @@ pub struct Plan {
     pub bad_tokens: bool,
     /// Whether a channel is without its leader for a while.
     pub stranded: bool,
+    /// Several are, people talk there, and it lasts for so long after all else is whole, in milliseconds.
+    pub leaderless: Option<u64>,
     /// One device reads the conversations before anybody says something, and then is away for long.
     pub sleeper: bool,
     /// When that one comes back while all else still fails; else once the network is whole.
@@ -173,6 +175,7 @@ impl Plan {
             kicks: if dice.chance(200) { dice.between(1, 3) } else { 0 },
             bad_tokens: dice.chance(100),
             stranded: dice.chance(150),
+            leaderless: None,
             sleeper: false,
             back: None,
             society: Society::default(),
@@ -223,7 +226,8 @@ impl Plan {
         let sleeper = dice.chance(700);
         let back = dice.chance(600).then(|| dice.between(chaos / 2, chaos));
         let windows = dice.chance(400).then(|| (dice.between(2_000, 10_000), dice.between(2_000, 10_000)));
-        let of = Plan { stranded: false, pause: (300, 3_000), ..of };
+        let leaderless = dice.chance(250).then(|| dice.between(1_000, 480_000));
+        let of = Plan { stranded: leaderless.is_some(), leaderless, pause: (300, 3_000), ..of };
         Plan { chaos, society, weather, faults, sleeper, back, windows, reads: true, ..of }
     }
 

@@ -67,7 +67,9 @@ impl World {
             self.schedule(at, Happening::BadToken(true));
             self.schedule(at + 30_000, Happening::BadToken(false));
         }
-        if self.plan.stranded {
+        let stranded =
+            if self.plan.leaderless.is_some() { self.dice.between(1, 4) } else { u64::from(self.plan.stranded) };
+        for _ in 0..stranded {
             let at = some_time(&mut self.dice);
             self.schedule(at, Happening::Strand);
         }
@@ -144,8 +146,27 @@ impl World {
         self.server.troubled.push(channel.clone());
         self.gateway.strand(&channel, true);
         self.server.stranded.insert(channel.clone(), length);
+        if self.plan.leaderless.is_some() {
+            return self.talk_without_leader(&channel);
+        }
         let at = self.now + self.dice.between(2_000, 30_000);
         self.schedule(at, Happening::Unstrand(channel));
+    }
+
+    /// Somebody says something there, again and again.
+    pub fn talk_without_leader(&mut self, channel: &Shared) {
+        if !self.server.stranded.contains_key(channel) {
+            return;
+        }
+        let whole = self.now >= self.plan.chaos;
+        let at = self.now + if whole { self.dice.between(5_000, 120_000) } else { self.dice.between(200, 6_000) };
+        self.schedule(at, Happening::TalkWithoutLeader(channel.clone()));
+        let device = self.dice.below(self.devices.len() as u64) as usize;
+        let there = self.channels_of(device).into_iter().find(|there| self.shared(device, there) == *channel);
+        let it = &self.devices[device];
+        if let Some(there) = there.filter(|_| it.client.is_some() && !it.app.closing) {
+            self.say(device, there, false);
+        }
     }
 
     /// There is a leader again: another one, which knows nothing of what was not confirmed, or the same.
@@ -183,10 +204,17 @@ impl World {
         })
     }
 
-    pub fn become_whole_at_the_server(&mut self) {
-        self.server.down_until = 0;
+    /// The leaders come back.
+    pub fn unstrand_all(&mut self) {
         for channel in self.server.stranded.keys().cloned().collect::<Vec<_>>() {
             self.unstrand(&channel);
+        }
+    }
+
+    pub fn become_whole_at_the_server(&mut self) {
+        self.server.down_until = 0;
+        if self.plan.leaderless.is_none() {
+            self.unstrand_all();
         }
         if self.server.bad_token {
             self.bad_token(false);

@@ -127,6 +127,10 @@ impl World {
     pub fn move_gateway(&mut self) {
         tell!(self, "the gateway moves");
         self.business.addresses = vec!["ws://three".to_owned()];
+        if self.plan.leaderless.is_some() {
+            // A cluster moves as one.
+            self.business.addresses.push("ws://four".to_owned());
+        }
         let conns: Vec<_> = self.links.keys().copied().collect();
         conns.into_iter().for_each(|conn| self.close_down(conn));
     }

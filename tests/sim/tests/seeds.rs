@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jindou_gateway::Generation;
-use jindou_sim::{Defect, Failure, Faults, Outcome, Plan, run};
+use jindou_sim::{Defect, Failure, Faults, Outcome, Plan, Society, run};
 
 const SEEDS: u64 = 300;
 
@@ -154,6 +154,22 @@ fn a_conversation_that_a_recall_leaves_is_found() {
 #[test]
 fn an_unconfirmed_message_that_is_taken_for_sent_is_found() {
     is_found(Defect::UnconfirmedForgotten, "2: ");
+}
+
+/// Only where a leader stays away for longer than a tab lives.
+#[test]
+fn a_doubt_that_does_not_survive_a_reload_is_found() {
+    let plan = |seed| Plan { stranded: true, leaderless: Some(120_000), ..Plan::town(seed) };
+    is_found_in(Defect::DoubtForgotten, "and one node alone has it", plan);
+}
+
+#[test]
+fn staying_away_from_a_group_after_coming_back_to_it_is_found() {
+    let plan = |seed| {
+        let town = Plan::town(seed);
+        Plan { society: Society { groups: 3, leaves: 4, ..town.society }, ..town }
+    };
+    is_found_in(Defect::RefusedForGood, "10: ", plan);
 }
 
 #[test]

@@ -87,7 +87,9 @@ impl Node {
         } else {
             self.post_v2(post)
         };
-        if let Some((channel, post)) = delivery.filter(|_| outcome.reason == ReasonCode::SUCCESS) {
+        if let Some((channel, post)) = delivery.filter(|_| outcome.reason == ReasonCode::SUCCESS)
+            && !self.strands(&channel, &post, outcome)
+        {
             self.deliver(&channel, &post, outcome.message_seq);
         }
         Ok(())
