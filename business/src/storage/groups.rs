@@ -135,6 +135,19 @@ async fn count(tx: &mut Transaction<'static, Db>, statement: &'static str, id: &
 const COUNT_MEMBERS: &str = "SELECT COUNT(*) AS number FROM members WHERE group_id = $1";
 const COUNT_GROUPS: &str = "SELECT COUNT(*) AS number FROM members WHERE uid = $1";
 
+/// Whether the group has too many members with these, or one of them too many groups with this.
+async fn is_too_large(tx: &mut Transaction<'static, Db>, group: &GroupId, added: &[Uid]) -> Stored<bool> {
+    if count(tx, COUNT_MEMBERS, group.as_str()).await? > MAX_GROUP_MEMBERS {
+        return Ok(true);
+    }
+    for uid in added {
+        if count(tx, COUNT_GROUPS, uid.as_str()).await? > MAX_GROUPS {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 impl Store {
     /// `members` beside the owner; all have an account. `told` names the message that tells the group, here and below.
     pub async fn create_group(
@@ -147,9 +160,6 @@ impl Store {
         now: Time,
     ) -> Stored<GroupChange> {
         let mut tx = self.write().await?;
-        if members.len() >= MAX_GROUP_MEMBERS || count(&mut tx, COUNT_GROUPS, owner.as_str()).await? >= MAX_GROUPS {
-            return Ok(GroupChange::TooLarge);
-        }
         sqlx::query("INSERT INTO chat_groups (group_id, name, created_at) VALUES ($1, $2, $3)")
             .bind(id.as_str())
             .bind(name.as_str())
@@ -162,6 +172,9 @@ impl Store {
             if insert_member(&mut tx, id, uid, Role::Member, now).await? {
                 all.push(uid.clone());
             }
+        }
+        if is_too_large(&mut tx, id, &all).await? {
+            return Ok(GroupChange::TooLarge);
         }
         let people = with_names(&mut tx, &all).await?;
         let errand = errands::add(&mut tx, &Errand::CreateGroup { group: id.clone(), members: all }, now).await?;
@@ -250,7 +263,7 @@ impl Store {
         if added.is_empty() {
             return Ok(GroupChange::Done(None));
         }
-        if count(&mut tx, COUNT_MEMBERS, group.as_str()).await? > MAX_GROUP_MEMBERS {
+        if is_too_large(&mut tx, group, &added).await? {
             return Ok(GroupChange::TooLarge);
         }
         let (name, people) = (name_of(&mut tx, caller).await?, with_names(&mut tx, &added).await?);

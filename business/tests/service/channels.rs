@@ -589,3 +589,32 @@ async fn notices_of_the_system_are_found_by_a_fresh_device_and_by_one_that_was_a
     assert_eq!(world.call("POST", "/v1/signup", None, Some(signup)).await.refused(), (400, "invalid"));
     world.end().await;
 }
+
+#[tokio::test]
+async fn nobody_is_put_into_more_groups_than_a_person_may_have() {
+    let world = World::new(&[]).await;
+    let alice = world.sign_up("alice").await;
+    let bob = world.sign_up("bob").await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(world.folder().join("business.sqlite"));
+    let pool = sqlx::SqlitePool::connect_with(options).await.expect("the database");
+    for statement in [
+        "INSERT INTO chat_groups (group_id, name, created_at)
+         WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 999) SELECT 'g' || n, 'G', 0 FROM numbers",
+        "INSERT INTO members (group_id, uid, role, joined_at) SELECT group_id, 'bob', 'owner', 0 FROM chat_groups",
+    ] {
+        sqlx::query(statement).execute(&pool).await.expect("inserted");
+    }
+    pool.close().await;
+
+    let of_two = json!({ "name": "the last one", "members": ["bob"] });
+    world.post("/v1/groups", &alice, of_two.clone()).await.done();
+    assert_eq!(world.post("/v1/groups", &alice, of_two).await.refused(), (400, "invalid"));
+    assert_eq!(
+        world.post("/v1/groups", &bob, json!({ "name": "his own", "members": [] })).await.refused(),
+        (400, "invalid")
+    );
+    let made = world.post("/v1/groups", &alice, json!({ "name": "hers", "members": [] })).await.done();
+    let members = format!("/v1/groups/{}/members", made["groupId"].as_str().expect("an id"));
+    assert_eq!(world.post(&members, &alice, json!({ "uids": ["bob"] })).await.refused(), (400, "invalid"));
+    world.end().await;
+}
