@@ -78,6 +78,9 @@ pub struct AuditRow {
     pub outcome: String,
 }
 
+/// Values in one statement. SQLite takes 32,766, and the messages of one page may quote more.
+const BOUND_AT_ONCE: usize = 1000;
+
 const MARK: &str = "SELECT channel_type, channel_key, author, target, client_msg_no, version, state, operator, capacity, changed_at, deadline FROM marks ";
 
 fn key(row: &SqliteRow) -> Stored<TargetKey> {
@@ -313,11 +316,11 @@ impl Store {
             return Ok((Marks::default(), version));
         }
         let mut names: BTreeSet<String> = needed.targets.iter().map(|key| key.name.to_key()).collect();
-        if !needed.quoted.is_empty() {
+        for quoted in needed.quoted.chunks(BOUND_AT_ONCE) {
             let mut query = of_channel("SELECT target FROM mark_copies ", channel);
             query.push(" AND message_id IN (");
             let mut list = query.separated(", ");
-            for id in &needed.quoted {
+            for id in quoted {
                 list.push_bind(id.0);
             }
             list.push_unseparated(")");
@@ -325,18 +328,19 @@ impl Store {
                 names.insert(row.try_get("target")?);
             }
         }
-        if names.is_empty() {
-            return Ok((Marks::default(), version));
+        let mut marks = Vec::new();
+        for names in Vec::from_iter(names).chunks(BOUND_AT_ONCE) {
+            let mut query = of_channel(MARK, channel);
+            query.push(" AND target IN (");
+            let mut list = query.separated(", ");
+            for name in names {
+                list.push_bind(name.as_str());
+            }
+            list.push_unseparated(")");
+            let rows = query.build().fetch_all(&mut *tx).await?;
+            marks.extend(with_copies(&mut tx, channel, &rows).await?);
         }
-        let mut query = of_channel(MARK, channel);
-        query.push(" AND target IN (");
-        let mut list = query.separated(", ");
-        for name in names {
-            list.push_bind(name);
-        }
-        list.push_unseparated(")");
-        let rows = query.build().fetch_all(&mut *tx).await?;
-        Ok((Marks::new(with_copies(&mut tx, channel, &rows).await?), version))
+        Ok((Marks::new(marks), version))
     }
 
     /// The newest version in each of these channels.

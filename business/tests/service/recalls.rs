@@ -423,3 +423,23 @@ async fn sealed_content_is_not_on_disk_in_clear() {
     }
     world.end().await;
 }
+
+/// A database takes so many values in one statement and no more; a member must not be able to take a channel's history from the others.
+#[tokio::test]
+async fn a_page_that_quotes_tens_of_thousands_of_messages_is_shown_without_what_was_recalled() {
+    let (world, alice, _) = two_people(&[]).await;
+    let secret = world.fake.write("alice", "bob", 1, "n1", &text("the secret"));
+    for page in 0..60 {
+        let quote = |at: u64| json!({ "message_id": (1000 * page + at + 1).to_string(), "payload": 0 });
+        let mut quotes: Vec<Value> = (0..600).map(quote).collect();
+        quotes.push(json!({ "message_id": secret, "payload": text("the secret") }));
+        world.fake.write("bob", "alice", 1, &format!("q{page}"), &json!({ "type": 11, "msgs": quotes }));
+    }
+    world.post("/v1/recall", &alice, with(&person("bob"), named("n1"))).await.done();
+    let asked = with(&person("bob"), json!({ "start": 0, "end": 0, "limit": 200, "pull": "older" }));
+    let page = world.post("/v1/history", &alice, asked).await.done();
+    let shown: Vec<String> = page["messages"].as_array().expect("messages").iter().map(shown).collect();
+    assert_eq!((shown.len(), shown[0].as_str()), (61, "<recalled>"));
+    assert!(shown.iter().all(|message| !message.contains("the secret")));
+    world.end().await;
+}
