@@ -14,10 +14,8 @@ const mostAtOnce = 500;
 const quiet = 2000;
 // Whatever is shown costs elements; what lies far from the reader is let go of, and read again when one comes back. Many times what a screen holds.
 const mostShown = 240;
-// For the same reason this much is left of a full window at its newest message.
-const leftAtNewest = 80;
-// And this many are shown where one goes to the first.
-const leftAtOldest = 80;
+// For the same reason this many are left of a full window at its newest message, and shown where one goes to the newest or to the first.
+const shownAtEnd = 80;
 // Messages that are looked through for one whose place is not told.
 const mostSearched = 10_000;
 // Milliseconds that somebody waits for the server's next answer.
@@ -122,7 +120,7 @@ export class Timeline {
   async toNewest(): Promise<void> {
     this.#endSearch();
     try {
-      if (!this.reachedEnd.peek()) await this.#readNewest(leftAtNewest);
+      if (!this.reachedEnd.peek()) await this.#readNewest(shownAtEnd);
       if (!this.#closed) this.caughtUp();
     } catch {
       if (!this.#closed) this.newer.value = "failed";
@@ -296,7 +294,7 @@ export class Timeline {
     return this.reachedStart.peek() || compareSeq(message.messageSeq, oldest!) >= 0;
   }
 
-  #letGoAbove(left = this.atBottom ? leftAtNewest : mostShown): void {
+  #letGoAbove(left = this.atBottom ? shownAtEnd : mostShown): void {
     const shown = this.messages.peek();
     if (shown.length <= mostShown) return;
     this.messages.value = shown.slice(-left);
@@ -354,11 +352,11 @@ export class Timeline {
   }
 
   async #readOldest(search: Search): Promise<boolean> {
-    let page = await this.#read({ before: seqPlus(0, leftAtOldest + 1), limit: leftAtOldest });
+    let page = await this.#read({ before: seqPlus(0, shownAtEnd + 1), limit: shownAtEnd });
     const oldest = this.oldestSeq();
     // A log that was shortened begins further up.
     if (page?.complete && page.messages.length === 0 && oldest !== undefined) {
-      page = await this.#read({ before: seqPlus(await this.#seqBehind(0, oldest), leftAtOldest), limit: leftAtOldest });
+      page = await this.#read({ before: seqPlus(await this.#seqBehind(0, oldest), shownAtEnd), limit: shownAtEnd });
     }
     if (!page || this.#search !== search || page.messages.length === 0) return page?.complete ?? true;
     if (!page.complete || !page.reachedStart) return false;
