@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::channel::{Channel, ClientMsgNo, Uid};
 use crate::id::{MessageId, MessageSeq};
-use crate::surrogates;
+pub use crate::surrogates::parse;
 use crate::time::{Millis, Wall};
 
 /// The largest integer that a double, and so a JavaScript number, holds exactly.
@@ -30,11 +30,6 @@ impl Serialize for MessageSeq {
 /// Reads itself; nothing where the value is something else.
 pub trait FromJson: Sized {
     fn from_json(value: &Value) -> Option<Self>;
-}
-
-/// The JSON value in these bytes; nothing where they are none.
-pub fn parse(json: &[u8]) -> Option<Value> {
-    serde_json::from_slice(json).or_else(|_| serde_json::from_slice(&surrogates::mended(json))).ok()
 }
 
 /// A field that must be there.

@@ -34,7 +34,7 @@
 //! | `browser` | performs the outputs in a browser; the public class is `index.js` there |
 //!
 //! The rest are small words that all of these use: [`channel`], [`id`] and [`time`]; [`event`] (what an application sees) and
-//! [`error`]; [`turn`] (what one step collects); `json`, `quotes` and `surrogates` for contents; `sorted` for maps that take less room.
+//! [`error`]; [`turn`] (what one step collects); `json`, `quotes`, `copied` and `surrogates` for contents; `sorted` for maps that take less room.
 //! Which module may know which stands in `tests/edges.rs`.
 
 #[cfg(target_family = "wasm")]
@@ -42,6 +42,7 @@ pub mod browser;
 pub mod channel;
 pub mod client;
 pub mod config;
+mod copied;
 mod dice;
 pub mod error;
 pub mod event;

@@ -1,13 +1,11 @@
 //! What a content copies of other messages: the one that it replies to, what that one quotes in turn, and those that are forwarded
-//! together. A recall must reach all of these.
-//!
-//! A copy is an object with a `message_id` and a `payload`, wherever in the content it stands: `reply`, at every depth, and
-//! each of a merged forward's `msgs` are. A copy that does not name its message cannot be told from words of one's own.
+//! together. A recall must reach all of these. What counts as a copy stands in `copied`.
 
 use serde_json::{Map, Value};
 
+use crate::copied;
 use crate::id::MessageId;
-use crate::json::{self, FromJson as _};
+use crate::json::FromJson as _;
 
 /// The messages whose words are in the content.
 pub fn quoted(content: &[u8]) -> Vec<MessageId> {
@@ -43,34 +41,8 @@ fn is_empty(payload: &Value) -> bool {
     payload.as_object().is_some_and(Map::is_empty)
 }
 
-/// The content, if it may copy something; of what copies each other, the outer comes first.
 fn visit(content: &[u8], on_copy: &mut dyn FnMut(MessageId, &mut Value)) -> Option<Value> {
-    // Most messages copy nothing: do not parse those. A key may be written with escapes.
-    if !holds(content, b"message_id") && !holds(content, b"\\u") {
-        return None;
-    }
-    let mut value = json::parse(content)?;
-    walk(&mut value, on_copy);
-    Some(value)
-}
-
-fn holds(content: &[u8], word: &[u8]) -> bool {
-    content.windows(word.len()).any(|window| window == word)
-}
-
-/// As deep as the parser goes, which ends long before the stack does.
-fn walk(value: &mut Value, on_copy: &mut dyn FnMut(MessageId, &mut Value)) {
-    match value {
-        Value::Array(values) => values.iter_mut().for_each(|value| walk(value, on_copy)),
-        Value::Object(fields) => {
-            let id = fields.get("message_id").and_then(MessageId::from_json);
-            if let (Some(id), Some(payload)) = (id, fields.get_mut("payload")) {
-                on_copy(id, payload);
-            }
-            fields.iter_mut().for_each(|(_, value)| walk(value, on_copy));
-        }
-        _ => {}
-    }
+    copied::visit(content, MessageId::from_json, on_copy)
 }
 
 #[cfg(test)]

@@ -1,8 +1,14 @@
 //! JSON with half a surrogate pair in it, as JavaScript writes a text that was cut within a character. Every browser reads it and
 //! serde_json refuses it. The business server takes this file too: what one of them can read, the other must.
 
-/// With U+FFFD in place of each half that stands alone.
-pub fn mended(json: &[u8]) -> Vec<u8> {
+use serde_json::Value;
+
+/// The JSON value in these bytes, with U+FFFD in place of each half that stands alone; nothing where they are none.
+pub fn parse(json: &[u8]) -> Option<Value> {
+    serde_json::from_slice(json).or_else(|_| serde_json::from_slice(&mended(json))).ok()
+}
+
+fn mended(json: &[u8]) -> Vec<u8> {
     const UNIT: usize = 6;
     let unit = |at: usize| {
         let digits = json.get(at..at + UNIT)?.strip_prefix(b"\\u")?;

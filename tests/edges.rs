@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const WORDS: &[&str] = &[
     "channel",
     "config",
+    "copied",
     "dice",
     "error",
     "event",

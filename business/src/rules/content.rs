@@ -1,58 +1,30 @@
 //! What copies a recalled message: an answer quotes it in `reply.payload`, at any depth, and a merged forward in each of its
-//! `msgs`. Whatever names a message and copies its payload, a recall must reach.
+//! `msgs`. Whatever names a message and copies its payload (see `copied`), a recall must reach.
 //!
 //! Not for understanding contents: an unknown type passes through untouched, and so does what is no JSON.
 
 use serde_json::Value;
 
+use super::copied::visit;
 use super::identity::MessageId;
-use super::surrogates;
 
 /// The messages that a payload quotes.
 pub fn quoted(payload: &[u8]) -> Vec<MessageId> {
     let mut found = Vec::new();
-    if let Some(mut value) = parse(payload) {
-        visit(&mut value, &mut |id, _| found.push(id));
-    }
+    visit(payload, message_id, &mut |id, _| found.push(id));
     found
 }
 
 /// The payload without the content of withdrawn messages that it quotes, or None where there is nothing to purge.
 pub fn purge_quotes(payload: &[u8], withdrawn: &dyn Fn(MessageId) -> bool) -> Option<Vec<u8>> {
-    let mut value = parse(payload)?;
     let mut purged = false;
-    visit(&mut value, &mut |id, quote| {
+    let value = visit(payload, message_id, &mut |id, quote| {
         if withdrawn(id) {
             *quote = Value::Object(serde_json::Map::new());
             purged = true;
         }
-    });
+    })?;
     if purged { serde_json::to_vec(&value).ok() } else { None }
-}
-
-fn parse(payload: &[u8]) -> Option<Value> {
-    // Most messages quote nothing, and their JSON need not be read. A key may be written with escapes.
-    let may_quote = |needle: &[u8]| payload.windows(needle.len()).any(|window| window == needle);
-    if !may_quote(b"message_id") && !may_quote(b"\\u") {
-        return None;
-    }
-    serde_json::from_slice(payload).or_else(|_| serde_json::from_slice(&surrogates::mended(payload))).ok()
-}
-
-/// serde_json has refused what is nested so deeply that the stack would end.
-fn visit(content: &mut Value, on_quote: &mut dyn FnMut(MessageId, &mut Value)) {
-    match content {
-        Value::Array(values) => values.iter_mut().for_each(|value| visit(value, on_quote)),
-        Value::Object(fields) => {
-            // What is quoted may itself quote; the outer purge takes the inner one away with it.
-            fields.iter_mut().for_each(|(_, value)| visit(value, on_quote));
-            let id = fields.get("message_id").and_then(message_id);
-            if let (Some(id), Some(quote)) = (id, fields.get_mut("payload")) {
-                on_quote(id, quote);
-            }
-        }
-        _ => {}
-    }
 }
 
 /// A decimal string; other clients write a number, which may have lost its last digits already, or gained a fraction.
@@ -91,7 +63,7 @@ mod tests {
         let purged = purge(nested, 7).expect("purged");
         assert_eq!(purged["reply"]["payload"]["content"], "kept");
         assert_eq!(purged["reply"]["payload"]["reply"]["payload"], serde_json::json!({}));
-        assert_eq!(quoted(nested.as_bytes()), [MessageId(7), MessageId(8)]);
+        assert_eq!(quoted(nested.as_bytes()), [MessageId(8), MessageId(7)]);
         let escaped = r#"{"repl\u0079":{"message_id":"7","payload":"secret"}}"#;
         assert_eq!(purge(escaped, 7).expect("purged")["reply"]["payload"], serde_json::json!({}));
     }

@@ -22,6 +22,8 @@
 pub mod account;
 pub mod command;
 pub mod content;
+#[path = "../../../src/copied.rs"]
+mod copied;
 pub mod feed;
 pub mod identity;
 pub mod ledger;
