@@ -234,9 +234,7 @@ fn a_feed_is_read_to_its_end_and_no_further_than_it_goes() {
 
 #[test]
 fn numbers_at_their_limits_are_numbers() {
-    let mut world = World::with(|config| config.business = true);
-    world.addresses.push("ws://two".to_owned());
-    world.connect();
+    let mut world = World::in_a_cluster();
     let policy = format!("{{\"recallWindow\":{},\"restoreWindow\":{}}}", i64::MAX, i64::MIN);
     world.answer(|request| matches!(request, Request::Policy), Request::Policy.read(policy.as_bytes()));
     let figures = |id: &str, kind: u8, seq: u64, at: i64| {

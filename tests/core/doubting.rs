@@ -133,9 +133,7 @@ fn whoever_sends_it_once_more_hears_that_it_is_recalled_and_it_is_watched_on() {
 
 #[test]
 fn what_another_device_recalls_on_the_word_of_one_node_is_watched_too() {
-    let mut world = World::with(|config| config.business = true);
-    world.addresses.push("ws://two".to_owned());
-    world.connect();
+    let mut world = World::in_a_cluster();
     let sending = world.send(group(), "n1", "{}");
     told(&mut world, 1, MarkState::Recalled);
     assert!(matches!(world.outcome(sending), Some(Ok(Reply::Sent { .. }))));
@@ -163,9 +161,7 @@ fn what_is_deleted_is_not_watched_for_nobody_can_restore_it() {
 
 #[test]
 fn what_was_refused_and_stands_in_the_log_of_a_cluster_is_owed_no_more_once_that_is_certain() {
-    let mut world = World::with(|config| config.business = true);
-    world.addresses.push("ws://two".to_owned());
-    world.connect();
+    let mut world = World::in_a_cluster();
     let sending = world.send(group(), "n1", "{}");
     let refused = world.sends()[0].client_seq;
     world.ack(refused, 0, 0, 13);

@@ -31,9 +31,7 @@ fn catch_up_with(world: &mut World, messages: &[Message]) {
 
 #[test]
 fn what_a_cluster_gives_another_place_is_not_told_again_as_new() {
-    let mut world = World::with(|config| config.business = true);
-    world.addresses.push("ws://two".to_owned());
-    world.connect();
+    let mut world = World::in_a_cluster();
     catch_up(&mut world);
     for (number, id, seq) in [("a1", 11, 1), ("a2", 12, 2)] {
         let recv = world.recv("alice", number, id, seq, "{}");

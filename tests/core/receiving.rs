@@ -339,9 +339,7 @@ fn what_may_be_taken_back_below_is_in_doubt_also_after_a_reload() {
 
 /// Two messages of a cluster, and then a list of conversations that names only a third.
 fn joined_in_a_cluster() -> World {
-    let mut world = World::with(|config| config.business = true);
-    world.addresses.push("ws://two".to_owned());
-    world.connect();
+    let mut world = World::in_a_cluster();
     catch_up(&mut world);
     for (number, id, seq) in [("a", 11, 1), ("b", 12, 2)] {
         let recv = world.recv("alice", number, id, seq, "{}");

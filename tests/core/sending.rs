@@ -140,9 +140,7 @@ fn a_system_error_that_comes_while_we_ask_makes_what_is_found_unconfirmed() {
 
 /// A message whose SENDACK was lost with its connection, in a cluster, and which a look-up has found.
 pub fn found_in_a_cluster() -> (World, jindou::client::Ticket) {
-    let mut world = World::with(|config| config.business = true);
-    world.addresses.push("ws://two".to_owned());
-    world.connect();
+    let mut world = World::in_a_cluster();
     let sending = world.send(group(), "n1", "{}");
     world.close_socket();
     world.pass(Millis::seconds(1));
@@ -246,9 +244,7 @@ fn what_is_dropped_while_it_is_unconfirmed_leaves_the_view_until_the_server_show
 
 #[test]
 fn what_a_page_of_a_cluster_shows_of_what_is_owed_is_unconfirmed_too() {
-    let mut world = World::with(|config| config.business = true);
-    world.addresses.push("ws://two".to_owned());
-    world.connect();
+    let mut world = World::in_a_cluster();
     world.page(group());
     let sending = world.send(group(), "n1", "{}");
     world.close_socket();
@@ -260,9 +256,7 @@ fn what_a_page_of_a_cluster_shows_of_what_is_owed_is_unconfirmed_too() {
 
 #[test]
 fn an_answer_outweighs_what_was_only_found() {
-    let mut world = World::with(|config| config.business = true);
-    world.addresses.push("ws://two".to_owned());
-    world.connect();
+    let mut world = World::in_a_cluster();
     let sending = world.send(group(), "n1", "{}");
     world.pass(Millis::seconds(16));
     world.answer(is_lookup, Ok(Response::Found(vec![found("n1", 5, 9)])));

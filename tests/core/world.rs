@@ -76,6 +76,14 @@ impl World {
         Self::with(|_| {})
     }
 
+    /// With a business server, and connected to one of several nodes.
+    pub fn in_a_cluster() -> Self {
+        let mut world = Self::with(|config| config.business = true);
+        world.addresses.push("ws://two".to_owned());
+        world.connect();
+        world
+    }
+
     pub fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::new("bob");
         config.business = false;
