@@ -33,8 +33,9 @@
 //! | [`wire`] | WKProto: bytes, packets, cipher |
 //! | `browser` | performs the outputs in a browser; the public class is `index.js` there |
 //!
-//! The rest are small words that all of these use: [`channel`], [`id`] and [`time`]; [`event`] (what an application sees) and
-//! [`error`]; [`turn`] (what one step collects); `json`, `quotes`, `copied` and `surrogates` for contents; `sorted` for maps that take less room.
+//! The rest are small words that all of these use: [`channel`], [`id`] and [`time`]; [`config`]; [`event`] (what an application
+//! sees), [`error`] and [`redact`] (what a log sees); [`turn`] (what one step collects); `dice`; `json`, `quotes`, `copied` and
+//! `surrogates` for contents; `sorted` for maps that take less room.
 //! Which module may know which stands in `tests/edges.rs`.
 
 #[cfg(target_family = "wasm")]
