@@ -23,6 +23,8 @@ use crate::rules::{Channel, ChannelRef, GroupId, MessageId, MessageSeq, StoredMe
 const MAX_CURSORS: usize = 5000;
 /// Person channels that are looked into at one call because WuKongIM does not list them.
 const MAX_UNLISTED: usize = 20;
+/// Bytes of messages in one answer, in base64: a device reads no more than 32 MB. What does not fit it asks for by channel.
+const MAX_RECENTS: usize = 16 << 20;
 /// A node that is well answers in milliseconds; the next catching up asks again.
 const NOTICES: Duration = Duration::from_secs(2);
 
@@ -164,6 +166,14 @@ pub async fn conversations(
         let looking = unlisted_conversation(&app, uid, &channel, known.unwrap_or_default(), recents as u32);
         if let Ok(Ok(Some(conversation))) = timeout(NOTICES, looking).await {
             answer.extend(view(&app, uid, &channel, conversation, known, None).await?);
+        }
+    }
+    let mut left = MAX_RECENTS;
+    for conversation in &mut answer {
+        let size = conversation.recents.iter().map(MessageView::size).sum();
+        match left.checked_sub(size) {
+            Some(rest) => left = rest,
+            None => conversation.recents.clear(),
         }
     }
     Ok(Json(json!({ "conversations": answer })))

@@ -51,6 +51,11 @@ impl MessageView {
         }
     }
 
+    /// Bytes of its content as it leaves.
+    pub fn size(&self) -> usize {
+        self.payload.as_ref().map_or(0, String::len)
+    }
+
     pub fn in_channel(self, channel: ChannelRef) -> MessageView {
         MessageView { channel: Some(channel), ..self }
     }

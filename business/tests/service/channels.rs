@@ -618,3 +618,22 @@ async fn nobody_is_put_into_more_groups_than_a_person_may_have() {
     assert_eq!(world.post(&members, &alice, json!({ "uids": ["bob"] })).await.refused(), (400, "invalid"));
     world.end().await;
 }
+
+#[tokio::test]
+async fn conversations_are_told_however_long_their_messages_are_and_without_what_no_device_reads() {
+    let world = World::new(&[]).await;
+    let alice = world.sign_up("alice").await;
+    for peer in ["bob", "carol"] {
+        world.sign_up(peer).await;
+        for number in 0..20 {
+            world.fake.write(peer, "alice", 1, &format!("{peer}{number}"), &text(&"x".repeat(700_000)));
+        }
+    }
+    let asked = json!({ "cursors": [], "recents": 20 });
+    let answer = world.post("/v1/conversations", &alice, asked).await;
+    assert!(answer.text.len() < 32_000_000, "{} bytes", answer.text.len());
+    let told = answer.done()["conversations"].clone();
+    let figures: Vec<_> = told.as_array().expect("two").iter().map(|one| one["lastMessageSeq"].clone()).collect();
+    assert_eq!(figures, [20, 20], "what is missing can be asked for");
+    world.end().await;
+}
