@@ -540,3 +540,23 @@ fn that_all_is_here_is_not_told_of_a_connection_that_is_gone() {
     catch_up(&mut world);
     assert_eq!(done(&world), [false, false, true]);
 }
+
+#[test]
+fn messages_that_the_list_of_conversations_had_no_room_for_are_asked_for_by_channel() {
+    let mut world = World::with(|config| config.business = true);
+    world.connect();
+    let is_history = |request: &Request| matches!(request, Request::History(asked) if asked.channel == group());
+    let json = br#"{"conversations":[{"channelId":"g","channelType":2,"unread":3,"lastMessageSeq":3,"recents":[]}]}"#;
+    while !world.requests.iter().any(|(_, request)| is_history(request)) {
+        let (_, asked) = world.requests.first().expect("it asks on");
+        let response = match asked {
+            Request::Conversations(_) => asked.read(json).expect("readable"),
+            asked => nothing(asked),
+        };
+        world.answer(|_| true, Ok(response));
+    }
+    let messages = (1..=3).map(|seq| stored(seq as i64, seq, &format!("a{seq}"), "{}")).collect();
+    let page = HistoryPage { messages, more: false, marks_version: 0 };
+    world.answer(is_history, Ok(Response::History(page)));
+    assert_eq!(seqs(&world.page(group())), [1, 2, 3]);
+}
