@@ -49,9 +49,13 @@ impl Conversations {
         }
     }
 
-    /// Notes that these people will hear of the channel. What waits already stays as it is.
+    /// Notes that these people will hear of the channel. What waits for the same people stays as it is; where they are
+    /// others by now, who left will not hear of it, and who joined hears of everything.
     pub(crate) fn announce(&mut self, channel: &Channel, readers: BTreeMap<Uid, u64>) {
-        self.pending.entry(channel.clone()).or_insert(readers);
+        let waiting = self.pending.entry(channel.clone()).or_default();
+        if !waiting.keys().eq(readers.keys()) {
+            *waiting = readers;
+        }
     }
 
     pub(crate) fn pending(&self) -> impl Iterator<Item = (&Channel, &BTreeMap<Uid, u64>)> {

@@ -132,6 +132,7 @@ impl Node {
         if uids.is_empty() {
             return;
         }
+        let members = self.directory.list(channel, ListKind::Subscribers).clone();
         self.change_list(channel, ListKind::Subscribers, ListChange::Add, uids);
         if channel.kind == ChannelType::LIVE {
             return;
@@ -140,9 +141,9 @@ impl Node {
         for uid in uids {
             let known = self.conversations.written(uid, channel);
             let conversation = match self.config.generation {
-                Generation::V21 => known.unwrap_or(Conversation { read_to, deleted_to: 0, updated_at }),
-                // Who was a member already starts anew.
-                Generation::V22 => Conversation { read_to, deleted_to: 0, updated_at },
+                Generation::V21 if members.contains(uid) => continue,
+                // On 2.2 also who was a member already starts anew.
+                Generation::V21 | Generation::V22 => Conversation { read_to, deleted_to: 0, updated_at },
                 // What was said before is hidden, as if it had been deleted.
                 Generation::V3 => known.unwrap_or(Conversation { read_to, deleted_to: read_to, updated_at }),
             };

@@ -26,7 +26,7 @@ impl Node {
         let mut last_taken = 0;
         for (channel, conversation) in self.conversations.of(&uid, true) {
             let Some(log) = self.journal.log(&channel) else { continue };
-            let page = log.range(conversation.read_to + 1, u64::MAX);
+            let page = log.range(conversation.read_to.saturating_add(1), u64::MAX);
             let page = &page[..page.len().min(limit)];
             let Some(last) = page.last() else {
                 stale.push(channel);

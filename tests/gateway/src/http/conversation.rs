@@ -30,7 +30,7 @@ impl Node {
         }
         let v22 = self.config.generation == Generation::V22;
         let known = cursors(&form.text("last_msg_seqs")?);
-        let only_new = form.number("version")? > 0 || (v22 && form.flag("only_unread")?);
+        let only_new = form.number("version")? > 0 || form.flag("only_unread")?;
         let Ok(count @ 1..) = usize::try_from(form.number("msg_count")?) else {
             return Ok(HttpResponse::json(&json!([])));
         };
@@ -99,7 +99,7 @@ impl Node {
             "last_msg_seq": last_seq,
             "last_client_msg_no": last.client_msg_no,
             "offset_msg_seq": 0,
-            "readed_to_msg_seq": read_to,
+            "readed_to_msg_seq": read_to & u64::from(u32::MAX),
             "version": i64::from(last.stored_at.timestamp()) * 1_000_000_000,
             "recents": self.recents_json(log, after, count),
         }))
@@ -166,7 +166,7 @@ impl Node {
                     "last_msg_seq": 0,
                     "last_client_msg_no": "",
                     "offset_msg_seq": 0,
-                    "readed_to_msg_seq": conversation.read_to,
+                    "readed_to_msg_seq": conversation.read_to & u64::from(u32::MAX),
                     "version": 0,
                     "recents": [],
                 })
@@ -181,9 +181,12 @@ impl Node {
     }
 
     pub(super) fn conversations_set_unread(&mut self, request: &HttpRequest) -> Answer {
+        let v3 = self.config.generation.is_v3();
         self.move_read_position(&Form::read(request)?, "UID cannot be empty", |last_seq, unread| match unread {
             0 => last_seq,
-            unread if unread > last_seq => last_seq.saturating_sub(1),
+            unread if unread > last_seq && v3 => last_seq.saturating_sub(1),
+            // In a log without messages that is the highest number there is, and nothing is ever unread.
+            unread if unread > last_seq => last_seq.wrapping_sub(1),
             unread => last_seq - unread,
         })
     }
@@ -203,15 +206,20 @@ impl Node {
         Ok(HttpResponse::ok())
     }
 
-    /// Hidden until something newer comes. The messages stay, except for this reader on version 3.
+    /// Hidden until something newer comes. The messages stay, except for this reader on version 3. In the others a
+    /// conversation that is not written yet stays as it is.
     pub(super) fn conversations_delete(&mut self, request: &HttpRequest) -> Answer {
         let form = Form::read(request)?;
         let uid = form.uid("uid")?;
         let v3 = self.config.generation.is_v3();
         let channel = named_by(&form, &uid, if v3 { "uid cannot be empty" } else { "Uid cannot be empty" })?;
-        let mut conversation = self.conversations.written(&uid, &channel).unwrap_or_default();
+        let written = self.conversations.written(&uid, &channel);
+        if written.is_none() && !v3 {
+            return Ok(HttpResponse::ok());
+        }
+        let mut conversation = written.unwrap_or_default();
         conversation.deleted_to = self.journal.last_seq(&channel);
-        if self.config.generation.is_v3() {
+        if v3 {
             conversation.read_to = conversation.deleted_to;
         }
         self.write_conversation(&uid, &channel, conversation);

@@ -79,10 +79,7 @@ impl Node {
         let (start, end) = (form.seq("start_message_seq")?, form.seq("end_message_seq")?);
         let limit = form.number("limit")?.min(MOST);
         let upwards = form.number("pull_mode")? == 1;
-        let Some(log) = self.journal.log(&channel) else {
-            return Ok(page_answer(0, 0, false, Vec::new()));
-        };
-        let page = read_page(log, start, end, limit, upwards);
+        let page = self.journal.log(&channel).map_or(&[][..], |log| read_page(log, start, end, limit, upwards));
         let more = i64::try_from(page.len()).unwrap_or(i64::MAX) >= limit;
         Ok(page_answer(start, end, more, self.page_json(page)))
     }

@@ -282,7 +282,7 @@ impl Node {
         for channel in bound.iter().map(Channel::command) {
             let Some(log) = self.journal.log(&channel) else { continue };
             let read_to = self.conversations.written(&uid, &channel).map_or(0, |conversation| conversation.read_to);
-            let page = log.range(read_to + 1, u64::MAX);
+            let page = log.range(read_to.saturating_add(1), u64::MAX);
             let page = &page[..page.len().min(limit - found.len())];
             found.extend(page.iter().map(|message| {
                 let mut value = self.message_json_v3(message, &uid);
