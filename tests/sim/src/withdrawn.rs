@@ -202,12 +202,14 @@ impl World {
 
     pub fn find_in_reply(&self, device: usize, reply: &Reply) -> Option<String> {
         match reply {
+            // Both lists are as the core knows them, and that may have heard of a restore which the disk has not taken yet.
+            Reply::Conversations { .. } | Reply::Outbox { .. } if self.devices[device].disk.stores_under_way() > 0 => {
+                None
+            }
             Reply::Messages { messages, .. } | Reply::Outbox { messages } => {
                 messages.iter().find_map(|message| self.find_in_view(device, message))
             }
             Reply::Sent { message, .. } | Reply::Message { message } => self.find_in_view(device, message),
-            // The list is as the core knows it, and that may have heard of a restore which the disk has not taken yet.
-            Reply::Conversations { .. } if self.devices[device].disk.stores_under_way() > 0 => None,
             Reply::Conversations { conversations } => {
                 conversations.iter().find_map(|view| self.find_in_conversation(device, view))
             }
