@@ -5,7 +5,9 @@ use crate::event::{Event, Trace, key};
 use crate::id::MessageSeq;
 use crate::recall;
 use crate::request::FedMark;
-use crate::rows::{Change, Copy, Mark, MarkState, MessageRow, MessageState, Range, act_id, seen_hash, transient_id};
+use crate::rows::{
+    Change, Copy, Digest, Mark, MarkState, MessageRow, MessageState, Range, act_id, seen_hash, transient_id,
+};
 use crate::time::Millis;
 use crate::turn::{Landed, Turn};
 
@@ -205,8 +207,12 @@ impl Timeline {
             self.tell_history(context, turn);
         }
         self.land(&row, live, context, turn);
-        if own && live && seq == MessageSeq(1) && context.history {
-            // The server may never list a conversation that began under a whitelist: let the business server see that it has.
+        // The server may never list a conversation that began under a whitelist: let the business server see that it has.
+        let begins = own && seq == MessageSeq(1);
+        // Said later, and stored below what is here: that was taken back, and nothing stands at this place to show it.
+        let later = |digest: &Digest| digest.message_seq > seq && digest.timestamp < row.timestamp;
+        let falls_below = context.provisional_log && self.row.last.as_ref().is_some_and(later);
+        if live && context.history && (begins || falls_below) {
             self.fetch.probe();
             self.ask_history(Millis(0), turn);
         }

@@ -1,10 +1,10 @@
 //! A server that was wrong once: a seq that no log has.
 
-use jindou::client::Reply;
+use jindou::client::{Command, FetchFailure, Reply};
 use jindou::id::MessageSeq;
 use jindou::request::{Conversations, HistoryPage, Message, Pull, Request, Response};
 use jindou::time::Millis;
-use jindou::wire::{Packet, ProtocolVersion};
+use jindou::wire::{Packet, ProtocolVersion, Recv};
 
 use crate::receiving::{group, nothing, seqs, stored};
 use crate::world::World;
@@ -41,7 +41,7 @@ fn pass_with(world: &mut World, span: Millis, length: u64) {
 }
 
 fn is_complete(world: &mut World) -> bool {
-    let ticket = world.call(jindou::client::Command::Messages { channel: group(), before: None, limit: 50 });
+    let ticket = world.call(Command::Messages { channel: group(), before: None, limit: 50 });
     matches!(world.outcome(ticket), Some(Ok(Reply::Messages { complete: true, .. })))
 }
 
@@ -106,4 +106,33 @@ fn an_old_answer_takes_nothing_away_that_is_far_beyond_it() {
     assert_eq!(seqs(&world.page(group())), [1, 2, 3, 20_001, 20_002]);
     pass_with(&mut world, Millis::seconds(20), 20_003);
     assert_eq!(seqs(&world.page(group())).last(), Some(&20_003));
+}
+
+#[test]
+fn a_log_that_lost_more_than_was_read_of_it_is_read_again_when_it_grows() {
+    let mut world = World::with(|config| config.business = true);
+    world.addresses.push("ws://two".to_owned());
+    world.connect();
+    is_complete(&mut world);
+    for _ in 0..20 {
+        world.pass(Millis::seconds(1));
+        while let Some((_, request)) = world.requests.first() {
+            let page = HistoryPage { messages: log(57).split_off(7), more: true, marks_version: 0 };
+            let response = match request {
+                Request::History(asked) if asked.start == MessageSeq(0) => Ok(Response::History(page)),
+                Request::History(_) => Err(FetchFailure::new("unavailable", "what is older cannot be had", true)),
+                other => Ok(nothing(other)),
+            };
+            world.answer(|_| true, response);
+        }
+    }
+    assert_eq!(seqs(&world.page(group())), (8..=57).collect::<Vec<_>>());
+    // A new leader has none of it, and what is said next comes to a place that nobody has looked at.
+    let pushed = world.recv("alice", "a4", 14, 4, "");
+    let mut recv = Recv { timestamp: pushed.timestamp + 60, payload: b"{}".to_vec(), ..pushed };
+    world.seal(&mut recv);
+    world.say(Packet::Recv(recv));
+    pass_with(&mut world, Millis::seconds(5), 4);
+    assert_eq!(seqs(&world.page(group())), [1, 2, 3, 4]);
+    assert!(is_complete(&mut world));
 }
