@@ -65,7 +65,10 @@ impl Secrets {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let secret = random::<32>()?;
-                write_private(&path, &secret)?;
+                // Whole or not at all: a crash in between leaves a file that the next start writes anew.
+                let draft = folder.join("secret.new");
+                write_private(&draft, &secret)?;
+                fs::rename(&draft, &path)?;
                 Ok(Secrets::new(&secret))
             }
             Err(error) => Err(error),
@@ -130,7 +133,7 @@ fn mac(key: &[u8; 32], text: &[u8]) -> [u8; 32] {
 
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
+    options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
@@ -186,6 +189,17 @@ mod tests {
         assert_ne!(token(session("alice", 1)), token(session("alice", 2)));
         assert_ne!(token(session("alice", 1)), token(session("bob", 1)));
         assert_ne!(token(session("alice", 1)), Secrets::new(&[8; 32]).token(&session("alice", 1)).reveal());
+    }
+
+    #[test]
+    fn a_start_that_broke_off_while_it_made_the_secret_is_made_good_by_the_next() {
+        let folder = std::env::temp_dir().join(format!("jindou-secret-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("folder");
+        fs::write(folder.join("secret.new"), b"half").expect("draft");
+        let token = || Secrets::of_folder(&folder).expect("secrets").token(&session("alice", 1)).reveal().to_owned();
+        assert_eq!(token(), token());
+        assert!(!folder.join("secret.new").exists());
+        fs::remove_dir_all(&folder).expect("removed");
     }
 
     #[test]

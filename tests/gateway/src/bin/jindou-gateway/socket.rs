@@ -3,9 +3,10 @@
 use crate::actor::{Event, Frame};
 use futures_util::{SinkExt as _, StreamExt as _};
 use jindou_gateway::CloseHow;
-use std::io;
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::StatusCode;
@@ -15,11 +16,18 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, WebSocketCon
 /// WuKongIM buffers as much of one connection.
 const MAX_MESSAGE: usize = 50 * 1024 * 1024;
 
+/// Where no more files can be opened, others must end first.
+const OUT_OF_FILES: Duration = Duration::from_secs(1);
+
 /// Accepts for ever. With `root_only` a path other than `/` is not found, as for version 3.
-pub async fn accept(listener: TcpListener, events: mpsc::Sender<Event>, root_only: bool) -> io::Result<()> {
+pub async fn accept(listener: TcpListener, events: mpsc::Sender<Event>, root_only: bool) {
     loop {
-        let (stream, _) = listener.accept().await?;
-        tokio::spawn(serve(stream, events.clone(), root_only));
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(serve(stream, events.clone(), root_only));
+            }
+            Err(_) => sleep(OUT_OF_FILES).await,
+        }
     }
 }
 
