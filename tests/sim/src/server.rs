@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::dice::Dice;
 use crate::plan::Plan;
-use crate::world::{Happening, PEOPLE, World, tell};
+use crate::world::{Happening, World, tell};
 
 /// What the world knows of its servers beside the gateway itself.
 #[derive(Default)]
@@ -231,10 +231,14 @@ impl World {
     /// One more message in every such channel: whoever has the old tail, or nothing of the new one, learns of it by that.
     pub fn talk_after_loss(&mut self) {
         for shared in core::mem::take(&mut self.server.troubled) {
-            let channel = self.channels_of(0).into_iter().find(|channel| self.shared(0, channel) == shared);
-            // The person channel is of both people, and Alice's first device speaks.
-            if let Some(channel) = channel.filter(|_| PEOPLE[0] == self.devices[0].person) {
-                self.say(0, channel, false);
+            // Alice's first device where she is in it, or else Bob's.
+            let speaks = (0..self.devices.len()).find_map(|device| {
+                let channel =
+                    self.channels_of(device).into_iter().find(|channel| self.shared(device, channel) == shared);
+                channel.map(|channel| (device, channel))
+            });
+            if let Some((device, channel)) = speaks {
+                self.say(device, channel, false);
             }
         }
     }
