@@ -332,7 +332,7 @@ export interface Options {
   business?: string | BusinessApi;
   /** 0 app, 1 web (default), 2 PC: the one for which the token is registered. */
   deviceFlag?: number;
-  /** The name of the IndexedDB database; default `jindou-<uid>`. */
+  /** The name of the IndexedDB database; default `jindou-<uid>`. Another account needs another name: what is in it is shown and sent as this one's. */
   database?: string;
   /** Makes clientMsgNos of 1 to 128 bytes; default UUIDs. They must never repeat. */
   clientMsgNo?: () => string;
