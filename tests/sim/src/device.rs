@@ -42,7 +42,7 @@ pub struct Device {
     pub kicked: bool,
     /// The application gave a token that does not fit at some time.
     pub may_be_refused: bool,
-    /// Connections that were closed before CONNACK.
+    /// Connections that were closed before CONNACK, since the last one that had it or the reload.
     pub silences: u32,
     /// Its database is not read yet, or failed: what comes meanwhile waits.
     pub reading: bool,

@@ -142,8 +142,15 @@ impl Disk {
         !self.pending.is_empty()
     }
 
+    pub fn batches_under_way(&self) -> impl Iterator<Item = &Batch> {
+        self.pending.iter().filter_map(|pending| match pending {
+            Pending::Store { batch, .. } => Some(batch),
+            Pending::Load(..) => None,
+        })
+    }
+
     pub fn stores_under_way(&self) -> usize {
-        self.pending.iter().filter(|pending| matches!(pending, Pending::Store { .. })).count()
+        self.batches_under_way().count()
     }
 
     /// Finishes the oldest operation.

@@ -346,6 +346,8 @@ impl World {
         if bytes.first().is_some_and(|first| first >> 4 == 2) {
             link.accepted = true;
             link.frozen |= link.dead_after_connack;
+            let device = link.device;
+            self.devices[device].silences = 0;
         }
         let first = link.arrived.is_empty();
         link.arrived.push_back(bytes);
@@ -376,7 +378,8 @@ impl World {
         link.gone_at_device = true;
         let (device, life, id) = (link.device, link.life, link.id);
         // By silence a server of generation 2 refuses a token, and nobody can tell that from a network which lost the answer.
-        self.devices[device].silences += u32::from(link.greeted && !link.accepted);
+        let is_silence = link.greeted && !link.accepted && self.devices[device].life == life;
+        self.devices[device].silences += u32::from(is_silence);
         self.give_to(device, life, Input::Socket(id, Socket::Closed));
     }
 }

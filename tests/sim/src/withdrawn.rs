@@ -80,6 +80,32 @@ impl World {
         }
     }
 
+    /// Tokens that a batch brings back which the disk has not taken yet.
+    fn restored_under_way(&self, device: usize) -> BTreeSet<&str> {
+        let mut numbers = BTreeSet::new();
+        for change in self.devices[device].disk.batches_under_way().flat_map(|batch| &batch.changes) {
+            match change {
+                Change::Mark(_, mark) if !mark.hint && mark.state == MarkState::Restored => {
+                    numbers.insert(mark.client_msg_no.0.clone());
+                }
+                Change::Channel(row) => numbers.extend(self.restored_in_feed(device, row)),
+                _ => {}
+            }
+        }
+        let tokens = self.model.facts.iter().filter(|(number, _)| numbers.contains(&number.0));
+        tokens.map(|(_, fact)| fact.token.as_str()).collect()
+    }
+
+    fn restored_in_feed(&self, device: usize, row: &ChannelRow) -> Vec<String> {
+        let read = self.model.withdrawn.read_marks.get(&(device, row.channel.clone())).copied().unwrap_or(0);
+        let (Some(ours), Ok(since)) = (self.ours(device, &row.channel), rules::Version::try_from(read)) else {
+            return Vec::new();
+        };
+        let marks = self.business.ledger.feed(&ours, since, usize::MAX - 1).marks.into_iter();
+        let restored = marks.filter(|mark| mark.version.number() <= row.marks_version && !mark.state.is_withdrawn());
+        restored.map(|mark| mark.client_msg_no.as_str().to_owned()).collect()
+    }
+
     fn note_token(&mut self, device: usize, number: &ClientMsgNo, withdrawn: bool) {
         let Some(fact) = self.model.facts.get(number) else { return };
         let gone = self.model.withdrawn.gone.entry(device).or_default();
@@ -201,17 +227,17 @@ impl World {
     }
 
     pub fn find_in_reply(&self, device: usize, reply: &Reply) -> Option<String> {
+        // The lists of what is owed and of conversations are as the core knows them, ahead of a slow disk.
+        let restored = || self.restored_under_way(device);
+        let is_new = |found: &String| !restored().iter().any(|token| found.contains(token));
         match reply {
-            // Both lists are as the core knows them, and that may have heard of a restore which the disk has not taken yet.
-            Reply::Conversations { .. } | Reply::Outbox { .. } if self.devices[device].disk.stores_under_way() > 0 => {
-                None
+            Reply::Outbox { messages } => {
+                messages.iter().filter_map(|message| self.find_in_view(device, message)).find(is_new)
             }
-            Reply::Messages { messages, .. } | Reply::Outbox { messages } => {
-                messages.iter().find_map(|message| self.find_in_view(device, message))
-            }
+            Reply::Messages { messages, .. } => messages.iter().find_map(|message| self.find_in_view(device, message)),
             Reply::Sent { message, .. } | Reply::Message { message } => self.find_in_view(device, message),
             Reply::Conversations { conversations } => {
-                conversations.iter().find_map(|view| self.find_in_conversation(device, view))
+                conversations.iter().filter_map(|view| self.find_in_conversation(device, view)).find(is_new)
             }
             Reply::Audit { lines } => lines.iter().find_map(|line| self.find_in_audit(device, line)),
             // The draft of a re-edit is its author's.

@@ -363,6 +363,7 @@ impl World {
         it.life += 1;
         it.reading = true;
         it.kicked = false;
+        it.silences = 0;
         it.token = None;
         it.has_called = false;
         it.born = now;
