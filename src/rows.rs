@@ -320,6 +320,8 @@ pub struct Meta {
     pub device_id: String,
     /// That an outbox row or a line of the audit was given.
     pub last_ordinal: u64,
+    /// The number of the last batch that was stored: one that was told as failed may be it.
+    pub last_batch: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

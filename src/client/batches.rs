@@ -33,15 +33,19 @@ pub struct Dropped {
 }
 
 impl Dropped {
-    fn take(&mut self, after: Vec<After>) {
+    /// Gives back what else was to be told.
+    fn take(&mut self, after: Vec<After>) -> Vec<After> {
+        let mut events = Vec::new();
         for after in after {
             match after {
                 After::Settle(ticket, _) => self.tickets.push(ticket),
                 After::Answer(client_msg_no, waiter, outcome) => self.answers.push((client_msg_no, waiter, outcome)),
                 After::Event(Event::History { channel, .. }) => self.history_events.push(channel),
+                After::Event(_) => events.push(after),
                 _ => {}
             }
         }
+        events
     }
 }
 
@@ -51,20 +55,17 @@ pub struct Batches {
     /// How many gathered changes concern a channel.
     held: Map<Channel, usize>,
     under_way: Option<(BatchId, Vec<After>, usize)>,
+    /// The batch that failed last, and its events: it may be kept all the same, and then nobody else would ever tell them.
+    doubtful: Option<(BatchId, Vec<After>)>,
     released: Vec<After>,
     /// What only tidies up and is no reason for a batch of its own.
     beside: Option<Change>,
     bytes: usize,
-    last_meta: Meta,
-    next: u64,
+    last: u64,
 }
 
 impl Batches {
-    pub fn add(&mut self, mut changes: Vec<Change>, after: Vec<After>, meta: &Meta) {
-        if !changes.is_empty() && self.last_meta != *meta {
-            self.last_meta = meta.clone();
-            changes.push(Change::Meta(meta.clone()));
-        }
+    pub fn add(&mut self, mut changes: Vec<Change>, after: Vec<After>) {
         if changes.is_empty() && self.pieces.is_empty() && self.under_way.is_none() {
             self.released.extend(after);
             return;
@@ -107,7 +108,7 @@ impl Batches {
     }
 
     /// Hands the next batch out, if none is under way.
-    pub fn emit(&mut self, epoch: Epoch, outputs: &mut VecDeque<Output>, trace: bool) {
+    pub fn emit(&mut self, epoch: Epoch, meta: &Meta, outputs: &mut VecDeque<Output>, trace: bool) {
         if self.under_way.is_some() {
             return;
         }
@@ -144,8 +145,9 @@ impl Batches {
         if trace {
             after.push(After::Event(Event::Trace { line: Trace::Stored { changes: changes.len() } }));
         }
-        self.next += 1;
-        let id = BatchId(self.next);
+        self.last += 1;
+        let id = BatchId(self.last);
+        changes.push(Change::Meta(Meta { last_batch: self.last, ..meta.clone() }));
         self.under_way = Some((id, after, bytes));
         outputs.push_back(Output::Store(id, Batch { epoch, changes }));
     }
@@ -163,12 +165,23 @@ impl Batches {
         core::mem::take(&mut self.released)
     }
 
-    /// The batch that was under way failed.
+    /// The batch that was under way failed, as far as one is told.
     pub fn failed(&mut self) -> Dropped {
-        let after = self.under_way.take().map(|(_, after, _)| after).unwrap_or_default();
         let mut dropped = Dropped::default();
-        dropped.take(after);
+        if let Some((id, after, _)) = self.under_way.take() {
+            self.doubtful = Some((id, dropped.take(after)));
+        }
         dropped
+    }
+
+    /// The database was read, and this is the last batch in it.
+    pub fn resolve(&mut self, last: u64) {
+        self.last = self.last.max(last);
+        if let Some((id, events)) = self.doubtful.take()
+            && id == BatchId(last)
+        {
+            self.released.extend(events);
+        }
     }
 
     /// What is gathered will not be stored. A batch that is under way may still be.
@@ -179,7 +192,6 @@ impl Batches {
         }
         self.held.clear();
         self.bytes = self.under_way.as_ref().map_or(0, |(_, _, bytes)| *bytes);
-        self.last_meta = Meta::default();
         dropped
     }
 }
@@ -228,15 +240,14 @@ fn is_row(change: &Change, channels: &mut Set<Channel>) -> bool {
     }
 }
 
-/// A channel's row, and meta, are written once a batch: the newest.
+/// A channel's row is written once a batch: the newest. Meta comes with every batch.
 fn keep_last_rows(changes: &mut Vec<Change>) {
     let mut channels = Set::new();
-    let mut meta = false;
     let mut kept: Vec<Change> = Vec::with_capacity(changes.len());
     for change in changes.drain(..).rev() {
         let keep = match &change {
             Change::Channel(row) => channels.insert(row.channel.clone()),
-            Change::Meta(_) => !core::mem::replace(&mut meta, true),
+            Change::Meta(_) => false,
             _ => true,
         };
         if keep {

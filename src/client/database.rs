@@ -118,9 +118,13 @@ impl Client {
     ) {
         self.hydration = Hydration::Done;
         self.hydrate_failures = 0;
-        self.meta = meta;
-        let newest = outbox.iter().map(|row| row.ordinal).max().unwrap_or(0);
+        // A line of the audit that waits for the next batch has its ordinal already.
+        let given = core::mem::replace(&mut self.meta, meta).last_ordinal;
+        let newest = outbox.iter().map(|row| row.ordinal).fold(given, u64::max);
         self.meta.last_ordinal = self.meta.last_ordinal.max(newest);
+        // Before anything that the application does with what is read.
+        self.batches.resolve(self.meta.last_batch);
+        self.release(now);
         for (ticket, outcome) in self.outbox.hydrate(now, outbox, &timeline::storage_error()) {
             self.outputs.push_back(Output::Settle(ticket, outcome));
         }

@@ -251,7 +251,10 @@ impl Client {
                 self.catch_up(now);
                 self.send(now);
             }
-            self.batches.emit(self.epoch, &mut self.outputs, self.config.trace);
+            if self.is_hydrated() || self.closing.is_some() {
+                // Behind a batch that failed, none may hide whether it was kept before that is read.
+                self.batches.emit(self.epoch, &self.meta, &mut self.outputs, self.config.trace);
+            }
             self.stir_awaiting();
             self.release(now);
             self.session.transmit(now);
@@ -452,7 +455,7 @@ impl Client {
                 _ => {}
             }
         }
-        self.batches.add(turn.changes, turn.after, &self.meta);
+        self.batches.add(turn.changes, turn.after);
     }
 
     fn send(&mut self, now: Now) {

@@ -225,7 +225,6 @@ fields!(Copy { message_id, message_seq });
 fields!(Range { first, last });
 fields!(Seen { hash, placed_at });
 fields!(Note { channel, seen, row });
-fields!(Meta { device_id, last_ordinal });
 fields!(Mark { version, state, client_msg_no, copies, author, operator, role, at, deadline, hint });
 fields!(MessageRow {
     channel,
@@ -296,6 +295,24 @@ impl Field for ChannelRow {
             last: Field::read(input)?,
             reached_start: Field::read(input)?,
             doubts: if input.bytes.is_empty() { Vec::new() } else { Field::read(input)? },
+        })
+    }
+}
+
+impl Field for Meta {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.device_id.write(out);
+        self.last_ordinal.write(out);
+        // As with `doubts`: the row is as it was before batches were numbered.
+        if self.last_batch > 0 {
+            self.last_batch.write(out);
+        }
+    }
+    fn read(input: &mut Reader<'_>) -> Option<Self> {
+        Some(Meta {
+            device_id: Field::read(input)?,
+            last_ordinal: Field::read(input)?,
+            last_batch: if input.bytes.is_empty() { 0 } else { Field::read(input)? },
         })
     }
 }
@@ -382,6 +399,15 @@ mod tests {
         assert_eq!(row.copies, [Copy { message_id: MessageId(43), message_seq: MessageSeq(8) }]);
         assert!(row.counted && !row.unconfirmed);
         assert_eq!(encode(&row), bytes);
+    }
+
+    #[test]
+    fn what_is_known_of_a_database_is_read_as_it_was_before_its_batches_were_numbered() {
+        let known = |last_batch| Meta { device_id: "device".to_owned(), last_ordinal: 4, last_batch };
+        let bytes = b"\x01\x06device\x04";
+        assert_eq!((decode(bytes), encode(&known(0)).as_slice()), (Some(known(0)), bytes.as_slice()));
+        assert_eq!(decode(b"\x01\x06device\x04\xac\x02"), Some(known(300)));
+        assert_eq!(decode::<Meta>(&encode(&known(300))), Some(known(300)));
     }
 
     proptest! {

@@ -471,7 +471,7 @@ pub fn cases() -> Vec<Case> {
             t.ask(Query::Channel(group()), channel_answer(&[], &[], &[&mark(1, "n-1", &[(1001, 1)])]));
         }),
         case("a start reads meta, outbox in order, channels and commands", |t| {
-            let meta = Meta { device_id: "device".into(), last_ordinal: 4 };
+            let meta = Meta { device_id: "device".into(), last_ordinal: 4, ..Meta::default() };
             let channel = full_channel();
             t.apply(vec![
                 Change::Outbox(outbox("c", 2)),
@@ -490,7 +490,7 @@ pub fn cases() -> Vec<Case> {
             let channels = vec![ChannelRow::new(Channel::person("you")), channel];
             let owed = vec![outbox("b", 1), waiting.clone(), parked];
             t.ask(Query::Hydrate, hydrated(meta.clone(), owed, channels.clone(), vec![-9, i64::MAX]));
-            let next = Meta { last_ordinal: 5, ..meta };
+            let next = Meta { last_ordinal: 5, last_batch: 300, ..meta };
             t.apply(vec![Change::OutboxDone("a".into()), Change::OutboxDone("b".into()), Change::Meta(next.clone())]);
             t.ask(Query::Hydrate, hydrated(next, vec![waiting], channels, vec![-9, i64::MAX]));
         }),

@@ -130,7 +130,10 @@ impl Stage {
 }
 
 fn device(name: &str) -> Batch {
-    Batch { epoch: Epoch(1), changes: vec![Change::Meta(Meta { device_id: name.to_owned(), last_ordinal: 1 })] }
+    Batch {
+        epoch: Epoch(1),
+        changes: vec![Change::Meta(Meta { device_id: name.to_owned(), last_ordinal: 1, ..Meta::default() })],
+    }
 }
 
 fn code(error: &JsValue) -> String {

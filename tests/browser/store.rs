@@ -20,7 +20,7 @@ pub fn fresh_name(name: &str) -> String {
 }
 
 fn device(name: &str) -> Change {
-    Change::Meta(Meta { device_id: name.to_owned(), last_ordinal: 1 })
+    Change::Meta(Meta { device_id: name.to_owned(), last_ordinal: 1, ..Meta::default() })
 }
 
 fn batch(epoch: Epoch, changes: Vec<Change>) -> Batch {

@@ -7,6 +7,7 @@ mod connecting;
 mod crowd;
 mod doubting;
 mod forgetting;
+mod keeping;
 mod listening;
 mod numbers;
 mod printing;

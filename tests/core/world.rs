@@ -62,6 +62,7 @@ pub struct World {
     pub fail_stored: bool,
     /// Questions to the disk wait.
     pub hold_loads: bool,
+    pub fail_loads: bool,
     held_loads: Vec<(QueryId, Query)>,
     pub addresses: Vec<String>,
     /// The one who names the addresses is silent.
@@ -120,6 +121,7 @@ impl World {
             fail_stores: false,
             fail_stored: false,
             hold_loads: false,
+            fail_loads: false,
             held_loads: Vec::new(),
             addresses: vec!["ws://one".to_owned()],
             hold_addresses: false,
@@ -204,6 +206,10 @@ impl World {
             Output::Store(id, batch) if self.hold_stores => self.held.push((id, batch)),
             Output::Store(id, batch) => self.store(id, &batch),
             Output::Load(id, query) if self.hold_loads => self.held_loads.push((id, query)),
+            Output::Load(id, _) if self.fail_loads => {
+                let failure = StoreFailure::Failed("the disk cannot be read".to_owned());
+                self.inputs.push_back(Input::Loaded(id, Err(failure)));
+            }
             Output::Load(id, query) => {
                 let answer = self.disk.answer(&query);
                 self.inputs.push_back(Input::Loaded(id, Ok(answer)));
