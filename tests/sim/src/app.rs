@@ -167,6 +167,9 @@ impl World {
         if self.devices[device].client.is_none() || self.devices[device].app.closing {
             return;
         }
+        if self.devices[device].doubted {
+            self.check_heard(device);
+        }
         let channel = self.some_channel(device);
         match self.dice.below(100) {
             0..=33 => self.say(device, channel, false),

@@ -74,6 +74,8 @@ pub enum Defect {
     HistoryClaimed,
     /// The commands that were seen are forgotten by a reload.
     CommandsForgotten,
+    /// Of a batch that was told as failed nobody looks whether it was kept.
+    KeptUntold,
     /// What is discarded stays in the outbox.
     DiscardForgotten,
     /// A message that was not shown before is called one that changed.
@@ -98,6 +100,7 @@ impl Defect {
                 given.clone_from(token.get_or_insert_with(|| given.clone()));
             }
             (Defect::CommandsForgotten, Input::Loaded(_, Ok(Answer::Hydrated { commands, .. }))) => commands.clear(),
+            (Defect::KeptUntold, Input::Loaded(_, Ok(Answer::Hydrated { meta, .. }))) => meta.last_batch = 0,
             (Defect::ChannelsLost, Input::Loaded(_, Ok(Answer::Hydrated { channels, .. }))) => channels.clear(),
             (Defect::DamagedRows, Input::Loaded(_, Ok(answer))) => damage(answer),
             (Defect::OtherWordsOnRetry, Input::Loaded(_, Ok(Answer::Hydrated { outbox, .. }))) => {

@@ -53,6 +53,10 @@ pub struct Device {
     /// It did something since its memory was looked into.
     pub stirred: bool,
     pub sleep: Sleep,
+    /// Commands that were stored while this tab is open.
+    pub commands: Vec<i64>,
+    /// A commit was told to this tab as a failure and kept all the same.
+    pub doubted: bool,
 }
 
 impl Device {

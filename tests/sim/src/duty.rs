@@ -9,7 +9,7 @@ use jindou::channel::{Channel, ClientMsgNo};
 use jindou::client::{Event, MessageView};
 use jindou::error::{DenyReason, Error};
 use jindou::id::MessageSeq;
-use jindou::rows::{Batch, Change, transient_id};
+use jindou::rows::{Batch, Change};
 use jindou::wire::Packet;
 use jindou_business::rules;
 use jindou_gateway::{ConnId, Generation};
@@ -17,6 +17,7 @@ use serde_json::json;
 
 use crate::app::Asked;
 use crate::defect::Defect;
+use crate::model::key_of;
 use crate::world::{GROUP, Happening, PEOPLE, World, tell};
 
 /// Between two commands of an application.
@@ -207,21 +208,43 @@ impl World {
         }
     }
 
-    /// Its commit was told as a failure and kept all the same: the application hears of it as after a reload, by reading, and of commands
-    /// never.
-    pub fn hears_nothing_of(&mut self, device: usize, batch: &Batch) {
-        self.forget_unkept(device);
+    /// What is stored while a tab is open is told to it, also where its commit was told as a failure: each message and command is
+    /// known, and what the person sees is as it is stored. To be asked before anything is read again.
+    pub fn check_heard(&mut self, device: usize) {
+        let it = &self.devices[device];
+        if it.client.is_none() || it.app.closing || it.reading || it.disk.is_busy() || it.sleep.is_on() {
+            return;
+        }
+        let told = self.model.told.get(&device);
+        let unheard = it.disk.store.messages().find_map(|row| {
+            let key = key_of(row);
+            let shown = it.app.shown.get(&row.channel).and_then(|shown| shown.get(&key));
+            // What this device has said itself may stand in the outbox since before the tab was opened.
+            let said_here = self.model.facts.get(&row.client_msg_no).is_some_and(|fact| fact.device == Some(device));
+            match shown {
+                _ if !said_here && !told.is_some_and(|told| told.contains(&key)) => {
+                    Some(format!("is never told {key}"))
+                }
+                Some(shown) if shown.state != row.state => {
+                    Some(format!("shows {key} as {:?}, and it is {:?}", shown.state, row.state))
+                }
+                _ => None,
+            }
+        });
+        let sent = |id: &&i64| self.model.commands_sent.contains(id) && !self.model.commands.contains(&(device, **id));
+        let unheard = unheard.or_else(|| it.commands.iter().find(sent).map(|id| format!("is never told command {id}")));
+        if let Some(unheard) = unheard {
+            self.fail(format!("6: {} {unheard}", self.devices[device].name));
+        }
+    }
+
+    /// Commands that are stored while this tab is open; those of an earlier one are told to nobody.
+    pub fn note_commands(&mut self, device: usize, batch: &Batch) {
         let commands = batch.changes.iter().filter_map(|change| match change {
-            Change::Command(id, _) => Some([(device, id.0), (device, transient_id(*id).0)]),
+            Change::Command(id, _) => Some(id.0),
             _ => None,
         });
-        self.model.commands.extend(commands.flatten());
-        let it = &mut self.devices[device];
-        let owed = it.disk.store.outbox().filter(|row| !row.is_withdrawn());
-        let owed: BTreeSet<&str> = owed.map(|row| row.client_msg_no.as_str()).collect();
-        for shown in it.app.shown.values_mut() {
-            shown.retain(|_, message| message.message_seq.is_some() || owed.contains(message.client_msg_no.as_str()));
-        }
+        self.devices[device].commands.extend(commands);
     }
 
     /// What the disk has is known to whoever opens it.

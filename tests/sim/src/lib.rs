@@ -123,6 +123,9 @@ impl World {
         self.check(World::check_delivered);
         self.check(World::check_acks);
         self.check(World::check_commands);
+        for device in 0..self.devices.len() {
+            self.check(|world| world.check_heard(device));
+        }
         self.check(World::check_memory);
         self.read_and_check(true);
         self.check(World::check_memory);

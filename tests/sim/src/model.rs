@@ -753,7 +753,7 @@ impl World {
     }
 }
 
-fn key_of(row: &MessageRow) -> String {
+pub fn key_of(row: &MessageRow) -> String {
     if row.client_msg_no.is_empty() {
         format!("#{}", row.message_id)
     } else {

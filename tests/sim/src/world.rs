@@ -190,6 +190,8 @@ impl World {
                     has_called: false,
                     stirred: false,
                     sleep: Sleep::default(),
+                    commands: Vec::new(),
+                    doubted: false,
                 };
                 self.devices.push(device);
             }
@@ -373,6 +375,8 @@ impl World {
         it.connections.clear();
         it.requests.clear();
         it.app.start();
+        it.commands.clear();
+        it.doubted = false;
         it.visible = true;
         tell!(self, "{} opens", self.devices[device].name);
         self.check_disk(device);
@@ -550,9 +554,8 @@ impl World {
         }
         if let Some(batch) = done.batch {
             self.note_stored(device, &batch);
-            if let Some(Input::Stored(_, Err(_))) = done.input {
-                self.hears_nothing_of(device, &batch);
-            }
+            self.note_commands(device, &batch);
+            self.devices[device].doubted |= fails;
         }
         if let Some(input) = done.input {
             self.give_to(device, life, input);

@@ -203,6 +203,7 @@ fn what_is_owed_to_others_and_forgotten_is_found() {
     is_found(Defect::EndForgotten, "never says that all is here");
     is_found(Defect::CommandsForgotten, "told command");
     is_found(Defect::CommandsUntold, "hears of command");
+    is_found(Defect::KeptUntold, "is never told");
     is_found(Defect::DiscardForgotten, "which was discarded");
     is_found(Defect::NewsCalledOld, "and never told it");
     is_found(Defect::DenialForgotten, "and no mark tells so");
