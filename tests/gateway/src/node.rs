@@ -175,7 +175,7 @@ impl Node {
             self.agenda.remove(&(at, order, timer));
             self.armed.remove(&timer);
             match timer {
-                Timer::Idle { conn, epoch } => self.check_idle(conn, epoch),
+                Timer::Idle { conn, epoch } => self.check_idle(conn, epoch, at),
                 Timer::End(conn) => self.end_kicked(conn),
                 Timer::Scan => self.resend_unacked(),
                 Timer::Flush => self.flush_conversations(),
@@ -365,12 +365,13 @@ impl Node {
         self.schedule(self.now + Millis(limit.0 / 2), timer);
     }
 
-    fn check_idle(&mut self, conn: ConnId, epoch: u64) {
+    /// `tick` is when the check was due: a clock that fires late must not make the silence longer than the limit.
+    fn check_idle(&mut self, conn: ConnId, epoch: u64, tick: Millis) {
         let Some(socket) = self.sockets.get(&conn) else { return };
         if socket.idle_epoch != epoch {
             return;
         }
-        let silent = self.now.since(socket.last_activity);
+        let silent = tick.since(socket.last_activity);
         // Version 3 keeps to its limit, 2.x notices at the tick behind it.
         let over =
             if self.config.generation.is_v3() { silent >= socket.idle_limit } else { silent > socket.idle_limit };
@@ -378,7 +379,7 @@ impl Node {
             self.close(conn, self.end_of_connection());
         } else {
             let limit = socket.idle_limit;
-            self.schedule(self.now + Millis((limit.0 / 2).max(1)), Timer::Idle { conn, epoch });
+            self.schedule(tick + Millis((limit.0 / 2).max(1)), Timer::Idle { conn, epoch });
         }
     }
 

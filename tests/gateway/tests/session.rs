@@ -240,3 +240,18 @@ fn a_manager_token_is_asked_for_before_anything_else() {
     request.headers.insert("token".into(), "m".into());
     assert_eq!(world.call(request).0, 200);
 }
+
+#[test]
+fn a_clock_that_fires_late_cuts_no_limit_short() {
+    for generation in [Generation::V21, Generation::V22] {
+        let mut world = with_tokens(generation);
+        let refused = world.connect_as("alice", "d", "wrong", 1, 6);
+        let silent = world.open();
+        for second in 0..=6 {
+            world.now = START + Millis(second * 1_000 + 3);
+            world.input(Input::Timeout);
+        }
+        let ended = |conn| world.client(conn).closed.map(|(at, _)| at.since(START).0);
+        assert_eq!((ended(refused), ended(silent)), (Some(6_003), Some(3_003)), "{generation:?}");
+    }
+}
