@@ -282,6 +282,9 @@ impl Node {
     /// Version 3: a resend is found again, and a refusal names no message.
     pub(crate) fn post_v3(&mut self, mut post: Post) -> (Outcome, Option<(Channel, Post)>) {
         let no = |reason| (Outcome::refused(0, reason), None);
+        if self.is_silenced(&post.from) {
+            return no(ReasonCode::SEND_BAN);
+        }
         let Some(named) = post.named.to_str().map(str::to_owned) else { return no(ReasonCode::SYSTEM_ERROR) };
         if post.kind == ChannelType(0) || post.payload.is_empty() {
             return no(ReasonCode::PAYLOAD_DECODE_ERROR);

@@ -255,3 +255,20 @@ fn a_clock_that_fires_late_cuts_no_limit_short() {
         assert_eq!((ended(refused), ended(silent)), (Some(6_003), Some(3_003)), "{generation:?}");
     }
 }
+
+#[test]
+fn who_may_send_nothing_is_refused_before_all_else_on_version_3() {
+    let mut world = world(Generation::V3);
+    let (alice, bob) = (world.connect("alice", "a"), world.connect("bob", "b"));
+    world.post("/channel/info", json!({ "channel_id": "alice", "channel_type": 1, "send_ban": 1 }));
+    for (to, kind, text) in [("bob", PERSON, "hello"), ("nowhere", ChannelType::GROUP, "hello"), ("bob", PERSON, "")] {
+        let ack = world.say(alice, to, kind, "m1", text).expect("SENDACK");
+        assert_eq!((ack.reason, ack.message_id.0, ack.message_seq.0), (ReasonCode::SEND_BAN, 0, 0));
+    }
+    assert!(world.client(bob).recvs().is_empty());
+    let sent = world.post(
+        "/message/send",
+        json!({ "from_uid": "alice", "channel_id": "bob", "channel_type": 1, "client_msg_no": "m2", "payload": "e30=" }),
+    );
+    assert_eq!(sent, json!({ "message_id": 0, "message_seq": 0, "reason": 25 }));
+}
