@@ -33,8 +33,19 @@ fn commands(world: &mut World, uid: &str) -> Vec<Value> {
 }
 
 fn conversation(world: &mut World, uid: &str, name: &str) -> Option<Value> {
-    let found = world.post("/conversation/sync", json!({ "uid": uid, "version": 0, "msg_count": 5 }));
+    synced(world, name, json!({ "uid": uid, "version": 0, "msg_count": 5 }))
+}
+
+fn synced(world: &mut World, name: &str, asked: Value) -> Option<Value> {
+    let found = world.post("/conversation/sync", asked);
     found.as_array().expect("conversations").iter().find(|one| one["channel_id"] == name).cloned()
+}
+
+/// The places of the messages that a conversation comes with, none where it is left out.
+fn recents(world: &mut World, name: &str, asked: Value) -> Vec<u64> {
+    let shown = synced(world, name, asked).map(|one| one["recents"].clone());
+    let messages = shown.iter().filter_map(Value::as_array).flatten();
+    messages.filter_map(|message| message["message_seq"].as_u64()).collect()
 }
 
 fn delete(world: &mut World, uid: &str, name: &str) {
@@ -87,6 +98,27 @@ fn an_unread_figure_set_before_the_first_message_hides_all_that_come() {
         send(&mut world, "ann", ("ben", 1), "m1", 0);
         let shown = conversation(&mut world, "ben", "ann").expect("a conversation");
         assert_eq!((&shown["unread"], &shown["readed_to_msg_seq"]), (&json!(0), &json!(u32::MAX)));
+        let newer = json!({ "uid": "ben", "version": 1, "msg_count": 5 });
+        assert_eq!(recents(&mut world, "ann", newer), [1]);
+    }
+}
+
+#[test]
+fn a_deletion_does_not_hide_its_last_message_from_who_asks_from_there_on() {
+    for generation in BOTH {
+        let mut world = world(generation);
+        for name in ["m1", "m2", "m3"] {
+            send(&mut world, "ann", ("ben", 1), name, 0);
+        }
+        world.wait(MINUTE);
+        delete(&mut world, "ben", "ann");
+        let behind = |cursor: u64| json!({ "uid": "ben", "version": 0, "msg_count": 5, "last_msg_seqs": format!("ann:1:{cursor}") });
+        assert_eq!(recents(&mut world, "ann", behind(0)), [] as [u64; 0]);
+        assert_eq!(recents(&mut world, "ann", behind(1)), [] as [u64; 0]);
+        assert_eq!(recents(&mut world, "ann", behind(2)), [3]);
+        send(&mut world, "ann", ("ben", 1), "m4", 0);
+        assert_eq!(recents(&mut world, "ann", behind(1)), [4]);
+        assert_eq!(recents(&mut world, "ann", behind(2)), [4, 3]);
     }
 }
 

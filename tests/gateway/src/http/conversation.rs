@@ -53,8 +53,15 @@ impl Node {
             if system || unwanted {
                 continue;
             }
-            let after = if cursor == 0 && only_new { conversation.read_to } else { cursor };
-            let after = after.max(conversation.deleted_to);
+            // Behind the highest position there is comes the first message again.
+            let asked = match cursor {
+                0 if only_new => conversation.read_to.wrapping_add(1),
+                0 => 0,
+                cursor => cursor.wrapping_add(1),
+            };
+            // A deletion does not hide its last message from who asks from just there on.
+            let first = if conversation.deleted_to > asked { conversation.deleted_to + 1 } else { asked };
+            let after = first.saturating_sub(1);
             found.extend(self.conversation_json(&uid, &channel, &name, conversation, after, count));
         }
         Ok(HttpResponse::json(&Value::Array(found)))
