@@ -123,6 +123,22 @@ fn a_deletion_does_not_hide_its_last_message_from_who_asks_from_there_on() {
 }
 
 #[test]
+fn of_copies_under_one_client_msg_no_a_look_up_finds_the_last() {
+    for generation in BOTH {
+        let mut world = world(generation);
+        for from in ["ann", "ben", "ann"] {
+            send(&mut world, from, ("g", 2), "copy", 0);
+        }
+        let asked = json!({ "login_uid": "ben", "channel_id": "g", "channel_type": 2, "client_msg_nos": ["copy"] });
+        let found = world.post("/messages", asked);
+        assert_eq!(
+            (found["messages"].as_array().map(Vec::len), &found["messages"][0]["message_seq"]),
+            (Some(1), &json!(3))
+        );
+    }
+}
+
+#[test]
 fn a_page_of_a_channel_without_messages_repeats_what_was_asked() {
     for generation in BOTH {
         let mut world = world(generation);

@@ -116,7 +116,7 @@ impl Node {
         Ok(Channel::seen_by(viewer, id, kind))
     }
 
-    /// By place, by id and by clientMsgNo, in this order.
+    /// By place, by id and by clientMsgNo, in this order. Of copies under one clientMsgNo it finds the last.
     pub(super) fn messages(&mut self, request: &HttpRequest) -> Answer {
         let form = Form::read(request)?;
         let viewer = form.uid("login_uid")?;
@@ -129,7 +129,7 @@ impl Node {
             let ids = form.list("message_ids")?.iter().filter_map(Value::as_i64).filter_map(|id| log.by_id(id));
             found.extend(ids.map(|message| self.message_json(message, Header::Kept)));
             let names = form.list("client_msg_nos")?.iter().filter_map(Value::as_str);
-            let named = names.filter_map(|name| log.copies(name).next());
+            let named = names.filter_map(|name| log.copies(name).last());
             found.extend(named.map(|message| self.message_json(message, Header::Kept)));
         }
         Ok(page_answer(0, 0, false, found))
