@@ -272,3 +272,18 @@ fn who_may_send_nothing_is_refused_before_all_else_on_version_3() {
     );
     assert_eq!(sent, json!({ "message_id": 0, "message_seq": 0, "reason": 25 }));
 }
+
+#[test]
+fn a_disbanded_group_stays_so_on_version_3_alone() {
+    for (generation, expected) in [(Generation::V3, ReasonCode::DISBAND), (Generation::V22, ReasonCode::SUCCESS)] {
+        let mut world = world(generation);
+        let alice = world.connect("alice", "a");
+        for disband in [1, 0] {
+            let group = json!({ "channel_id": "g", "channel_type": 2, "subscribers": ["alice"], "disband": disband });
+            world.post("/channel", group);
+        }
+        world.post("/channel/info", json!({ "channel_id": "g", "channel_type": 2, "disband": 0 }));
+        let ack = world.say(alice, "g", ChannelType::GROUP, "m1", "hello").expect("SENDACK");
+        assert_eq!(ack.reason, expected, "{generation:?}");
+    }
+}

@@ -54,7 +54,10 @@ fn some(uids: Vec<Uid>, otherwise: &str) -> Result<Vec<Uid>, HttpResponse> {
 }
 
 impl Node {
-    fn write_info(&mut self, channel: &Channel, info: ChannelInfo) {
+    fn write_info(&mut self, channel: &Channel, mut info: ChannelInfo) {
+        // On version 3 a disbanded channel stays disbanded.
+        let disbanded = self.directory.info(channel).is_some_and(|known| known.disband);
+        info.disband |= self.config.generation.is_v3() && disbanded;
         self.directory.set_info(channel, info);
         self.persist(Row::Channel { id: channel.id.clone(), kind: channel.kind.0, info });
     }
