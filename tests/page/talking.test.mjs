@@ -119,6 +119,7 @@ for (const [where, path] of [["in a worker", "/"], ["on the page", "/?worker=fal
     await line.getByRole("button", { name: "Restore" }).click();
     await ann.sees("The secret is 42");
     await ben.sees("The secret is 42");
+    for (const one of [ann, ben]) await one.message("Really?").locator('.quote[data-gone="false"]', { hasText: "The secret is 42" }).waitFor();
   });
 
   test(`what is written without a network waits, and is delivered once, in order, when it is back (client ${where})`, async (context) => {
