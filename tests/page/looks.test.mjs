@@ -56,6 +56,25 @@ test("it is dark where the system is, and where one wants it to be", { skip: isF
   assert.equal(await background(light), await background(dark));
 });
 
+test("where the system forces its colours, what is chosen, what has the focus and where a message ends is seen", { skip: isFirefox && "Firefox is told of no forced colours" }, async (context) => {
+  const alice = await town.person(context, "alice", { forcedColors: "active" });
+  const style = (locator, property) => locator.evaluate((element, name) => getComputedStyle(element)[name], property);
+  await alice.begin("Carol");
+  await alice.say("on a screen of few colours");
+  await alice.sent("on a screen of few colours");
+  await alice.pane.locator(".bar").getByRole("button", { name: "Inspector" }).click();
+  for (const chosen of [alice.conversation("Carol").first(), alice.pane.getByRole("tab", { name: "Live" }), alice.pane.locator(".bar").getByRole("button", { name: "Inspector" })]) {
+    assert.equal(await style(chosen, "outlineStyle"), "solid");
+  }
+  assert.equal(await style(alice.pane.getByRole("tab", { name: "Audit" }), "outlineStyle"), "none");
+  assert.equal(await style(alice.message("few colours").locator(".bubble"), "borderTopStyle"), "solid");
+  await alice.pane.locator(".bar").getByRole("button", { name: "Menu" }).focus();
+  await alice.page.keyboard.press("Enter");
+  const item = alice.pane.locator(".menu-item:focus");
+  await item.waitFor();
+  assert.equal(await style(item, "outlineStyle"), "solid");
+});
+
 test("on a phone there is one thing at a time, and nothing sticks out", { skip: noPhone }, async (context) => {
   const bob = await town.person(context, "bob");
   const alice = await town.person(context, "alice", { width: 360, height: 720, hasTouch: true, isMobile: true });
