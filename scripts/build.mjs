@@ -1,7 +1,7 @@
 // Builds what runs: the npm package in pkg/, the page in www/dist, the two servers. Each is skipped when nothing changed.
 // As a program: `node scripts/build.mjs` builds the package alone, which is what `npm pack` publishes.
 //
-// pkg/ is cargo's wasm file, bound to JavaScript by wasm-bindgen and made small by wasm-opt, beside the hand-written JavaScript and types of
+// pkg/ is cargo's wasm file, bound to JavaScript by wasm-bindgen, made small by wasm-opt and packed, beside the hand-written JavaScript and types of
 // src/browser/. wasm-pack has no part in it: it writes a pkg/.gitignore that makes `npm pack` leave pkg/ out without a word.
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -24,7 +24,9 @@ export async function buildPackage() {
 
   const compiled = join(target, wasmTarget, "wasm", "jindou.wasm");
   const script = files(join(root, "src", "browser")).filter((path) => /\.(js|d\.ts)$/.test(path));
-  const print = fingerprint([compiled, ...script, join(root, "scripts", "build.mjs"), join(root, "scripts", "lib", "names.mjs")], crateVersion("wasm-bindgen"), packageVersion("binaryen"));
+  const build = ["build.mjs", "lib/names.mjs", "lib/pack.mjs"].map((name) => join(root, "scripts", name));
+  const programs = [crateVersion("wasm-bindgen"), packageVersion("binaryen"), packageVersion("@gfx/zopfli")];
+  const print = fingerprint([compiled, ...script, ...build], ...programs);
   await whenChanged("package", print, [join(pkg, "jindou_bg.wasm")], () =>
     step("Making the package of it", "", () => assemble(compiled, script, wasmBindgen)));
 }
@@ -62,8 +64,8 @@ const withLibrary = [
 const smallerCode = ["--", "-Cllvm-args=-enable-load-pre=0 -max-store-memcpy=1 -max-store-memmove=1 -opt-disable=licm"];
 
 // What compresses best: large functions with one caller stay functions, what is cheap to compute twice is, and no load or store says how it is
-// aligned, which engines do not ask. Nothing is ever stored in the first kilobyte, the stack's last.
-export const smaller = ["-Os", "--one-caller-inline-max-function-size=40", "--low-memory-unused", "--dealign", "--skip-pass=local-cse"];
+// aligned, which engines do not ask; functions of like names stand together. Nothing is ever stored in the first kilobyte, the stack's last.
+export const smaller = ["-Os", "--one-caller-inline-max-function-size=40", "--low-memory-unused", "--dealign", "--skip-pass=local-cse", "--reorder-functions-by-name"];
 
 async function assemble(compiled, script, wasmBindgen) {
   // Built aside, so that a failure leaves the last good package as it is.
@@ -80,6 +82,9 @@ async function assemble(compiled, script, wasmBindgen) {
   const bound = join(fresh, "jindou.js");
   writeFileSync(bound, shortened(readFileSync(bound, "utf8"), output));
   for (const path of script) cpSync(path, join(fresh, basename(path)));
+  // A package of npm does it, which is there by now and was not when this program began.
+  const { packed } = await import("./lib/pack.mjs");
+  writeFileSync(wasm, await packed(readFileSync(wasm)));
   rmSync(pkg, { recursive: true, force: true });
   renameSync(fresh, pkg);
 }

@@ -46,6 +46,7 @@ pub struct Engine {
 impl Engine {
     /// Resolves to an `Engine` once the database has been read; no network yet.
     pub fn open(options: String, host: Host) -> Promise {
+        host.recognise();
         future_to_promise(async move {
             match open(options, Rc::new(host)).await {
                 Ok(engine) => Ok(engine.into()),

@@ -1,7 +1,11 @@
 // One end of the port, in a worker or on the page: messages become calls of the wasm engine, and what it says becomes messages.
 // The words of the port stand in index.js.
 import init, { Engine } from "./jindou.js";
-import { hasTrapped, notice, onTrap, wasm } from "./trap.js";
+import { loaded } from "./module.js";
+import { hasTrapped, notice, onTrap, recognise } from "./trap.js";
+
+/** Bundlers know this form. */
+const module = new URL("./jindou_bg.wasm", import.meta.url);
 
 // One module for all clients of this thread.
 let ready;
@@ -15,6 +19,7 @@ export function serve(port) {
   let early = [];
 
   const host = {
+    recognise,
     events: (events) => (early ? early.push(events) : port.postMessage({ events })),
     ask: (name, body) =>
       new Promise((resolve, reject) => {
@@ -40,7 +45,10 @@ export function serve(port) {
 
   async function open(options) {
     if (hasTrapped()) throw { code: "unavailable", message: "the client failed by a bug, this page must be loaded anew", retryable: false };
-    ready ??= init({ module_or_path: wasm });
+    if (typeof DecompressionStream === "undefined") {
+      throw { code: "not-supported", message: "this browser has no DecompressionStream to unpack the module with", retryable: false };
+    }
+    ready ??= init({ module_or_path: loaded(module) });
     try {
       await ready;
     } catch (cause) {

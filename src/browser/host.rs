@@ -8,6 +8,10 @@ extern "C" {
     /// An object of `engine.js`.
     pub type Host;
 
+    /// Learns from its own trace how this module is named in others.
+    #[wasm_bindgen(method)]
+    pub fn recognise(this: &Host);
+
     /// Takes the JSON of a list of them and returns; listeners are called later.
     #[wasm_bindgen(method)]
     pub fn events(this: &Host, events: &str);

@@ -147,7 +147,7 @@ export type Connection =
  * - `unauthorized`: the token is refused; or the gateway has met it with silence for so long that it probably is. `kicked`: the person logged
  *   in elsewhere.
  * - `refused`: WuKongIM does not take the message (`reasonCode`); it stays in the outbox.
- * - `recall-denied`: `reason` and `deadline` say why. `forbidden`, `not-supported`: the business server does not allow it, or there is none; or this is no browser.
+ * - `recall-denied`: `reason` and `deadline` say why. `forbidden`, `not-supported`: the business server does not allow it, or there is none; or this is no browser, or too old.
  * - `unavailable`: the gateway, the business server or a function in its place gave no answer, or not now. `bad-response`: an answer that cannot
  *   be read.
  */

@@ -570,15 +570,24 @@ test("a worker that dies settles everything", { timeout: 60_000 }, async () => {
 test("a module that traps settles everything, and the page says that it must be loaded anew", { timeout: 60_000 }, async () => {
   const alice = await person("alice");
   await alice.context.addInitScript(() => {
-    const { instantiateStreaming } = WebAssembly;
-    WebAssembly.instantiateStreaming = async (...args) => {
-      const made = await instantiateStreaming.call(WebAssembly, ...args);
+    const { instantiate } = WebAssembly;
+    WebAssembly.instantiate = async (...args) => {
+      const made = await instantiate.call(WebAssembly, ...args);
       globalThis.memory = Object.values(made.instance.exports).find((value) => value instanceof WebAssembly.Memory);
       return made;
     };
   });
   const page = await tab(alice, { worker: false, gateway: "ws://127.0.0.1:1/" });
   assert.equal(await page.open(), "page");
+  // A module of somebody else's on the page, with a function that traps.
+  const stranger = await page.run(async () => {
+    const bytes = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0, 10, 5, 1, 3, 0, 0, 11];
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array(bytes)));
+    const trapped = new Promise((resolve) => addEventListener("error", ({ error }) => resolve(error instanceof WebAssembly.RuntimeError), { once: true }));
+    setTimeout(() => instance.exports.f());
+    return [await trapped, (await globalThis.im.outbox()).length];
+  });
+  assert.deepEqual(stranger, [true, 0]);
   const codes = await page.run(async () => {
     const reach = globalThis.im.connect().catch((error) => error.code);
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -590,6 +599,16 @@ test("a module that traps settles everything, and the page says that it must be 
   });
   assert.deepEqual(codes, ["closed", "closed", "closed", "unavailable"]);
   assert.ok(page.problems.some((line) => /jindou: a bug at wasm-function\[\d+\]:0x/.test(line)), page.problems.join("\n"));
+  await alice.context.close();
+});
+
+test("a browser that is too old to unpack the module is told as such", { timeout: 60_000 }, async () => {
+  const alice = await person("alice");
+  await alice.context.addInitScript(() => delete globalThis.DecompressionStream);
+  const { page } = await tab(alice);
+  await page.waitForFunction(() => globalThis.jindou);
+  const error = await page.evaluate(() => globalThis.jindou.Client.open({ uid: "x", token: "", gateway: "ws://127.0.0.1:1/", worker: false }).catch(({ code, retryable }) => ({ code, retryable })));
+  assert.deepEqual(error, { code: "not-supported", retryable: false });
   await alice.context.close();
 });
 
