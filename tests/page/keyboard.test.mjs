@@ -12,7 +12,11 @@ const town = await Town.build();
 test("a person logs in, starts a conversation, writes, answers, recalls and leaves by keyboard alone", async (context) => {
   const bob = await town.person(context, "bob");
   const page = await town.window(context);
-  const focused = () => page.evaluate(() => document.activeElement?.getAttribute("aria-label") || document.activeElement?.textContent?.trim() || document.activeElement?.tagName);
+  // The page itself has the focus while nothing on it does, and its text is everybody's.
+  const focused = () => page.evaluate(() => {
+    const it = document.activeElement ?? document.body;
+    return (it !== document.body && (it.getAttribute("aria-label") || it.textContent?.trim())) || it.tagName;
+  });
   const tabTo = async (name) => {
     for (let i = 0; i < 40; i++) {
       if (name.test(await focused())) {
