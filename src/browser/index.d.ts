@@ -142,7 +142,7 @@ export type Connection =
  * Stable across versions.
  * - `invalid-argument`, `too-large` (a content, an id or a topic): nothing was done. `not-found`: no such message, or nothing in the outbox
  *   under that number.
- * - `in-use`: another tab has this database. `storage`: IndexedDB failed, and what the call asked for was not kept.
+ * - `in-use`: another tab has this database. `storage`: IndexedDB failed, and what the call asked for may not have been kept.
  * - `closed`: the client was closed, or its worker died. `aborted`: by your signal, by `disconnect()` or `discard()`.
  * - `unauthorized`: the token is refused; or the gateway has met it with silence for so long that it probably is. `kicked`: the person logged
  *   in elsewhere.

@@ -78,13 +78,13 @@ export async function loaded(url) {
   return unpacked(new Uint8Array(await response.arrayBuffer()));
 }
 
-/** Answers the module that `file` holds packed, or `file` itself where it is a plain one. */
+/** Answers the module that `file` holds packed. */
 export async function unpacked(file) {
   let at = header + 1;
   while (file[at] >= 0x80) at += 1;
   at += 2;
   const content = at + name.length;
-  if (file[header] !== REST || new TextDecoder().decode(file.subarray(at, content)) !== name) return file;
+  if (file[header] !== REST || new TextDecoder().decode(file.subarray(at, content)) !== name) throw new Error("this is not the packed module");
   const inflated = new Blob([file.subarray(content)]).stream().pipeThrough(new DecompressionStream("deflate"));
   return joined(new Uint8Array(await new Response(inflated).arrayBuffer()));
 }

@@ -13,7 +13,7 @@ let ours;
 
 /** Called by the module, which then stands in the trace. */
 export function recognise() {
-  ours = /\w+:[^\n()@]*(?=:wasm-function)/.exec(new Error().stack)?.[0];
+  ours = /\w+:[^\n]*(?=:wasm-function)/.exec(new Error().stack)?.[0];
 }
 
 /** Whether the module of this thread has trapped. */

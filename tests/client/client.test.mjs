@@ -570,12 +570,15 @@ test("a worker that dies settles everything", { timeout: 60_000 }, async () => {
 test("a module that traps settles everything, and the page says that it must be loaded anew", { timeout: 60_000 }, async () => {
   const alice = await person("alice");
   await alice.context.addInitScript(() => {
-    const { instantiate } = WebAssembly;
-    WebAssembly.instantiate = async (...args) => {
-      const made = await instantiate.call(WebAssembly, ...args);
-      globalThis.memory = Object.values(made.instance.exports).find((value) => value instanceof WebAssembly.Memory);
-      return made;
-    };
+    const { prototype } = WebAssembly.Instance;
+    const { get } = Object.getOwnPropertyDescriptor(prototype, "exports");
+    Object.defineProperty(prototype, "exports", {
+      get() {
+        const exports = get.call(this);
+        globalThis.memory ??= Object.values(exports).find((value) => value instanceof WebAssembly.Memory);
+        return exports;
+      },
+    });
   });
   const page = await tab(alice, { worker: false, gateway: "ws://127.0.0.1:1/" });
   assert.equal(await page.open(), "page");

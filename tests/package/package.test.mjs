@@ -1,7 +1,7 @@
 // The package as a user gets it: packed, installed in a folder of its own, bundled with webpack's defaults, opened in a browser.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { createReadStream, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, createReadStream, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
@@ -95,6 +95,30 @@ test("a page without a bundler opens it by an import map", async () => {
   assert.deepEqual(await opened(home, "/index.html"), wanted());
 });
 
+test("a trap is noticed on the page, also where the address of the script has signs in it that traces are full of", async () => {
+  const signs = "npm/jindou@0.1.0/(any)";
+  cpSync(join(home, "node_modules", "jindou", "pkg"), join(home, signs), { recursive: true });
+  writeFileSync(join(home, "trap.js"), `
+    const { prototype } = WebAssembly.Instance;
+    const { get } = Object.getOwnPropertyDescriptor(prototype, "exports");
+    let memory;
+    Object.defineProperty(prototype, "exports", { get() {
+      const exports = get.call(this);
+      memory ??= Object.values(exports).find((value) => value instanceof WebAssembly.Memory);
+      return exports;
+    } });
+    globalThis.outcome = import("/${signs}/index.js").then(async ({ Client }) => {
+      const client = await Client.open({ uid: "trapped", token: "secret", gateway: "ws://127.0.0.1:9", worker: false });
+      const reach = client.connect().catch((error) => error.code);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      new Uint8Array(memory.buffer).fill(0xff);
+      return Promise.race([reach, new Promise((resolve) => setTimeout(resolve, 10_000, "nothing"))]);
+    });
+  `);
+  writeFileSync(join(home, "trap.html"), '<!doctype html><title>user</title><script type="module" src="trap.js"></script>');
+  assert.equal(await opened(home, "/trap.html", /RuntimeError|memory access|out of bounds|unreachable|establish a connection/), "closed");
+});
+
 function bundle(configuration) {
   return new Promise((done, fail) => {
     webpack(configuration, (error, result) => {
@@ -106,12 +130,12 @@ function bundle(configuration) {
 }
 
 /** What the application found out, served from `folder` on a port of its own. */
-async function opened(folder, path) {
+async function opened(folder, path, expected = /^$/) {
   const server = await serve(folder);
   const page = await browser.newPage();
   try {
     const problems = [];
-    page.on("pageerror", (error) => problems.push(String(error)));
+    page.on("pageerror", (error) => expected.test(String(error)) || problems.push(String(error)));
     await page.goto(`http://127.0.0.1:${server.address().port}${path}`);
     await page.waitForFunction(() => globalThis.outcome);
     const outcome = await page.evaluate(() => globalThis.outcome);
