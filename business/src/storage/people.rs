@@ -55,10 +55,6 @@ fn session(row: &SqliteRow) -> Stored<Session> {
 }
 
 impl Store {
-    pub async fn anybody(&self) -> Stored<bool> {
-        Ok(sqlx::query("SELECT 1 FROM people LIMIT 1").fetch_optional(&self.pool).await?.is_some())
-    }
-
     /// False where the uid is taken. So is one that differs only in capitals: to a person it is the same.
     pub async fn create_person(&self, person: &Person, password_hash: &str, now: Time) -> Stored<bool> {
         let made = sqlx::query(

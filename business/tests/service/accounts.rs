@@ -251,6 +251,32 @@ async fn the_demo_has_people_and_a_group_once() {
 }
 
 #[tokio::test]
+async fn a_demo_whose_first_start_broke_off_is_made_complete_and_nobody_elses_server_becomes_one() {
+    let world = World::new(&["--demo"]).await;
+    let database = world.database().await;
+    for left in ["DELETE FROM members", "DELETE FROM chat_groups", "DELETE FROM people WHERE uid > 'alice'"] {
+        sqlx::query(left).execute(&database).await.expect(left);
+    }
+    database.close().await;
+    let world = world.restart().await;
+    let alice = world.call("POST", "/v1/login", None, login("alice", "demo")).await.done();
+    let groups = world.get("/v1/groups", alice["token"].as_str().expect("a token")).await.done();
+    assert_eq!(groups["groups"][0]["members"].as_array().map(Vec::len), Some(3));
+    world.end().await;
+
+    let world = World::new(&["--demo"]).await;
+    let database = world.database().await;
+    for other in ["DELETE FROM members", "DELETE FROM chat_groups", "UPDATE people SET uid = 'dora' WHERE uid = 'bob'"]
+    {
+        sqlx::query(other).execute(&database).await.expect(other);
+    }
+    database.close().await;
+    let world = world.restart().await;
+    assert_eq!(world.call("POST", "/v1/login", None, login("bob", "demo")).await.status, 401);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn people_are_found_by_uid_and_name_and_signs_of_a_pattern_are_plain_text() {
     let world = World::new(&[]).await;
     let alice = world.sign_up("alice").await;
@@ -304,8 +330,7 @@ async fn people_are_found_whatever_their_capitals_and_who_is_asked_for_by_uid_co
 async fn accounts_from_before_are_found_and_let_in_though_they_differ_in_capitals_only() {
     let world = World::new(&[]).await;
     let alice = world.sign_up("alice").await;
-    let address = format!("sqlite://{}/business.sqlite", world.folder().display());
-    let database = sqlx::SqlitePool::connect(&address).await.expect("the database");
+    let database = world.database().await;
     sqlx::query(
         "INSERT INTO people SELECT 'ALICE', 'Éva', password_hash, created_at, NULL FROM people WHERE uid = 'alice'",
     )

@@ -595,8 +595,7 @@ async fn nobody_is_put_into_more_groups_than_a_person_may_have() {
     let world = World::new(&[]).await;
     let alice = world.sign_up("alice").await;
     let bob = world.sign_up("bob").await;
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(world.folder().join("business.sqlite"));
-    let pool = sqlx::SqlitePool::connect_with(options).await.expect("the database");
+    let pool = world.database().await;
     for statement in [
         "INSERT INTO chat_groups (group_id, name, created_at)
          WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 999) SELECT 'g' || n, 'G', 0 FROM numbers",

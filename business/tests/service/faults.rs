@@ -173,8 +173,7 @@ async fn what_another_program_answers_in_wukongims_place_loses_nothing() {
 async fn an_errand_that_cannot_be_read_does_not_hold_up_the_others() {
     let world = World::new(&[]).await;
     let alice = world.sign_up("alice").await;
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(world.folder().join("business.sqlite"));
-    let pool = sqlx::SqlitePool::connect_with(options).await.expect("the database");
+    let pool = world.database().await;
     let damaged = "INSERT INTO errands (lane, body, attempts, next_at) VALUES ('x', '{\"kind\":\"nonsense\"}', 0, 0)";
     sqlx::query(damaged).execute(&pool).await.expect("inserted");
     pool.close().await;

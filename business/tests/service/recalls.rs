@@ -403,8 +403,7 @@ async fn the_audit_tells_who_did_what_and_what_was_refused_and_cannot_be_changed
         ]
     );
     assert!(rows.iter().all(|row| row.road == "api" && row.author == "alice" && row.target == "c:n1"));
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(world.folder().join("business.sqlite"));
-    let pool = sqlx::SqlitePool::connect_with(options).await.expect("the database");
+    let pool = world.database().await;
     for statement in ["DELETE FROM audit", "UPDATE audit SET actor = 'nobody'"] {
         assert!(sqlx::query(statement).execute(&pool).await.is_err(), "{statement}");
     }

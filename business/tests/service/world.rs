@@ -20,6 +20,8 @@ use jindou_business::service::config::Config;
 use jindou_business::service::wukongim::Patience;
 use jindou_business::service::{self, Running, StartError};
 use serde_json::{Value, json};
+use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::fake::Fake;
 use crate::logs;
@@ -97,6 +99,12 @@ impl World {
 
     pub fn folder(&self) -> &PathBuf {
         &self.folder
+    }
+
+    /// The database, beside the server that has it open.
+    pub async fn database(&self) -> SqlitePool {
+        let options = SqliteConnectOptions::new().filename(self.folder.join("business.sqlite"));
+        SqlitePool::connect_with(options).await.expect("the database")
     }
 
     pub fn pass(&self, seconds: i64) {
