@@ -322,6 +322,8 @@ pub struct Meta {
     pub last_ordinal: u64,
     /// The number of the last batch that was stored: one that was told as failed may be it.
     pub last_batch: u64,
+    /// Whose it is: of who opened it first. Empty before that, and in what was written before this was kept.
+    pub uid: Uid,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -48,10 +48,17 @@ impl Engine {
     pub fn open(options: String, host: Host) -> Promise {
         host.recognise();
         future_to_promise(async move {
-            match open(options, Rc::new(host)).await {
-                Ok(engine) => Ok(engine.into()),
-                Err(error) => Err(convert::error(&error)),
+            let (driver, alone) = start(options, Rc::new(host)).await.map_err(|error| convert::error(&error))?;
+            // It waits behind the first reading of the database, so its answer says that there is one.
+            let read = clock::within(READING, JsFuture::from(driver.call(OPENING, Command::Outbox))).await;
+            let silent = || Err(convert::error(&Error::new(ErrorCode::Storage, "the database cannot be read")));
+            read.unwrap_or_else(silent)?;
+            if !alone {
+                let message =
+                    "this page has no Web Locks (plain http?): a second tab with this database is not noticed at once";
+                driver.tell(Event::Problem { error: Error::new(ErrorCode::NotSupported, message) });
             }
+            Ok(Engine { driver }.into())
         })
     }
 
@@ -77,7 +84,8 @@ impl Engine {
     }
 }
 
-async fn open(options: String, host: Rc<Host>) -> Result<Engine, Error> {
+/// And whether nobody else can have the database.
+async fn start(options: String, host: Rc<Host>) -> Result<(Driver<Client>, bool), Error> {
     let options = Options::read(&options)?;
     let config = options.config()?;
     let database = options.database();
@@ -99,16 +107,5 @@ async fn open(options: String, host: Rc<Host>) -> Result<Engine, Error> {
 
     let business = Business::new(Rc::clone(&host), options.business.as_deref(), options.functions);
     let surroundings = Surroundings { host: Rc::clone(&host), business, store, lock };
-    let driver = Driver::start(Client::new(config, epoch, entropy), surroundings);
-    // It waits behind the first reading of the database, so its answer says that there is one.
-    let read = clock::within(READING, JsFuture::from(driver.call(OPENING, Command::Outbox))).await;
-    if !matches!(read, Some(Ok(_))) {
-        return Err(Error::new(ErrorCode::Storage, "the database cannot be read"));
-    }
-    if !alone {
-        let message =
-            "this page has no Web Locks (plain http?): a second tab with this database is not noticed at once";
-        driver.tell(Event::Problem { error: Error::new(ErrorCode::NotSupported, message) });
-    }
-    Ok(Engine { driver })
+    Ok((Driver::start(Client::new(config, epoch, entropy), surroundings), alone))
 }

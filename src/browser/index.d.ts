@@ -332,7 +332,7 @@ export interface Options {
   business?: string | BusinessApi;
   /** 0 app, 1 web (default), 2 PC: the one for which the token is registered. */
   deviceFlag?: number;
-  /** The name of the IndexedDB database; default `jindou-<uid>`. Another account needs another name: what is in it is shown and sent as this one's. */
+  /** The name of the IndexedDB database; default `jindou-<uid>`. Another account needs another name. */
   database?: string;
   /** Makes clientMsgNos of 1 to 128 bytes; default UUIDs. They must never repeat. */
   clientMsgNo?: () => string;
@@ -416,7 +416,7 @@ export interface CallOptions { signal?: AbortSignal }
 /** One person on one device: a connection, a timeline and an outbox. */
 export class Client {
   private constructor();
-  /** Opens the database and reads what is there; no network. Rejects with `in-use` while another tab has this database. */
+  /** Opens the database and reads what is there; no network. Rejects with `in-use` while another tab has this database, and with `invalid-argument` where it is another account's. */
   static open(options: Options): Promise<Client>;
   /** As it was opened. */
   readonly uid: string;

@@ -116,6 +116,9 @@ impl Client {
         channels: Vec<ChannelRow>,
         commands: Vec<MessageId>,
     ) {
+        if !meta.uid.is_empty() && meta.uid != self.config.uid {
+            return self.close(Vec::new(), false, &Error::invalid("the database belongs to another account"));
+        }
         self.hydration = Hydration::Done;
         self.hydrate_failures = 0;
         // A line of the audit that waits for the next batch has its ordinal already.
@@ -142,8 +145,11 @@ impl Client {
         self.seen = Recent::new(commands);
         let keep_from = Wall(now.wall.0 - COMMANDS_KEPT);
         self.batches.beside(Change::CommandsBefore(keep_from));
-        if self.meta.device_id.is_empty() {
-            self.meta.device_id = self.dice.uuid();
+        if self.meta.uid.is_empty() {
+            self.meta.uid = self.config.uid.clone();
+            if self.meta.device_id.is_empty() {
+                self.meta.device_id = self.dice.uuid();
+            }
             let mut turn = self.turn(now);
             turn.change(Change::Meta(self.meta.clone()));
             self.absorb(turn);

@@ -303,9 +303,12 @@ impl Field for Meta {
     fn write(&self, out: &mut Vec<u8>) {
         self.device_id.write(out);
         self.last_ordinal.write(out);
-        // As with `doubts`: the row is as it was before batches were numbered.
-        if self.last_batch > 0 {
+        // As with `doubts`: the row is as it was before batches were numbered, and before it said whose it is.
+        if self.last_batch > 0 || !self.uid.is_empty() {
             self.last_batch.write(out);
+        }
+        if !self.uid.is_empty() {
+            self.uid.write(out);
         }
     }
     fn read(input: &mut Reader<'_>) -> Option<Self> {
@@ -313,6 +316,7 @@ impl Field for Meta {
             device_id: Field::read(input)?,
             last_ordinal: Field::read(input)?,
             last_batch: if input.bytes.is_empty() { 0 } else { Field::read(input)? },
+            uid: if input.bytes.is_empty() { Uid::default() } else { Field::read(input)? },
         })
     }
 }
@@ -402,12 +406,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_of_a_database_is_read_as_it_was_before_its_batches_were_numbered() {
-        let known = |last_batch| Meta { device_id: "device".to_owned(), last_ordinal: 4, last_batch };
-        let bytes = b"\x01\x06device\x04";
-        assert_eq!((decode(bytes), encode(&known(0)).as_slice()), (Some(known(0)), bytes.as_slice()));
-        assert_eq!(decode(b"\x01\x06device\x04\xac\x02"), Some(known(300)));
-        assert_eq!(decode::<Meta>(&encode(&known(300))), Some(known(300)));
+    fn what_is_known_of_a_database_is_read_as_it_was_before_its_batches_were_numbered_and_before_it_was_somebodys() {
+        let known = |last_batch, uid: &str| {
+            let device_id = "device".to_owned();
+            Meta { device_id, last_ordinal: 4, last_batch, uid: uid.into() }
+        };
+        let golden: [(&[u8], Meta); 4] = [
+            (b"\x01\x06device\x04", known(0, "")),
+            (b"\x01\x06device\x04\xac\x02", known(300, "")),
+            (b"\x01\x06device\x04\xac\x02\x05alice", known(300, "alice")),
+            (b"\x01\x06device\x04\x00\x05alice", known(0, "alice")),
+        ];
+        for (bytes, meta) in golden {
+            assert_eq!((decode(bytes), encode(&meta).as_slice()), (Some(meta), bytes));
+        }
     }
 
     proptest! {

@@ -490,7 +490,7 @@ pub fn cases() -> Vec<Case> {
             let channels = vec![ChannelRow::new(Channel::person("you")), channel];
             let owed = vec![outbox("b", 1), waiting.clone(), parked];
             t.ask(Query::Hydrate, hydrated(meta.clone(), owed, channels.clone(), vec![-9, i64::MAX]));
-            let next = Meta { last_ordinal: 5, last_batch: 300, ..meta };
+            let next = Meta { last_ordinal: 5, last_batch: 300, uid: "me".into(), ..meta };
             t.apply(vec![Change::OutboxDone("a".into()), Change::OutboxDone("b".into()), Change::Meta(next.clone())]);
             t.ask(Query::Hydrate, hydrated(next, vec![waiting], channels, vec![-9, i64::MAX]));
         }),

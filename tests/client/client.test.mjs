@@ -325,6 +325,26 @@ test("several clients live in one page, and one that is wiped leaves no database
   assert.deepEqual(outcome, { text: "next door", alice: false, bob: true });
 });
 
+test("a database that is another account's is refused as such, and is as it was for its own", { timeout: 60_000 }, async () => {
+  const a = await tab(await person("alice"));
+  const outcome = await a.run(async () => {
+    const open = (uid, worker) => globalThis.jindou.Client.open({ uid, token: "t", gateway: "ws://127.0.0.1:9", database: "shared", worker });
+    const owed = async (im) => {
+      const outbox = await im.outbox();
+      await im.close();
+      return outbox.map(({ content }) => content.content);
+    };
+    const first = await open("first", true);
+    await first.send({ channelId: "somebody", channelType: 1 }, { type: 1, content: "mine" }, { deadline: 0 });
+    await first.close();
+    const refused = [];
+    for (const worker of [true, false]) refused.push(await open("second", worker).then(owed, ({ name, code, retryable, message }) => [name, code, retryable, message]));
+    return { refused, owed: await owed(await open("first", false)) };
+  });
+  const refusal = ["JindouError", "invalid-argument", false, "the database belongs to another account"];
+  assert.deepEqual(outcome, { refused: [refusal, refusal], owed: ["mine"] });
+});
+
 test("a database of a newer version is left alone, and trying again is said to be of no use", { timeout: 60_000 }, async () => {
   const a = await tab(await person("alice"));
   const outcome = await a.run(async () => {

@@ -10,6 +10,7 @@ mod forgetting;
 mod keeping;
 mod listening;
 mod numbers;
+mod owning;
 mod printing;
 mod promising;
 mod receiving;

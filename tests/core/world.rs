@@ -22,7 +22,7 @@ pub struct World {
     pub client: Client,
     pub disk: MemoryStore,
     pub now: Now,
-    config: Config,
+    pub config: Config,
     epoch: u64,
     inputs: VecDeque<Input>,
     tickets: u64,
