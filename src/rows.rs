@@ -277,6 +277,11 @@ impl ChannelRow {
             doubts: Vec::new(),
         }
     }
+
+    /// No hole is in it, and nothing newer is known of, as far as what is here reaches back.
+    pub fn is_whole(&self) -> bool {
+        self.ranges.len() <= 1 && self.ranges.last().is_none_or(|range| range.last >= self.last_seq)
+    }
 }
 
 /// A message that could not be read; acked, so that it makes no loop, and kept, so that nothing is lost.

@@ -107,10 +107,12 @@ impl Batches {
         matches!(&self.under_way, Some((under_way, ..)) if *under_way == id)
     }
 
-    /// Hands the next batch out, if none is under way.
-    pub fn emit(&mut self, epoch: Epoch, meta: &Meta, outputs: &mut VecDeque<Output>, trace: bool) {
+    /// Hands the next batch out, if none is under way. Answers in which channels the word of the history was taken back: it was told
+    /// complete, and the same batch leaves a hole.
+    #[must_use]
+    pub fn emit(&mut self, epoch: Epoch, meta: &Meta, outputs: &mut VecDeque<Output>, trace: bool) -> Vec<Channel> {
         if self.under_way.is_some() {
-            return;
+            return Vec::new();
         }
         let (mut changes, mut after, mut bytes): (Vec<Change>, _, _) = (Vec::new(), Vec::new(), 0);
         let (mut rows, mut channels) = (0, Set::new());
@@ -139,9 +141,10 @@ impl Batches {
         if changes.is_empty() {
             self.bytes -= bytes;
             self.released.extend(after);
-            return;
+            return Vec::new();
         }
         keep_last_rows(&mut changes);
+        let taken_back = take_back_words(&mut after, &changes);
         if trace {
             after.push(After::Event(Event::Trace { line: Trace::Stored { changes: changes.len() } }));
         }
@@ -150,6 +153,7 @@ impl Batches {
         changes.push(Change::Meta(Meta { last_batch: self.last, ..meta.clone() }));
         self.under_way = Some((id, after, bytes));
         outputs.push_back(Output::Store(id, Batch { epoch, changes }));
+        taken_back
     }
 
     pub fn stored(&mut self, id: BatchId) {
@@ -281,6 +285,24 @@ fn show_last_states(after: &mut [After]) {
             }
         }
     }
+}
+
+/// What was complete when it was told, and no longer is by the end of the batch: an old message of one's own, acknowledged only now,
+/// lies beyond a hole that nobody knew of.
+fn take_back_words(after: &mut [After], changes: &[Change]) -> Vec<Channel> {
+    let mut taken_back = Vec::new();
+    for item in after {
+        if let After::Event(Event::History { channel, complete, .. }) = item
+            && *complete
+            && changes
+                .iter()
+                .any(|change| matches!(change, Change::Channel(row) if row.channel == *channel && !row.is_whole()))
+        {
+            *complete = false;
+            taken_back.push(channel.clone());
+        }
+    }
+    taken_back
 }
 
 fn views(item: &mut After) -> &mut [MessageView] {

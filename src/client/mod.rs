@@ -253,7 +253,10 @@ impl Client {
             }
             if self.is_hydrated() || self.closing.is_some() {
                 // Behind a batch that failed, none may hide whether it was kept before that is read.
-                self.batches.emit(self.epoch, &self.meta, &mut self.outputs, self.config.trace);
+                let owing = self.batches.emit(self.epoch, &self.meta, &mut self.outputs, self.config.trace);
+                for channel in owing {
+                    self.timeline(&channel).owe_history_event();
+                }
             }
             self.stir_awaiting();
             self.release(now);

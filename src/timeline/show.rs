@@ -66,8 +66,6 @@ impl Timeline {
     }
 
     pub(super) fn is_complete(&self, context: &Context<'_>) -> bool {
-        let one = self.row.ranges.len() <= 1;
-        let to_the_top = self.row.ranges.last().is_none_or(|range| range.last >= self.row.last_seq);
-        self.knows_newest(context) && one && to_the_top
+        self.knows_newest(context) && self.row.is_whole()
     }
 }

@@ -24,8 +24,14 @@ fn say(world: &mut World, seq: u64) {
 
 /// What the list says of a group with only its first message, and a newest one of this seq.
 fn listed(last_seq: u64) -> Response {
-    let recents =
-        "{\"messageId\":\"11\",\"messageSeq\":1,\"clientMsgNo\":\"a1\",\"fromUid\":\"alice\",\"payload\":\"e30=\"}";
+    listed_at(1, last_seq)
+}
+
+fn listed_at(seq: u64, last_seq: u64) -> Response {
+    let recents = format!(
+        "{{\"messageId\":\"{}\",\"messageSeq\":{seq},\"clientMsgNo\":\"a{seq}\",\"fromUid\":\"alice\",\"payload\":\"e30=\"}}",
+        10 + seq
+    );
     let json = format!(
         "{{\"conversations\":[{{\"channelId\":\"g\",\"channelType\":2,\"lastMessageSeq\":{last_seq},\"recents\":[{recents}]}}]}}"
     );
@@ -94,6 +100,39 @@ fn a_list_of_conversations_that_fails_makes_nobody_read_without_end() {
             assert_eq!(words(&world).last(), Some(&true), "now it is");
         }
     }
+}
+
+#[test]
+fn nothing_is_told_complete_that_the_same_batch_leaves_with_a_hole() {
+    let mut world = World::with(|config| config.business = true);
+    world.send(group(), "m1", "{}");
+    world.connect();
+    let client_seq = world.sends()[0].client_seq;
+    assert!(!is_complete(&mut world, group()));
+    world.hold_stores = true;
+    world.send(Channel::group("another"), "m2", "{}");
+    let listed = |request: &Request| match request {
+        Request::Conversations(_) => listed_at(9, 9),
+        _ => nothing(request),
+    };
+    while let Some((_, request)) = world.requests.first() {
+        let response = listed(request);
+        world.answer(|_| true, Ok(response));
+        if world.requests.iter().any(|(_, request)| matches!(request, Request::History(_))) {
+            break;
+        }
+    }
+    world.ack(client_seq, 11, 1, 1);
+    world.let_stores_go();
+    assert_eq!(words(&world), [false], "between the old one and the newest is a hole");
+    let others = |request: &Request| {
+        let page = || (2..10).map(|seq| stored(10 + seq as i64, seq, &format!("a{seq}"), "{}")).collect();
+        matches!(request, Request::History(_))
+            .then(|| Ok(Response::History(HistoryPage { messages: page(), more: false, marks_version: 0 })))
+    };
+    serve(&mut world, 20, false, others);
+    assert_eq!(words(&world).last(), Some(&true), "now it is closed");
+    assert!(is_complete(&mut world, group()));
 }
 
 #[test]
